@@ -1,0 +1,90 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { UsageError } from './errors.js';
+import type { LogLevel } from './logger.js';
+import { nearest } from './nearest.js';
+
+/** What the command line asks for. `config` is the path of the configuration file. */
+export type Invocation =
+  | { readonly kind: 'run'; readonly config: string; readonly level: LogLevel }
+  | { readonly kind: 'check'; readonly config: string; readonly level: LogLevel }
+  | { readonly kind: 'version' }
+  | { readonly kind: 'help' };
+
+/** What `--help` prints. */
+export const usage = `Usage: patroniglue [--config FILE] [--verbose | --debug | --quiet]
+       patroniglue [--config FILE] --check
+
+Polls Patroni's REST API and answers health checks from the latest snapshot.
+
+  --config FILE  configuration (default: $HOME/.patroniglue.yml)
+  --check        check the configuration and the files that it names, then exit
+  --verbose      also log each request
+  --debug        also log each request and each poll
+  --quiet        log errors alone
+  --version      print the version, then exit
+  --help         print this text, then exit
+
+The Go program's spellings with one dash are accepted too: -config FILE.
+
+Exit codes:
+  0  ended as asked
+  1  could not run: port taken, no right to listen
+  2  wrong usage or configuration
+`;
+
+const OPTIONS = {
+  config: { type: 'string' },
+  check: { type: 'boolean' },
+  verbose: { type: 'boolean' },
+  debug: { type: 'boolean' },
+  quiet: { type: 'boolean' },
+  version: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const;
+
+/** Those of the Go program, whose `flag` package took one dash or two, and `-h` for help. */
+const ONE_DASH = /^-(?:config|verbose|debug|quiet|version|help)(?:=|$)/;
+
+/**
+ * Reads the command line. `--help` wins over `--version`, and both over the rest.
+ *
+ * @param argv without program and script
+ * @param home where the default configuration file lies
+ * @throws UsageError for what is unknown, excludes each other, lacks its value or has one too many
+ */
+export function parseArguments(argv: readonly string[], home = homedir()): Invocation {
+  const args = argv.map((arg) => (arg === '-h' ? '--help' : ONE_DASH.test(arg) ? `-${arg}` : arg));
+  for (const arg of args) if (/^-[^-]/.test(arg)) throw unknownOption(arg); // or `-check` would be read as -c -h -e -c -k
+  // Strict, but in words of our own: parseArgs's do not name the nearest option, and change between Node's versions.
+  const { values, tokens } = parseArgs({ args, options: OPTIONS, strict: false, tokens: true });
+  for (const token of tokens) {
+    if (token.kind === 'option-terminator') continue;
+    if (token.kind === 'positional') throw usageError(`unexpected argument ${JSON.stringify(token.value)}`);
+    const option = Object.entries(OPTIONS).find(([name]) => name === token.name)?.[1];
+    if (option === undefined) throw unknownOption(token.rawName);
+    const isText = option.type === 'string';
+    if (!isText && token.value !== undefined) throw usageError(`${token.rawName} takes no value`);
+    // A file whose name begins with a dash is written --config=-file
+    if (isText && (!token.value || (!token.inlineValue && token.value.startsWith('-')))) {
+      throw usageError(`${token.rawName} needs the name of a file`);
+    }
+  }
+  const levels = (['verbose', 'debug', 'quiet'] as const).filter((name) => values[name] === true);
+  if (levels.length > 1) throw usageError(`${levels.map((name) => `--${name}`).join(' and ')} exclude each other`);
+  if (values.help === true) return { kind: 'help' };
+  if (values.version === true) return { kind: 'version' };
+  const config = typeof values.config === 'string' ? values.config : join(home, '.patroniglue.yml');
+  const level = levels[0] === 'quiet' ? 'error' : (levels[0] ?? 'info');
+  return { kind: values.check === true ? 'check' : 'run', config, level };
+}
+
+function unknownOption(rawName: string): UsageError {
+  const name = rawName.replace(/^-+/, '').replace(/=.*$/s, '');
+  const close = nearest(name, Object.keys(OPTIONS));
+  const written = JSON.stringify(rawName.replace(/=.*$/s, ''));
+  return usageError(`unknown option ${written}${close === undefined ? '' : `: did you mean --${close}?`}`);
+}
+
+const usageError = (message: string): UsageError => new UsageError(`${message}\nTry: patroniglue --help`);

@@ -1,0 +1,286 @@
+import { readFileSync } from 'node:fs';
+import { DEFAULT_CIPHERS } from 'node:tls';
+import { type FileSource, fileReason, type KeyPair, readCa, readPair, readPairPaths } from './config-files.js';
+import { createSections, type Field, type Findings, type Section, valueOf } from './config-section.js';
+import * as check from './config-values.js';
+import { ConfigError, type Problem } from './errors.js';
+import { defaultRoutes } from './routes.js';
+import { cipherWarnings, isBeforeTls12, type TlsVersion } from './tls-names.js';
+import { readYaml } from './yaml-reader.js';
+
+/** The configuration, checked and frozen. Durations are in milliseconds. See config.yml.example. */
+export interface Config {
+  readonly frontend: {
+    /** A name or an address; an IPv6 address is without brackets. */
+    readonly host: string;
+    /** 0 to 65535; 0 takes any free port. */
+    readonly port: number;
+    /** Absent for plain HTTP. */
+    readonly tls?: FrontendTls;
+    readonly logFormat: string;
+  };
+  readonly backend: {
+    readonly host: string;
+    /** 1 to 65535. */
+    readonly port: number;
+    readonly scheme: 'http' | 'https';
+    /** Of use for https alone; with http it holds no files. */
+    readonly tls: BackendTls;
+    /** Hard deadline of a poll, from send to last byte. */
+    readonly timeoutMs: number;
+    /** Prefetched routes, as written; at least one. */
+    readonly routes: readonly string[];
+  };
+  readonly cache: {
+    readonly ttlMs: number;
+    readonly intervalMs: number;
+    readonly slowTtlMs: number;
+    readonly slowIntervalMs: number;
+    /** How many routes may be learned. */
+    readonly learn: number;
+  };
+  readonly log: { readonly format: 'text' | 'json' };
+  /** What does not stop the start, a line each with its place: `config.yml:12:13: backend.insecure: ...`. */
+  readonly warnings: readonly string[];
+}
+
+/** HTTPS at the front end. */
+export interface FrontendTls extends KeyPair {
+  readonly minVersion: TlsVersion;
+  /** OpenSSL names and `@SECLEVEL=n`; absent for the runtime's list. */
+  readonly ciphers?: readonly string[];
+}
+
+/** HTTPS towards Patroni. Files as written in the configuration, and their PEM texts. */
+interface BackendTls extends Partial<KeyPair> {
+  /** Certificates are not checked. */
+  readonly insecure: boolean;
+  readonly cafile?: string;
+  readonly ca?: string;
+}
+
+/** What {@link parseConfig} reads. */
+export interface ConfigSource extends FileSource {
+  /** The YAML text. */
+  readonly text: string;
+  /** Its name in messages. */
+  readonly file: string;
+}
+
+/**
+ * Reads a configuration file, and the PEM files that it names (relative paths: to the working directory).
+ *
+ * @throws ConfigError with every problem of them all
+ */
+export function loadConfig(file: string): Config {
+  const nowMs = new Date().getTime(); // certificates have dates of the wall clock
+  return parseConfig({ text: readText(file), file, nowMs, readFile: (path) => readFileSync(path, 'utf8') });
+}
+
+function readText(file: string): string {
+  const unusable = (message: string): ConfigError => new ConfigError(file, [{ line: 1, column: 1, message }]);
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    throw unusable(`cannot read the configuration: ${fileReason(error)} (--config FILE names another)`);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw unusable('not a text in UTF-8');
+  }
+}
+
+/**
+ * The configuration in a YAML text. An empty one has every default. What the syntax allows to be read is read to the
+ * end, so that all problems come at once; a broken syntax is reported alone, since the rest would be guesses.
+ *
+ * @throws ConfigError with every problem, in the order of the file
+ */
+export function parseConfig({ text, file, readFile, nowMs }: ConfigSource): Config {
+  const { root, problems: syntax, broken } = readYaml(text);
+  if (broken) throw new ConfigError(file, inOrder(syntax));
+  const findings: Findings = { problems: [...syntax], warnings: [] };
+  const section = createSections(root, findings);
+
+  const frontendSection = section('frontend');
+  const backendSection = section('backend');
+  const cacheSection = section('cache');
+  const frontend = readFrontend(frontendSection, { readFile, nowMs });
+  const { timeoutMs, ...cache } = readTimes(cacheSection, backendSection);
+  const backend = readBackend(backendSection, { readFile, nowMs });
+  mustNotAskItself([frontendSection, frontend], [backendSection, backend]);
+  const learn = valueOf(cacheSection.read('learn', check.wholeNumber(0, 1000)), 16);
+  const format = valueOf(section('log').read('format', check.oneOf('text', 'json')), 'text' as const);
+
+  if (findings.problems.length > 0) throw new ConfigError(file, inOrder(findings.problems));
+  return deepFreeze({
+    frontend,
+    backend: { ...backend, timeoutMs },
+    cache: { ...cache, learn },
+    log: { format },
+    warnings: inOrder(findings.warnings).map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`),
+  });
+}
+
+function readFrontend(section: Section<'frontend'>, source: FileSource): Config['frontend'] {
+  const host = section.read('host', listenHost, 'emptyCounts');
+  const port = section.read('port', check.wholeNumber(0, 65_535));
+  const logFormat = section.read('logformat', check.logFormat);
+  const tls = readFrontendTls(section, source);
+  return {
+    host: valueOf(host, 'localhost'),
+    port: valueOf(port, 80),
+    ...(tls && { tls }),
+    logFormat: valueOf(logFormat, '%a - %m %U'),
+  };
+}
+
+/** The Go program listened at all addresses for an empty host; too much to be given without being asked for. */
+const listenHost: check.Check<string> = (value, complain) => {
+  if (check.asText(value) !== '') return check.host(value, complain);
+  complain.problem('must not be empty; write 0.0.0.0 or :: for all addresses, or leave the key out for localhost');
+  return undefined;
+};
+
+function readFrontendTls(section: Section<'frontend'>, source: FileSource): FrontendTls | undefined {
+  const paths = readPairPaths(section);
+  const minVersion = section.read('tls-min-version', check.minVersion);
+  const ciphers = section.read('tls-ciphers', check.ciphers);
+  if (paths.certfile.kind === 'absent' && paths.keyfile.kind === 'absent') {
+    warnOfNoEffect(section, { 'tls-min-version': minVersion, 'tls-ciphers': ciphers }, 'without certfile and keyfile');
+    return undefined;
+  }
+  const version = valueOf(minVersion, 'TLSv1.2');
+  const names = valueOf(ciphers, []);
+  if (ciphers.kind === 'given' && minVersion.kind !== 'bad') {
+    for (const warning of cipherWarnings(version, names)) section.complain('tls-ciphers', ciphers.at).warning(warning);
+  }
+  const pair = readPair(section, paths, source, `${DEFAULT_CIPHERS}${securityLevel(version, names)}`);
+  return pair && { ...pair, minVersion: version, ...(names.length > 0 && { ciphers: names }) };
+}
+
+/** The `@SECLEVEL` that a certificate is served at: the one in the list, or the 0 that TLS 1.0 and 1.1 need. */
+function securityLevel(minVersion: TlsVersion, ciphers: readonly string[]): string {
+  const level = ciphers.findLast((cipher) => cipher.startsWith('@'));
+  if (level !== undefined) return `:${level}`;
+  const old = minVersion === 'TLSv1' || minVersion === 'TLSv1.1';
+  return old && (ciphers.length === 0 || ciphers.some(isBeforeTls12)) ? ':@SECLEVEL=0' : '';
+}
+
+function readBackend(section: Section<'backend'>, source: FileSource): Omit<Config['backend'], 'timeoutMs'> {
+  const host = section.read('host', check.host);
+  const port = section.read('port', check.wholeNumber(1, 65_535));
+  const scheme = valueOf(section.read('scheme', check.oneOf('http', 'https')), 'http' as const);
+  const routes = section.read('routes', check.routes);
+  const backend = { host: valueOf(host, 'localhost'), port: valueOf(port, 8008), scheme };
+  return { ...backend, tls: readBackendTls(section, scheme, source), routes: valueOf(routes, defaultRoutes) };
+}
+
+function mustNotAskItself(
+  [section, frontend]: readonly [Section<'frontend'>, { host: string; port: number }],
+  [upstream, backend]: readonly [Section<'backend'>, { host: string; port: number }],
+): void {
+  if (frontend.port !== backend.port || frontend.host !== backend.host) return;
+  const message = `${frontend.host} port ${frontend.port} is both frontend and backend: patroniglue would ask itself`;
+  const at = section.at('port'); // the default ports differ, so one of the two is written
+  if (at) section.complain('port', at).problem(message);
+  else upstream.complain('port', upstream.at('port') ?? { line: 1, column: 1 }).problem(message);
+}
+
+function readBackendTls(section: Section<'backend'>, scheme: 'http' | 'https', source: FileSource): BackendTls {
+  const insecure = section.read('insecure', check.truth);
+  const cafile = section.read('cafile', check.filePath);
+  const paths = readPairPaths(section);
+  const isInsecure = valueOf(insecure, false);
+  if (scheme === 'http') {
+    // A warning, no error: files that wait for the day when scheme becomes https harm nobody.
+    const idle = { cafile, ...paths, ...(isInsecure && { insecure }) };
+    warnOfNoEffect(section, idle, 'while backend.scheme is http');
+    return { insecure: isInsecure };
+  }
+  if (insecure.kind === 'given' && isInsecure) {
+    const unused = cafile.kind === 'given' ? ', and cafile has no effect' : '';
+    section
+      .complain('insecure', insecure.at)
+      .warning(`Patroni's certificate is not checked: whoever is in between can answer for it${unused}`);
+  }
+  return { insecure: isInsecure, ...readCa(section, cafile, source), ...readPair(section, paths, source) };
+}
+
+function warnOfNoEffect<N extends 'frontend' | 'backend'>(
+  section: Section<N>,
+  fields: Partial<Record<Parameters<Section<N>['complain']>[0], Field<unknown>>>,
+  why: string,
+): void {
+  for (const [key, field] of Object.entries(fields) as [Parameters<Section<N>['complain']>[0], Field<unknown>][]) {
+    if (field.kind === 'given') section.complain(key, field.at).warning(`has no effect ${why}`);
+  }
+}
+
+const NO_CACHE =
+  '0 leaves nothing to answer with: replies come from the latest snapshot alone ' +
+  '(for the Go program it meant no cache); write a time, such as 4';
+
+type Times = Omit<Config['cache'], 'learn'> & Pick<Config['backend'], 'timeoutMs'>;
+
+/** Times depend on each other: whatever is left out follows from what is written, so that defaults never collide. */
+function readTimes(cache: Section<'cache'>, backend: Section<'backend'>): Times {
+  const ttl = cache.read('ttl', check.duration(NO_CACHE));
+  const interval = cache.read('interval', check.duration());
+  const slowTtl = cache.read('slow-ttl', check.duration());
+  const slowInterval = cache.read('slow-interval', check.duration());
+  const timeout = backend.read('timeout', check.duration());
+
+  const ttlMs = valueOf(ttl, 4000);
+  const slowTtlMs = valueOf(slowTtl, Math.max(15_000, ttlMs));
+  const below = (limitName: string, limit: Field<number>, limitMs: number) => ({ limitName, limit, limitMs });
+  const [freshFor, slowFreshFor] = [below('cache.ttl', ttl, ttlMs), below('cache.slow-ttl', slowTtl, slowTtlMs)];
+  mustBeBelow(backend, 'timeout', timeout, freshFor, 'an answer would end before the next can be given up');
+  if (slowTtl.kind !== 'absent') {
+    // Left out, it is at least ttl, and said already
+    mustBeBelow(backend, 'timeout', timeout, slowFreshFor, 'an answer would end before the next can be given up');
+  }
+  mustBeBelow(cache, 'interval', interval, freshFor, 'every answer would end before the next is asked for');
+  mustBeBelow(
+    cache,
+    'slow-interval',
+    slowInterval,
+    slowFreshFor,
+    'every answer would end before the next is asked for',
+  );
+  return {
+    ttlMs,
+    intervalMs: valueOf(interval, Math.min(1000, Math.floor(ttlMs / 4))),
+    slowTtlMs,
+    slowIntervalMs: valueOf(slowInterval, Math.min(5000, Math.floor(slowTtlMs / 3))),
+    timeoutMs: valueOf(timeout, Math.floor(Math.min(ttlMs, slowTtlMs) / 2)),
+  };
+}
+
+function mustBeBelow<N extends 'backend' | 'cache'>(
+  section: Section<N>,
+  key: Parameters<Section<N>['complain']>[0],
+  field: Field<number>,
+  { limitName, limit, limitMs }: { limitName: string; limit: Field<number>; limitMs: number },
+  otherwise: string,
+): void {
+  if (field.kind !== 'given' || limit.kind === 'bad' || field.value < limitMs) return;
+  const limitText = `${limitName} (${limitMs / 1000}${limit.kind === 'absent' ? ' by default' : ''})`;
+  section
+    .complain(key, field.at)
+    .problem(`${field.value / 1000} must be less than ${limitText}, or ${otherwise}; lower the one or raise the other`);
+}
+
+/** In the order of the file. What an alias brings in twice is said once. */
+function inOrder(problems: readonly Problem[]): Problem[] {
+  const unique = new Map(problems.map((problem) => [`${problem.line}:${problem.column}:${problem.message}`, problem]));
+  return [...unique.values()].sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+function deepFreeze<T extends object>(object: T): Readonly<T> {
+  for (const value of Object.values(object))
+    if (typeof value === 'object' && value !== null) deepFreeze(value as object);
+  return Object.freeze(object);
+}

@@ -1,0 +1,32 @@
+import type { FailureReason, PollFailure, Snapshot } from './snapshot.js';
+
+const REASONS: Readonly<Record<FailureReason, string>> = {
+  'timed-out': 'poll timed out',
+  refused: 'connection refused',
+  unreachable: 'upstream unreachable',
+  reset: 'connection reset',
+  'cut-off': 'answer cut off',
+  'name-lookup': 'name look-up failed',
+  tls: 'TLS failed',
+  malformed: 'answer malformed',
+  'too-large': 'answer too large',
+  other: 'poll failed',
+};
+
+/** `connection refused (connect ECONNREFUSED 127.0.0.1:8008)` */
+export function describeFailure({ reason, message }: PollFailure): string {
+  return `${REASONS[reason]} (${message})`;
+}
+
+/** `3.2 s` */
+export function describeDuration(durationMs: number): string {
+  return `${(durationMs / 1000).toFixed(1)} s`;
+}
+
+/** Why a snapshot that is not fresh is not: `stale: poll timed out for 4.0 s`. */
+export function describeUnknown(snapshot: Exclude<Snapshot, { kind: 'fresh' }>, nowMs: number): string {
+  const { kind, failures } = snapshot;
+  if (failures) return `${kind}: ${REASONS[failures.last.reason]} for ${describeDuration(nowMs - failures.sinceMs)}`;
+  const askedAtMs = kind === 'stale' ? snapshot.sentAtMs : snapshot.sinceMs;
+  return `${kind}: no answer for ${describeDuration(nowMs - askedAtMs)}`;
+}

@@ -1,0 +1,33 @@
+/** One thing that is wrong in the configuration, where it is, and what to do about it. */
+export interface Problem {
+  /** Line in the file, from 1. */
+  readonly line: number;
+  /** Column in the line, from 1. */
+  readonly column: number;
+  /** Key path, value and what is allowed: `cache.ttl: must be more than 0, not -1`. */
+  readonly message: string;
+}
+
+/** The configuration cannot be used. Carries every problem found, not only the first. Exit code 2. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly code = 'ERR_CONFIG';
+  readonly problems: readonly Problem[];
+
+  constructor(file: string, problems: readonly Problem[]) {
+    super(problems.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`).join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** The command line cannot be understood. Exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+  readonly code = 'ERR_USAGE';
+}
+
+/** The front end cannot listen: port taken, no right to listen, no such address. Exit code 1. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+  readonly code = 'ERR_LISTEN';
+}

@@ -1,0 +1,26 @@
+import { printable } from '../logger.js';
+
+/** A request that was answered. */
+export interface AccessEntry {
+  readonly address: string;
+  readonly method: string;
+  /** The request target as it came. */
+  readonly target: string;
+  readonly status: number;
+  /** From the request's headers to the reply's hand-over to the socket, in microseconds. */
+  readonly tookUs: number;
+}
+
+const FIELDS: Readonly<Record<string, (entry: AccessEntry) => string>> = {
+  '%a': ({ address }) => address,
+  '%m': ({ method }) => method,
+  '%U': ({ target }) => printable(target),
+  '%s': ({ status }) => String(status),
+  '%D': ({ tookUs }) => String(Math.round(tookUs)),
+  '%%': () => '%',
+};
+
+/** One line a request by `logformat`: `%a` client address, `%m` method, `%U` URI, `%s` status, `%D` µs, `%%` a percent sign. */
+export function createAccessLine(logFormat: string): (entry: AccessEntry) => string {
+  return (entry) => logFormat.replace(/%[A-Za-z%]/g, (field) => FIELDS[field]?.(entry) ?? field);
+}

@@ -1,0 +1,158 @@
+import { lookup } from 'node:dns/promises';
+import { type IncomingMessage, type Server, type ServerOptions, type ServerResponse, createServer } from 'node:http';
+import { createServer as createTlsServer, type ServerOptions as TlsServerOptions } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { ListenError } from '../errors.js';
+import type { AccessEntry } from './access-log.js';
+import { boundConnections } from './connections.js';
+import type { CheckRequest, Reply } from './handler.js';
+
+/** Where and how to listen. */
+export interface FrontEndOptions {
+  /** A name is listened on at all of its addresses. */
+  readonly host: string;
+  readonly port: number;
+  /** HTTPS where given. */
+  readonly tls?: TlsServerOptions;
+  readonly handle: (request: CheckRequest) => Reply;
+  /** Told of every reply; without it nothing is measured. */
+  readonly onReply?: (entry: AccessEntry) => void;
+  /** Told in a sentence of an address of several that cannot be listened on. */
+  readonly onSkipped?: (warning: string) => void;
+}
+
+/** A listening front end. */
+export interface FrontEnd {
+  /** `127.0.0.1:8009`, `[::1]:8009` */
+  readonly addresses: readonly string[];
+  /** Stops listening, lets replies that are under way go out, and ends every connection within `withinMs`. */
+  close(withinMs: number): Promise<void>;
+}
+
+/** More than a load balancer and its friends ever hold, and within the usual limit of 1,024 open files. */
+const MAX_CONNECTIONS = 900;
+
+/** A health check sends its few hundred bytes at once. Whoever does not is gone after a few seconds. */
+const LIMITS: ServerOptions = {
+  maxHeaderSize: 8192,
+  headersTimeout: 5000,
+  requestTimeout: 5000,
+  keepAliveTimeout: 5000,
+  connectionsCheckingInterval: 1000, // how often the first two are looked at: 30 s unless told
+  requireHostHeader: false, // HAProxy's `http-check send ver HTTP/1.1` has none, and Node would answer 400
+};
+const IDLE_SOCKET_MS = 10_000;
+
+/**
+ * Listens, and answers each request with what `handle` says, at once.
+ *
+ * @throws ListenError when no address can be listened on, or one is taken or forbidden
+ */
+export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
+  const { host, port, tls } = options;
+  const onRequest = createListener(options);
+  const addresses = await resolve(host);
+  const servers = addresses.map(() => (tls ? createTlsServer({ ...LIMITS, ...tls }) : createServer(LIMITS)));
+  boundConnections(servers, MAX_CONNECTIONS);
+  for (const server of servers) {
+    server.timeout = IDLE_SOCKET_MS;
+    server.on('request', onRequest);
+    server.on('checkContinue', onRequest); // `Expect: 100-continue`: the final reply, and never "go on"
+  }
+  const listening: Server[] = [];
+  for (const [index, server] of servers.entries()) {
+    try {
+      // Port 0 takes any free port: the first address chooses it for the others.
+      const samePort = port === 0 && listening[0] ? portOf(listening[0]) : port;
+      await listenAt(server, addresses[index] ?? host, samePort);
+      listening.push(server);
+    } catch (cause) {
+      if (!isAddressMissing(cause) || addresses.length === 1) {
+        await close(listening, 0);
+        throw listenError(host, port, cause);
+      }
+      options.onSkipped?.(`not listening on ${addresses[index] ?? ''}: ${messageOf(cause)}`);
+    }
+  }
+  if (listening.length === 0) throw new ListenError(`cannot listen on ${host}: none of its addresses is on this host`);
+  return {
+    addresses: listening.map((server) => {
+      const { address, port: at, family } = server.address() as AddressInfo;
+      return family === 'IPv6' ? `[${address}]:${at}` : `${address}:${at}`;
+    }),
+    close: (withinMs) => close(listening, withinMs),
+  };
+}
+
+function createListener({ handle, onReply }: FrontEndOptions): (req: IncomingMessage, res: ServerResponse) => void {
+  return (req, res) => {
+    const startedMs = onReply ? performance.now() : 0;
+    const { method = '', url: target = '', headers } = req;
+    const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+    const reply = handle({ method, target, hasBody });
+    const bodyIsSent = method !== 'OPTIONS';
+    res.writeHead(reply.status, bodyIsSent ? reply.headers : { ...reply.headers, 'Content-Length': 0 });
+    res.end(bodyIsSent ? reply.body : undefined); // Node itself sends none for HEAD
+    onReply?.({
+      address: req.socket.remoteAddress ?? '-',
+      method,
+      target,
+      status: reply.status,
+      tookUs: (performance.now() - startedMs) * 1000,
+    });
+  };
+}
+
+async function resolve(host: string): Promise<string[]> {
+  try {
+    const found = await lookup(host, { all: true });
+    return [...new Set(found.map(({ address }) => address))];
+  } catch (cause) {
+    throw new ListenError(`cannot listen on ${host}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function listenAt(server: Server, address: string, port: number): Promise<void> {
+  return new Promise((done, failed) => {
+    server.once('error', failed);
+    server.listen(port, address, () => {
+      server.off('error', failed);
+      done();
+    });
+  });
+}
+
+async function close(servers: readonly Server[], withinMs: number): Promise<void> {
+  const closed = servers.map((server) => new Promise((done) => server.close(done)));
+  for (const server of servers) server.closeIdleConnections();
+  const timer = setTimeout(() => {
+    for (const server of servers) server.closeAllConnections();
+  }, withinMs);
+  await Promise.all(closed);
+  clearTimeout(timer);
+}
+
+/** The name has an address that this host does not: `::1` of `localhost` where IPv6 is off. */
+function isAddressMissing(cause: unknown): boolean {
+  return ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes((cause as NodeJS.ErrnoException).code ?? '');
+}
+
+function listenError(host: string, port: number, cause: unknown): ListenError {
+  const { code } = cause as NodeJS.ErrnoException;
+  const hint =
+    code === 'EADDRINUSE'
+      ? 'the port is taken: stop the other program, or set frontend.port'
+      : code === 'EACCES'
+        ? 'no right to listen on this port: take one from 1024 up, or grant CAP_NET_BIND_SERVICE'
+        : messageOf(cause);
+  return new ListenError(`cannot listen on ${host} port ${port}: ${hint}`, { cause });
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}

@@ -1,0 +1,101 @@
+import { STATUS_CODES } from 'node:http';
+import { describeFailure, describeUnknown } from '../describe.js';
+import { canonicalRoute, type CanonicalRoute } from '../routes.js';
+import { type Snapshot, readAt } from '../snapshot.js';
+import { ownReply } from './own-routes.js';
+
+/** What a client asks. */
+export interface CheckRequest {
+  readonly method: string;
+  /** The request target as it came. */
+  readonly target: string;
+  /** The request announces a body. */
+  readonly hasBody: boolean;
+}
+
+/** What it gets. `body` is what a `GET` is sent; `HEAD` and `OPTIONS` get the status and the headers alone. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly body: Buffer | string;
+}
+
+/** What replies are made from: reading it never waits. */
+export interface Snapshots {
+  latest(route: CanonicalRoute): Snapshot | undefined;
+  /** The routes that are polled. */
+  readonly routes: readonly CanonicalRoute[];
+}
+
+/** The two times that a reply needs, in milliseconds. */
+export interface ReplyTime {
+  /** The scheduler's clock: ages are counted on it. */
+  readonly nowMs: number;
+  /** The wall clock: for people only. */
+  readonly wallMs: number;
+}
+
+const ALLOWED = ['GET', 'HEAD', 'OPTIONS'];
+
+/**
+ * The reply to a request, from the latest snapshots and nothing else: pure, and at once.
+ *
+ * One `GET` of Patroni's serves `GET`, `HEAD` and `OPTIONS`, to which it gives the same status on health routes
+ * (`do_HEAD`, `do_OPTIONS` in `patroni/api.py`). Nothing is ever passed on, so all that could change a cluster is 405.
+ */
+export function reply(request: CheckRequest, snapshots: Snapshots, time: ReplyTime): Reply {
+  const { method, target, hasBody } = request;
+  if (!ALLOWED.includes(method)) {
+    const headers = closing(hasBody, { Allow: ALLOWED.join(', ') });
+    return problem(405, `${method} is not served here: patroniglue only reads`, {}, headers);
+  }
+  if (hasBody) return problem(413, 'a health check has no body', {}, closing(true));
+  const own = ownReply(target, snapshots, time.nowMs);
+  if (own) return own;
+  const route = canonicalRoute(target);
+  const snapshot = route && snapshots.latest(route);
+  if (route === undefined || snapshot === undefined) {
+    return problem(404, 'not one of the routes served here', { routes: snapshots.routes });
+  }
+  return snapshotReply(route, readAt(snapshot, time.nowMs), time);
+}
+
+function snapshotReply(route: CanonicalRoute, snapshot: Snapshot, { nowMs, wallMs }: ReplyTime): Reply {
+  if (snapshot.kind === 'fresh') {
+    const { answer, sentAtMs, freshUntilMs } = snapshot;
+    const headers = {
+      ...(answer.contentType !== undefined && { 'Content-Type': answer.contentType }),
+      'Content-Length': answer.body.length,
+      'Cache-Control': 'no-store', // whoever stored this reply would give it past its time to live
+      Age: Math.floor((nowMs - sentAtMs) / 1000), // RFC 9111, section 5.1
+      'Cache-Status': `patroniglue; hit; ttl=${Math.floor((freshUntilMs - nowMs) / 1000)}`, // RFC 9211
+    };
+    return { status: answer.status, headers, body: answer.body };
+  }
+  const { kind, sinceMs, failures } = snapshot;
+  return problem(503, `no fresh answer of Patroni to ${route}: ${describeUnknown(snapshot, nowMs)}`, {
+    route,
+    state: kind,
+    since: new Date(wallMs - (nowMs - sinceMs)).toISOString(),
+    ...(failures && { 'failed-polls': failures.count, 'last-failure': describeFailure(failures.last) }),
+  });
+}
+
+function closing(close: boolean, headers: Reply['headers'] = {}): Reply['headers'] {
+  return close ? { ...headers, Connection: 'close' } : headers;
+}
+
+/** RFC 9457: without `type` the title is the status's own phrase. */
+function problem(status: number, detail: string, members: object, headers: Reply['headers'] = {}): Reply {
+  const body = `${JSON.stringify({ title: STATUS_CODES[status], status, detail, ...members }, undefined, 2)}\n`;
+  return {
+    status,
+    headers: {
+      'Content-Type': 'application/problem+json',
+      'Content-Length': Buffer.byteLength(body),
+      'Cache-Control': 'no-store',
+      ...headers,
+    },
+    body,
+  };
+}

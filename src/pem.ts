@@ -1,0 +1,187 @@
+import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { createSecureContext, DEFAULT_CIPHERS } from 'node:tls';
+
+/**
+ * What is wrong with a PEM file, in words that follow its name: `is empty`, `holds a private key where ...`. Problems
+ * stop the start, warnings do not. No message quotes the file.
+ */
+export interface PemCheck {
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Checks a certificate, or a chain with the certificate itself first. Every certificate of the file is parsed: OpenSSL
+ * would find a broken intermediate only when it loads the chain, without a word on which one it is.
+ *
+ * @param nowMs the wall clock, against which dates are held
+ * @param ciphers the cipher string that it will be served with: its `@SECLEVEL` decides what is too weak
+ */
+export function checkCertificate(pem: string, nowMs: number, ciphers: string = DEFAULT_CIPHERS): PemCheck {
+  const { certificates, problems } = parseCertificates(pem);
+  if (problems.length > 0) return { problems, warnings: [] };
+  const weakness = refusal({ cert: pem, ciphers });
+  return {
+    problems: weakness === undefined ? [] : [weakness],
+    warnings: [...dateWarnings(certificates, nowMs), ...orderWarnings(certificates)],
+  };
+}
+
+/**
+ * Checks a private key, and that it is the key of the (first) certificate. The words follow the name of the key's file.
+ * What is wrong with the certificate itself is left to `checkCertificate`.
+ */
+export function checkKeyPair(cert: string, key: string): PemCheck {
+  const parsed = parseKey(key);
+  if (typeof parsed === 'string') return failed(parsed);
+  const { certificates, problems } = parseCertificates(cert);
+  if (problems.length > 0) return passed;
+  const at = certificates.findIndex((certificate) => certificate.checkPrivateKey(parsed));
+  if (at === -1) return failed('is not the key of the certificate');
+  if (at > 0) {
+    const which = place(at, certificates.length);
+    return failed(`is the key of ${which} in the certificate file, where the certificate itself must come first`);
+  }
+  const other = refusal({ cert, key, ciphers: `${DEFAULT_CIPHERS}:@SECLEVEL=0` }); // strength: checkCertificate
+  return other === undefined ? passed : failed(other);
+}
+
+/**
+ * Checks a bundle of certificates to trust. Node takes anything as `ca`, an empty text or a key as well, and then trusts
+ * nobody.
+ */
+export function checkCa(pem: string, nowMs: number): PemCheck {
+  const { certificates, problems } = parseCertificates(pem);
+  if (problems.length > 0) return { problems, warnings: [] };
+  const weaknesses = certificates.flatMap((certificate, index) => {
+    // OpenSSL holds trusted certificates to the security level in each handshake; loading one as our own does it now
+    const weakness = refusal({ cert: certificate.toString() });
+    return weakness === undefined ? [] : [`${place(index, certificates.length)} ${weakness}`];
+  });
+  const usable = weaknesses.length < certificates.length; // a distribution's bundle may well hold an old root
+  const warnings = [...(usable ? weaknesses : []), ...dateWarnings(certificates, nowMs)];
+  if (!certificates.some((certificate) => certificate.checkIssued(certificate))) {
+    warnings.push('holds no self-signed certificate: OpenSSL trusts a chain only up to its root');
+  }
+  return { problems: usable ? [] : weaknesses, warnings };
+}
+
+const passed: PemCheck = { problems: [], warnings: [] };
+
+function failed(problem: string): PemCheck {
+  return { problems: [problem], warnings: [] };
+}
+
+interface Block {
+  /** What stands after `BEGIN`: `CERTIFICATE`, `PRIVATE KEY`. */
+  readonly label: string;
+  readonly text: string;
+}
+
+/** The PEM blocks of a file (RFC 7468), or what is wrong with it. Text between the blocks is allowed, and common. */
+function parseBlocks(pem: string): readonly Block[] | string {
+  if (pem.trim() === '') return 'is empty';
+  const blocks = [...pem.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----[^]*?-----END \1-----/g)];
+  const begun = pem.match(/-----BEGIN /g)?.length ?? 0;
+  if (begun === 0) return 'is not PEM: no line begins with -----BEGIN (a DER or PKCS#12 file must be converted)';
+  if (blocks.length !== begun) return 'is cut off: a -----BEGIN line is without its -----END line';
+  return blocks.map(([text, label = '']) => ({ label, text }));
+}
+
+/** Labels that OpenSSL reads as a certificate (PEM_read_bio_X509(3)). */
+const certificateLabels: readonly string[] = ['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE'];
+
+interface Certificates {
+  readonly certificates: readonly X509Certificate[];
+  readonly problems: readonly string[];
+}
+
+function parseCertificates(pem: string): Certificates {
+  const blocks = parseBlocks(pem);
+  if (typeof blocks === 'string') return { certificates: [], problems: [blocks] };
+  const texts = blocks.filter(({ label }) => certificateLabels.includes(label)).map(({ text }) => text);
+  if (texts.length === 0) {
+    return { certificates: [], problems: [`holds ${contents(blocks)} where a certificate is expected`] };
+  }
+  const certificates: X509Certificate[] = [];
+  const problems: string[] = [];
+  for (const [index, text] of texts.entries()) {
+    try {
+      certificates.push(new X509Certificate(text));
+    } catch (error) {
+      problems.push(`${place(index, texts.length)} cannot be read: ${reasonOf(error)}`);
+    }
+  }
+  return { certificates, problems };
+}
+
+function parseKey(pem: string): KeyObject | string {
+  const blocks = parseBlocks(pem);
+  if (typeof blocks === 'string') return blocks;
+  const key = blocks.find(({ label }) => label.endsWith('PRIVATE KEY')); // OpenSSL, too, takes the first
+  if (key === undefined) return `holds ${contents(blocks)} where a private key is expected`;
+  if (key.label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type: *4,ENCRYPTED/m.test(key.text)) {
+    return 'is encrypted: passphrases are not supported, decrypt it (openssl pkey) and guard it by its file mode';
+  }
+  if (key.label === 'OPENSSH PRIVATE KEY')
+    return "holds an OpenSSH key: OpenSSL doesn't read them, convert it to PKCS#8";
+  try {
+    return createPrivateKey(key.text);
+  } catch (error) {
+    return `cannot be read as a private key: ${reasonOf(error)}`;
+  }
+}
+
+function contents(blocks: readonly Block[]): string {
+  const labels = blocks.map(({ label }) => label);
+  if (labels.some((label) => label.endsWith('PRIVATE KEY'))) return 'a private key';
+  if (labels.some((label) => certificateLabels.includes(label))) return 'a certificate';
+  return `"${(labels[0] ?? '').slice(0, 40)}"`;
+}
+
+function dateWarnings(certificates: readonly X509Certificate[], nowMs: number): string[] {
+  return certificates.flatMap((certificate, index) => {
+    const fromMs = Date.parse(certificate.validFrom);
+    const toMs = Date.parse(certificate.validTo);
+    const which = place(index, certificates.length);
+    if (nowMs > toMs) return [`${which} expired on ${date(toMs)}`];
+    if (nowMs < fromMs) return [`${which} is not valid before ${date(fromMs)}`];
+    return [];
+  });
+}
+
+/** TLS 1.2 wants each certificate certified by the next (RFC 5246, section 7.4.2); many clients still insist. */
+function orderWarnings(certificates: readonly X509Certificate[]): string[] {
+  return certificates.flatMap((certificate, index) => {
+    const issuer = certificates[index + 1];
+    if (issuer === undefined || certificate.checkIssued(issuer)) return [];
+    const [which, other] = [place(index, certificates.length), place(index + 1, certificates.length)];
+    return [`${which} was not issued by ${other}: clients may not accept the chain`];
+  });
+}
+
+function place(index: number, count: number): string {
+  return count === 1 ? 'the certificate' : `certificate ${index + 1} of ${count}`;
+}
+
+function date(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+/** Why OpenSSL would not take these, or `undefined` when it does. */
+function refusal(options: { cert: string; key?: string; ciphers?: string }): string | undefined {
+  try {
+    createSecureContext(options);
+    return undefined;
+  } catch (error) {
+    const reason = reasonOf(error); // SSL_R_EE_KEY_TOO_SMALL, and in OpenSSL 3.0 (not 3.5) SSL_R_CA_MD_TOO_WEAK
+    const weak = /too (?:small|weak)$/.test(reason);
+    return weak ? `is too weak for OpenSSL's security level: ${reason}` : `is refused by OpenSSL: ${reason}`;
+  }
+}
+
+/** OpenSSL's own short reason: `wrong tag`. It names kinds of errors and never holds data. */
+function reasonOf(error: unknown): string {
+  const { reason, code } = error as { reason?: string; code?: string };
+  return reason ?? code ?? 'unknown error';
+}

@@ -1,0 +1,144 @@
+import { type Observable, type SchedulerLike, takeUntil, tap } from 'rxjs';
+import type { Logger } from 'winston';
+import { createScheduler } from './clock.js';
+import type { Config } from './config.js';
+import { describeFailure } from './describe.js';
+import { createAccessLine } from './http/access-log.js';
+import { type FrontEnd, listen } from './http/frontend.js';
+import { reply } from './http/handler.js';
+import { tlsOptions } from './http/tls.js';
+import { createLogOutput } from './log-output.js';
+import { type LogLevel, createLogger } from './logger.js';
+import { type CanonicalRoute, canonicalRoute, isSlow } from './routes.js';
+import type { PollOutcome } from './snapshot.js';
+import { type Cache, createCache } from './streams/cache.js';
+import { type Change, changes, describeChange } from './streams/changes.js';
+import { expire } from './streams/expiry.js';
+import { classifyFailure } from './streams/failure.js';
+import { poll } from './streams/poll.js';
+import { createRequest } from './streams/request.js';
+import { version } from './version.js';
+
+/** What is left of the second after a signal: replies under way, then log lines that wait. pm2 kills after 1.6 s. */
+const CLOSE_WITHIN_MS = 400;
+const FLUSH_WITHIN_MS = 300;
+
+/** Connecting is given up a little before the next tick, so that the tick finds no poll in flight and asks anew. */
+const CONNECT_SHARE = 0.9;
+
+/**
+ * Runs the service until `stop$` emits: config → streams → cache → front end, put together here and nowhere else.
+ *
+ * @throws ListenError when the front end cannot listen
+ */
+export async function serve(config: Config, level: LogLevel, stop$: Observable<NodeJS.Signals>): Promise<void> {
+  const output = createLogOutput((lines) => {
+    log.warn(`${lines} log lines were dropped: nobody read them`, { event: 'lines-dropped', lines });
+  });
+  const log = createLogger(level, config.log.format, output);
+  try {
+    for (const warning of config.warnings) log.warn(warning, { event: 'configuration' });
+    const scheduler = createScheduler();
+    const cache = createPolledCache(config, scheduler, log);
+    const frontEnd = await listenFor(config, cache, scheduler, log);
+    announce(config, cache, frontEnd, log);
+    await untilStopped(changes(cache.update$, scheduler), stop$, log);
+    await frontEnd.close(CLOSE_WITHIN_MS);
+    log.info('stopped', { event: 'stopped' });
+  } finally {
+    await output.flush(FLUSH_WITHIN_MS);
+  }
+}
+
+function createPolledCache({ backend, cache }: Config, scheduler: SchedulerLike, log: Logger): Cache {
+  const routes = backend.routes.map(canonicalRoute).filter((route) => route !== undefined);
+  const request = createRequest({
+    ...backend,
+    connectMs: Math.min(cache.intervalMs, backend.timeoutMs) * CONNECT_SHARE,
+  });
+  const snapshots = (route: CanonicalRoute): ReturnType<typeof expire> => {
+    const slow = isSlow(route);
+    const outcome$ = poll(request(route), {
+      intervalMs: slow ? cache.slowIntervalMs : cache.intervalMs,
+      deadlineMs: backend.timeoutMs,
+      scheduler,
+      classify: classifyFailure,
+    });
+    const logged$ = log.isDebugEnabled() ? outcome$.pipe(tap((outcome) => logOutcome(log, route, outcome))) : outcome$;
+    return expire(logged$, { ttlMs: slow ? cache.slowTtlMs : cache.ttlMs, scheduler });
+  };
+  return createCache(routes, snapshots, scheduler.now());
+}
+
+function listenFor({ frontend }: Config, cache: Cache, scheduler: SchedulerLike, log: Logger): Promise<FrontEnd> {
+  const accessLine = createAccessLine(frontend.logFormat);
+  return listen({
+    host: frontend.host,
+    port: frontend.port,
+    ...(frontend.tls && { tls: tlsOptions(frontend.tls) }),
+    // eslint-disable-next-line no-restricted-properties -- a time for people, in the body of a 503
+    handle: (request) => reply(request, cache, { nowMs: scheduler.now(), wallMs: Date.now() }),
+    ...(log.isVerboseEnabled() && {
+      onReply: (entry) => {
+        log.verbose(accessLine(entry), { event: 'request', ...entry });
+      },
+    }),
+    onSkipped: (warning) => {
+      log.warn(warning, { event: 'listening' });
+    },
+  });
+}
+
+function announce(
+  { frontend, backend, cache: { ttlMs, intervalMs } }: Config,
+  cache: Cache,
+  frontEnd: FrontEnd,
+  log: Logger,
+): void {
+  const scheme = frontend.tls ? 'https' : 'http';
+  const addresses = frontEnd.addresses.map((address) => `${scheme}://${address}`);
+  log.info(`patroniglue ${version} is listening on ${addresses.join(', ')}`, { event: 'listening', addresses });
+  const upstream = `${backend.scheme}://${backend.host}:${backend.port}`;
+  const pace = `every ${intervalMs / 1000} s, answers fresh for ${ttlMs / 1000} s`;
+  log.info(`polling ${upstream} for ${cache.routes.join(', ')} ${pace}`, {
+    event: 'polling',
+    upstream,
+    routes: cache.routes,
+  });
+  process.send?.('ready'); // pm2's wait_ready
+}
+
+/** The one subscription: it runs the polls. Their end before `stop$` is a bug, and better a restart than silence. */
+async function untilStopped(
+  change$: Observable<Change>,
+  stop$: Observable<NodeJS.Signals>,
+  log: Logger,
+): Promise<void> {
+  let stopped = false;
+  const stopping$ = stop$.pipe(
+    tap((signal) => {
+      stopped = true;
+      log.info(`${signal}: stopping`, { event: 'stopping', signal });
+    }),
+  );
+  await change$.pipe(takeUntil(stopping$)).forEach((change) => {
+    logChange(log, change);
+  });
+  if (!stopped) throw new Error('the polls ended by themselves');
+}
+
+function logChange(log: Logger, change: Change): void {
+  const isWorse = change.kind === 'polls-failing' || (change.kind === 'reply-changed' && change.to.kind === 'stale');
+  log.log(isWorse ? 'warn' : 'info', describeChange(change), { event: change.kind, route: change.route });
+}
+
+function logOutcome(log: Logger, route: CanonicalRoute, outcome: PollOutcome): void {
+  const tookMs = outcome.endedAtMs - outcome.sentAtMs;
+  const end = outcome.kind === 'answered' ? String(outcome.answer.status) : describeFailure(outcome.failure);
+  log.debug(`poll ${route}: ${end} in ${tookMs.toFixed(1)} ms`, {
+    event: 'poll',
+    route,
+    outcome: outcome.kind,
+    tookMs,
+  });
+}

@@ -1,0 +1,98 @@
+/** What Patroni said: any complete HTTP response, whatever its status. */
+export interface Answer {
+  /** 200 to 599. */
+  readonly status: number;
+  /** The `Content-Type` header as it came; absent where Patroni sent none. */
+  readonly contentType?: string;
+  /** Byte for byte. */
+  readonly body: Buffer;
+}
+
+/** Why a poll brought no answer. Closed, so that logs, replies and metrics can name it. */
+export type FailureReason =
+  | 'timed-out'
+  | 'refused'
+  | 'unreachable'
+  | 'reset'
+  | 'cut-off'
+  | 'name-lookup'
+  | 'tls'
+  | 'malformed'
+  | 'too-large'
+  | 'other';
+
+/** A poll that brought no answer. */
+export interface PollFailure {
+  readonly reason: FailureReason;
+  /** For people: `connect ECONNREFUSED 127.0.0.1:8008`. */
+  readonly message: string;
+  readonly cause: unknown;
+}
+
+/** The end of a poll. Times are those of the scheduler's clock, in milliseconds. */
+export type PollOutcome =
+  | { readonly kind: 'answered'; readonly answer: Answer; readonly sentAtMs: number; readonly endedAtMs: number }
+  | { readonly kind: 'failed'; readonly failure: PollFailure; readonly sentAtMs: number; readonly endedAtMs: number };
+
+/** The polls that failed since the last answer. */
+export interface FailureSeries {
+  readonly count: number;
+  /** When the first of them was sent. */
+  readonly sinceMs: number;
+  readonly last: PollFailure;
+}
+
+/** What is known of a canonical route now. `failures` is there while the newest polls have failed. */
+export type Snapshot =
+  | { readonly kind: 'pending'; readonly sinceMs: number; readonly failures?: FailureSeries }
+  | {
+      readonly kind: 'fresh';
+      readonly answer: Answer;
+      /** When the poll was sent: an answer's age counts from here (RFC 9111, section 4.2.3). */
+      readonly sentAtMs: number;
+      /** The moment at which the answer ends: fresh before it, stale from it on. */
+      readonly freshUntilMs: number;
+      readonly failures?: FailureSeries;
+    }
+  | {
+      readonly kind: 'stale';
+      readonly answer: Answer;
+      readonly sentAtMs: number;
+      /** Since when: the moment at which the answer ended. */
+      readonly sinceMs: number;
+      readonly failures?: FailureSeries;
+    };
+
+/** What moves a snapshot: the end of a poll, or time. */
+export type SnapshotEvent = PollOutcome | { readonly kind: 'expired' };
+
+/**
+ * The snapshot as it must be read at `nowMs`: a fresh one whose time has run out is stale, even where the timer that
+ * announces it is late (blocked event loop, stopped process, suspended machine).
+ */
+export function readAt(snapshot: Snapshot, nowMs: number): Snapshot {
+  if (snapshot.kind !== 'fresh' || nowMs < snapshot.freshUntilMs) return snapshot; // RFC 9111, section 4.2
+  const { answer, sentAtMs, freshUntilMs, failures } = snapshot;
+  return { kind: 'stale', answer, sentAtMs, sinceMs: freshUntilMs, ...(failures && { failures }) };
+}
+
+/**
+ * The snapshot after an event. Only an answer renews it; a failed poll is counted and changes nothing else.
+ *
+ * @param ttlMs how long an answer is fresh, from the moment its poll was sent
+ */
+export function afterEvent(snapshot: Snapshot, event: SnapshotEvent, ttlMs: number, nowMs: number): Snapshot {
+  switch (event.kind) {
+    case 'answered': {
+      const { answer, sentAtMs } = event;
+      return readAt({ kind: 'fresh', answer, sentAtMs, freshUntilMs: sentAtMs + ttlMs }, nowMs);
+    }
+    case 'failed': {
+      const { failure, sentAtMs } = event;
+      const { count, sinceMs } = snapshot.failures ?? { count: 0, sinceMs: sentAtMs };
+      return readAt({ ...snapshot, failures: { count: count + 1, sinceMs, last: failure } }, nowMs);
+    }
+    case 'expired':
+      return readAt(snapshot, nowMs);
+  }
+}

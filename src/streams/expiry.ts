@@ -1,0 +1,56 @@
+import {
+  type Observable,
+  type SchedulerLike,
+  connect,
+  distinctUntilChanged,
+  filter,
+  first,
+  map,
+  merge,
+  scan,
+  startWith,
+  switchMap,
+  timer,
+} from 'rxjs';
+import { type PollOutcome, type Snapshot, type SnapshotEvent, afterEvent } from '../snapshot.js';
+
+const RECHECK_MS = 1;
+
+/** How long answers count. */
+export interface ExpiryOptions {
+  /** Time to live, in milliseconds from the moment at which the poll was sent. */
+  readonly ttlMs: number;
+  /** Timer and clock at once. */
+  readonly scheduler: SchedulerLike;
+}
+
+/**
+ * The snapshots that follow from a route's outcomes: `pending` at subscription, a new one at each outcome, and a
+ * `stale` one at the moment at which the newest answer's time runs out. Ends and errors as `outcome$` does.
+ */
+export function expire(outcome$: Observable<PollOutcome>, options: ExpiryOptions): Observable<Snapshot> {
+  const { ttlMs, scheduler } = options;
+  const pending: Snapshot = { kind: 'pending', sinceMs: scheduler.now() };
+  return outcome$.pipe(
+    connect((shared$) => merge(shared$, expiries(shared$, options))),
+    scan((snapshot: Snapshot, event: SnapshotEvent) => afterEvent(snapshot, event, ttlMs, scheduler.now()), pending),
+    startWith(pending),
+    distinctUntilChanged(), // an expiry that a late answer made void leaves the snapshot as it was
+  );
+}
+
+/** Fires when the newest answer's time is over; a failed poll neither renews nor shortens it. */
+function expiries(outcome$: Observable<PollOutcome>, { ttlMs, scheduler }: ExpiryOptions): Observable<SnapshotEvent> {
+  return outcome$.pipe(
+    filter((outcome) => outcome.kind === 'answered'),
+    // switchMap: a new answer restarts the countdown
+    switchMap(({ sentAtMs }) => {
+      const endsAtMs = sentAtMs + ttlMs;
+      // Node's timers may fire a few milliseconds early (they start at the event loop's cached time): look again then.
+      return timer(Math.max(0, endsAtMs - scheduler.now()), RECHECK_MS, scheduler).pipe(
+        first(() => scheduler.now() >= endsAtMs),
+      );
+    }),
+    map(() => ({ kind: 'expired' })),
+  );
+}

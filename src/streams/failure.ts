@@ -1,0 +1,61 @@
+import { AxiosError } from 'axios';
+import type { FailureReason, PollFailure } from '../snapshot.js';
+
+/** A response that is complete as HTTP, but no answer. */
+export class MalformedAnswerError extends Error {
+  override readonly name = 'MalformedAnswerError';
+  readonly reason: FailureReason;
+
+  constructor(message: string, options: { readonly reason?: FailureReason; readonly cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.reason = options.reason ?? 'malformed';
+  }
+}
+
+const REASON_BY_CODE: Readonly<Record<string, FailureReason>> = {
+  ECONNREFUSED: 'refused',
+  ECONNRESET: 'reset',
+  EPIPE: 'reset',
+  ETIMEDOUT: 'timed-out',
+  EHOSTUNREACH: 'unreachable',
+  ENETUNREACH: 'unreachable',
+  EADDRNOTAVAIL: 'unreachable',
+  ENOTFOUND: 'name-lookup',
+  EAI_AGAIN: 'name-lookup',
+  EAI_FAIL: 'name-lookup',
+  EPROTO: 'tls',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'tls',
+  SELF_SIGNED_CERT_IN_CHAIN: 'tls',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'tls',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'tls',
+};
+
+/** Names what went wrong with a request: codes of Node and OpenSSL become one of a closed set of reasons. */
+export function classifyFailure(cause: unknown): PollFailure {
+  const message = cause instanceof Error ? firstMessage(cause) : String(cause);
+  if (cause instanceof MalformedAnswerError) return { reason: cause.reason, message, cause };
+  return { reason: reasonOf(cause, message), message, cause };
+}
+
+function reasonOf(cause: unknown, message: string): FailureReason {
+  if (message.startsWith('maxContentLength')) return 'too-large';
+  if (message === 'aborted' || message.includes('stream has been aborted')) return 'cut-off';
+  const code = codeOf(cause);
+  if (code.startsWith('HPE_')) return 'malformed'; // llhttp, Node's HTTP parser
+  if (code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || code.startsWith('CERT_')) return 'tls';
+  return REASON_BY_CODE[code] ?? 'other';
+}
+
+/** The innermost code that is known: axios wraps the error, and connecting to several addresses collects one each. */
+function codeOf(cause: unknown): string {
+  if (cause instanceof AxiosError && cause.cause !== undefined) return codeOf(cause.cause);
+  if (cause instanceof AggregateError) return codeOf(cause.errors[0]);
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+}
+
+/** An AggregateError (`localhost` on ::1 and 127.0.0.1) has no message of its own, but those of its attempts. */
+function firstMessage(error: Error): string {
+  if (error instanceof AggregateError) return error.errors.map(String).join('; ').replaceAll('Error: ', '');
+  if (error.message === '' && error.cause instanceof Error) return firstMessage(error.cause);
+  return error.message;
+}

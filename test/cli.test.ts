@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { type Invocation, parseArguments, usage } from '../src/cli.js';
+import { UsageError } from '../src/errors.js';
+
+const home = '/home/postgres';
+const config = '/home/postgres/.patroniglue.yml';
+const parse = (line: string): Invocation => parseArguments(line === '' ? [] : line.split(' '), home);
+
+describe('the command line', () => {
+  const good: readonly [string, Invocation][] = [
+    ['', { kind: 'run', config, level: 'info' }],
+    ['--config c.yml', { kind: 'run', config: 'c.yml', level: 'info' }],
+    ['--config=c.yml --verbose', { kind: 'run', config: 'c.yml', level: 'verbose' }],
+    ['-config c.yml -verbose', { kind: 'run', config: 'c.yml', level: 'verbose' }],
+    ['-config=a=b.yml', { kind: 'run', config: 'a=b.yml', level: 'info' }],
+    ['--config=-c.yml', { kind: 'run', config: '-c.yml', level: 'info' }],
+    ['-config a.yml --config b.yml', { kind: 'run', config: 'b.yml', level: 'info' }],
+    ['-debug', { kind: 'run', config, level: 'debug' }],
+    ['-quiet -quiet', { kind: 'run', config, level: 'error' }],
+    ['--check --config c.yml', { kind: 'check', config: 'c.yml', level: 'info' }],
+    ['--check --quiet', { kind: 'check', config, level: 'error' }],
+    ['--version', { kind: 'version' }],
+    ['-version --check', { kind: 'version' }],
+    ['-help --version', { kind: 'help' }],
+    ['-h', { kind: 'help' }],
+    ['--', { kind: 'run', config, level: 'info' }],
+  ];
+  for (const [line, expected] of good) {
+    it(`takes ${JSON.stringify(line)}`, () => {
+      assert.deepEqual(parse(line), expected);
+    });
+  }
+
+  const bad: readonly [string, string][] = [
+    ['--verbos', 'unknown option "--verbos": did you mean --verbose?'],
+    ['--conf=x.yml', 'unknown option "--conf": did you mean --config?'],
+    ['--cofnig x.yml', 'unknown option "--cofnig": did you mean --config?'],
+    ['-check', 'unknown option "-check": did you mean --check?'],
+    ['-c x.yml', 'unknown option "-c"'],
+    ['-v', 'unknown option "-v"'],
+    ['--no-verbose', 'unknown option "--no-verbose"'],
+    ['--config', '--config needs the name of a file'],
+    ['--config=', '--config needs the name of a file'],
+    ['-config -debug', '--config needs the name of a file'],
+    ['--verbose=true', '--verbose takes no value'],
+    ['--verbose --debug', '--verbose and --debug exclude each other'],
+    ['-quiet -debug -verbose', '--verbose and --debug and --quiet exclude each other'],
+    ['config.yml', 'unexpected argument "config.yml"'],
+    ['-- --debug', 'unexpected argument "--debug"'],
+    ['-', 'unexpected argument "-"'],
+    ['--toString', 'unknown option "--toString"'],
+  ];
+  for (const [line, message] of bad) {
+    it(`refuses ${JSON.stringify(line)}`, () => {
+      assert.throws(() => parse(line), new UsageError(`${message}\nTry: patroniglue --help`));
+    });
+  }
+
+  it('explains every option and exit code in lines of a terminal', () => {
+    for (const word of ['config', 'check', 'verbose', 'debug', 'quiet', 'version', 'help']) {
+      assert.match(usage, new RegExp(`^  --${word}\\b`, 'm'));
+    }
+    assert.match(usage, /^ {2}0 .*\n {2}1 .*\n {2}2 .*\n$/m);
+    assert.ok(usage.split('\n').every((line) => line.length <= 80));
+  });
+});

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createClock } from '../src/clock.js';
+
+/** A machine whose three clocks the test moves. Boot time is as coarse as Linux gives it. */
+function createMachine(): {
+  wait(ms: number): void;
+  suspend(ms: number): void;
+  stepWallClock(ms: number): void;
+  now(): number;
+} {
+  const HOUR = 3_600_000;
+  let monotonic = 5 * HOUR;
+  let boot = 7 * HOUR + 4;
+  let wall = 1_000_000 * HOUR;
+  const clock = createClock({
+    monotonicMs: () => monotonic,
+    bootMs: () => Math.floor(boot / 10) * 10,
+    wallMs: () => Math.floor(wall),
+  });
+  return {
+    wait(ms) {
+      monotonic += ms;
+      boot += ms;
+      wall += ms;
+    },
+    suspend(ms) {
+      boot += ms;
+      wall += ms;
+    },
+    stepWallClock(ms) {
+      wall += ms;
+    },
+    now: () => clock.now(),
+  };
+}
+
+describe('createClock', () => {
+  it('goes with the monotonic clock, to its precision', () => {
+    const machine = createMachine();
+    const before = machine.now();
+    machine.wait(1234.5);
+    assert.equal(machine.now() - before, 1234.5);
+  });
+
+  it('is not moved by a step of the wall clock, in either direction', () => {
+    for (const step of [7_200_000, -7_200_000, 50]) {
+      const machine = createMachine();
+      const before = machine.now();
+      machine.stepWallClock(step);
+      machine.wait(100);
+      assert.equal(machine.now() - before, 100, `after a step of ${step} ms`);
+    }
+  });
+
+  it('counts the time in which the machine was suspended, never too low, and too high by its coarseness at most', () => {
+    const machine = createMachine();
+    let before = machine.now();
+    for (const sleepMs of [3000, 100, 28_800_000]) {
+      machine.wait(10);
+      machine.suspend(sleepMs);
+      const passed = machine.now() - before;
+      assert.ok(passed >= sleepMs + 10 && passed <= sleepMs + 60, `${passed} ms for a sleep of ${sleepMs} ms`);
+      before = machine.now();
+    }
+  });
+
+  it('counts a suspension at whose end the wall clock was set as well', () => {
+    const machine = createMachine();
+    const before = machine.now();
+    machine.suspend(60_000);
+    machine.stepWallClock(-3_600_000);
+    assert.ok(machine.now() - before >= 60_000);
+  });
+
+  it('never goes back', () => {
+    const machine = createMachine();
+    let last = machine.now();
+    for (const act of [
+      () => machine.suspend(500),
+      () => machine.stepWallClock(-9e6),
+      () => machine.stepWallClock(9e6),
+    ]) {
+      act();
+      const now = machine.now();
+      assert.ok(now >= last);
+      last = now;
+    }
+  });
+});

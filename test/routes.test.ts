@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { canonicalRoute, defaultRoutes, isSlow, knownPaths } from '../src/routes.js';
+
+/** Target and canonical route; `undefined` where there is none. */
+type Cases = readonly (readonly [target: string, canonical: string | undefined])[];
+
+function check(cases: Cases): void {
+  for (const [target, canonical] of cases) assert.equal(canonicalRoute(target), canonical, target);
+}
+
+describe('the canonical route', () => {
+  it('is the same for all spellings of a question', () => {
+    const aliases: Record<string, readonly string[]> = {
+      '/primary': ['/', '/master', '/read-write', '/primary'],
+      '/leader': ['/leader'],
+      '/standby-leader': ['/standby_leader', '/standby-leader'],
+      '/replica': ['/replica'],
+      '/read-only': ['/read-only'],
+      '/sync': ['/synchronous', '/sync'],
+      '/async': ['/asynchronous', '/async'],
+      '/quorum': ['/quorum'],
+      '/read-only-sync': ['/read-only-synchronous', '/read-only-sync'],
+      '/read-only-quorum': ['/read-only-quorum'],
+      '/health': ['/health'],
+      '/readiness': ['/readiness'],
+      '/liveness': ['/liveness'],
+      '/patroni': ['/patroni'],
+      '/cluster': ['/cluster'],
+      '/history': ['/history'],
+      '/config': ['/config'],
+      '/metrics': ['/metrics'],
+    };
+    check(Object.entries(aliases).flatMap(([canonical, paths]) => paths.map((path) => [path, canonical] as const)));
+    assert.deepEqual(Object.values(aliases).flat().sort(), [...knownPaths].sort());
+  });
+
+  it('is its own canonical route', () => {
+    for (const target of [...knownPaths, '/replica?lag=10MB&tag_a=%C3%A9+b', '/readiness?lag=1&mode=apply']) {
+      const canonical = canonicalRoute(target);
+      assert.ok(canonical);
+      assert.equal(canonicalRoute(canonical), canonical);
+    }
+  });
+
+  it('takes three polls for the default routes', () => {
+    assert.deepEqual(new Set(defaultRoutes.map(canonicalRoute)), new Set(['/primary', '/replica', '/read-only']));
+  });
+
+  it('is exact in path and case but for one trailing slash', () => {
+    check([
+      ['/primary/', '/primary'],
+      ['/replica/?lag=1', '/replica?lag=1'],
+      ['/?x=1', '/primary'],
+      ['//', undefined],
+      ['//?x=1', undefined],
+      ['/primary//', undefined],
+      ['//primary', undefined],
+      ['/Primary', undefined],
+      ['/my-primary', undefined],
+      ['/primary/x', undefined],
+      ['/./primary', undefined],
+      ['/%70rimary', undefined],
+      ['/primary#x', undefined],
+      ['primary', undefined],
+      ['', undefined],
+      ['?', undefined],
+      ['*', undefined],
+      ['http://localhost/primary', undefined],
+      ['/-/healthy', undefined],
+      ['/restart', undefined],
+      ['/__proto__', undefined],
+    ]);
+  });
+
+  it('keeps the query keys that change the answer, in order of their names', () => {
+    check([
+      ['/replica?lag=10MB', '/replica?lag=10MB'],
+      ['/replica?replication_state=streaming&lag=1', '/replica?lag=1&replication_state=streaming'],
+      ['/async?tag_zone=b&x=1&tag_a=1&Lag=5', '/async?tag_a=1&tag_zone=b'],
+      ['/synchronous?lag=1&mode=write', '/sync?lag=1'],
+      ['/readiness?mode=write&lag=1&tag_a=1', '/readiness?lag=1&mode=write'],
+      ['/health?lag=1&tag_a=1', '/health?tag_a=1'],
+      ['/primary?lag=1&tag_a=1', '/primary'],
+      ['/master?', '/primary'],
+      ['/leader?tag_a=1', '/leader'],
+      ['/standby_leader?tag_a=1', '/standby-leader'],
+      ['/cluster?lag=1', '/cluster'],
+      ['/replica?', '/replica'],
+      ['/replica?x', '/replica'],
+      ['/replica?tag_=1', '/replica?tag_=1'],
+    ]);
+  });
+
+  it("reads a query as Python's parse_qs does: no empty values, and of a repeated key the first", () => {
+    check([
+      ['/replica?lag=', '/replica'],
+      ['/replica?lag', '/replica'],
+      ['/replica?lag=1&lag=2', '/replica?lag=1'],
+      ['/replica?lag=&lag=2&lag=3', '/replica?lag=2'],
+      ['/replica?tag_b=2&tag_a=1&tag_b=3', '/replica?tag_a=1&tag_b=2'],
+      ['/replica?&&lag=1&', '/replica?lag=1'],
+      ['/replica?lag=1;2', '/replica?lag=1%3B2'],
+      ['/replica?lag=a=b', '/replica?lag=a%3Db'],
+      ['/replica?lag=10%4DB', '/replica?lag=10MB'],
+      ['/replica?l%61g=1', '/replica?lag=1'],
+      ['/replica?tag_a=x+y', '/replica?tag_a=x+y'],
+      ['/replica?tag_a=x%20y', '/replica?tag_a=x+y'],
+      ['/replica?tag_a=%26%0D%0A', '/replica?tag_a=%26%0D%0A'],
+      ['/replica?tag_a=%ff%zz', '/replica?tag_a=%EF%BF%BD%25zz'],
+      ['/replica?lag=1?lag=2', '/replica?lag=1%3Flag%3D2'],
+    ]);
+  });
+});
+
+describe('the slow routes', () => {
+  it('are those of people and monitoring', () => {
+    const slow = knownPaths.filter((path) => {
+      const route = canonicalRoute(path);
+      return route !== undefined && isSlow(route);
+    });
+    assert.deepEqual(slow, ['/patroni', '/cluster', '/history', '/config', '/metrics']);
+    const withQuery = canonicalRoute('/replica?lag=1');
+    assert.ok(withQuery);
+    assert.equal(isSlow(withQuery), false);
+  });
+});

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { map } from 'rxjs';
+import type { CanonicalRoute } from '../../src/routes.js';
+import type { FailureSeries, Snapshot } from '../../src/snapshot.js';
+import type { Update } from '../../src/streams/cache.js';
+import { changes, describeChange } from '../../src/streams/changes.js';
+import { answer, runMarbles } from '../support/marbles.js';
+
+const PRIMARY = '/primary' as CanonicalRoute;
+const REPLICA = '/replica' as CanonicalRoute;
+
+function failing(count: number): { failures: FailureSeries } {
+  const last = { reason: 'timed-out', message: 'no complete answer within 2 s', cause: undefined } as const;
+  return { failures: { count, sinceMs: 1000, last } };
+}
+
+const pending: Snapshot = { kind: 'pending', sinceMs: 0 };
+const ok: Snapshot = { kind: 'fresh', answer: answer(200), sentAtMs: 0, freshUntilMs: 4000 };
+const no: Snapshot = { kind: 'fresh', answer: answer(503), sentAtMs: 0, freshUntilMs: 4000 };
+const stale: Snapshot = { kind: 'stale', answer: answer(200), sentAtMs: 0, sinceMs: 4000 };
+
+/** The lines that these snapshots of one route, a second apart, give an operator. */
+function lines(...snapshots: Snapshot[]): string[] {
+  const found: string[] = [];
+  runMarbles(({ cold, flush }, scheduler) => {
+    const marbles = snapshots.map((_, index) => String.fromCharCode(97 + index)).join(' 999ms ');
+    const values = Object.fromEntries(snapshots.map((value, index) => [String.fromCharCode(97 + index), value]));
+    const update$ = cold<Snapshot>(marbles, values).pipe(map((snapshot): Update => ({ route: PRIMARY, snapshot })));
+    changes(update$, scheduler).subscribe((change) => found.push(describeChange(change)));
+    flush();
+  });
+  return found;
+}
+
+describe('changes', () => {
+  it('tells the first answer', () => {
+    assert.deepEqual(lines(pending, ok), ['/primary: pending -> 200']);
+  });
+
+  it('tells a changed status, and nothing of an answer that is renewed', () => {
+    assert.deepEqual(lines(ok, { ...ok, sentAtMs: 1000 }, no, ok), ['/primary: 200 -> 503', '/primary: 503 -> 200']);
+  });
+
+  it('tells the first failure of a series, the loss of the answer, and the end with count and duration', () => {
+    const steps = [ok, { ...ok, ...failing(1) }, { ...ok, ...failing(2) }, { ...ok, ...failing(3) }];
+    const gone = { ...stale, ...failing(3) };
+    assert.deepEqual(lines(...steps, gone, { ...stale, ...failing(4) }, ok), [
+      '/primary: polls are failing: poll timed out (no complete answer within 2 s)',
+      '/primary: 200 -> 503 (stale: poll timed out for 3.0 s)',
+      '/primary: polls are answered again: 4 failed in 5.0 s',
+      '/primary: 503 -> 200',
+    ]);
+  });
+
+  it('tells of an answer that ended without a failed poll: our own process stood still', () => {
+    assert.deepEqual(lines(ok, stale), ['/primary: 200 -> 503 (stale: no answer for 1.0 s)']);
+  });
+
+  it('keeps routes apart', () => {
+    runMarbles(({ cold, expectObservable }, scheduler) => {
+      const update$ = cold<Update>('a b c', {
+        a: { route: PRIMARY, snapshot: ok },
+        b: { route: REPLICA, snapshot: no },
+        c: { route: PRIMARY, snapshot: no },
+      });
+      const kinds$ = changes(update$, scheduler).pipe(map(({ route, kind }) => `${route} ${kind}`));
+      expectObservable(kinds$).toBe('--c', { c: '/primary reply-changed' });
+    });
+  });
+});

@@ -1,0 +1,94 @@
+import { describe, it } from 'node:test';
+import { NEVER, defer, map } from 'rxjs';
+import type { Answer, PollOutcome } from '../../src/snapshot.js';
+import { type PollOptions, poll } from '../../src/streams/poll.js';
+import { answer, refused, runMarbles } from '../support/marbles.js';
+
+const A = answer(200);
+const B = answer(503);
+
+function answered(value: Answer, sentAtMs: number, endedAtMs: number): PollOutcome {
+  return { kind: 'answered', answer: value, sentAtMs, endedAtMs };
+}
+
+function failed(cause: unknown, sentAtMs: number, endedAtMs: number): PollOutcome {
+  return { kind: 'failed', failure: refused(cause), sentAtMs, endedAtMs };
+}
+
+const PACE: Omit<PollOptions, 'scheduler'> = { intervalMs: 1000, deadlineMs: 2000, classify: refused };
+
+describe('poll', () => {
+  it('asks at once, then once an interval, from start to start', () => {
+    runMarbles(({ cold, expectObservable, expectSubscriptions }, scheduler) => {
+      const request = cold('     30ms (a|)', { a: A });
+      const subscriptions = [
+        '                        ^ 29ms !',
+        '                        1s ^ 29ms !',
+        '                        2s ^ 29ms !',
+      ];
+      const unsubscribed = '     2500ms !';
+      const expected = '         30ms x 999ms y 999ms z';
+      const outcome$ = poll(request, { ...PACE, scheduler });
+      expectObservable(outcome$, unsubscribed).toBe(expected, {
+        x: answered(A, 0, 30),
+        y: answered(A, 1000, 1030),
+        z: answered(A, 2000, 2030),
+      });
+      expectSubscriptions(request.subscriptions).toBe(subscriptions);
+    });
+  });
+
+  it('skips a tick that finds a poll in flight, and keeps to the clock afterwards', () => {
+    runMarbles(({ cold, expectObservable, expectSubscriptions }, scheduler) => {
+      const request = cold('     1500ms (a|)', { a: A });
+      const subscriptions = ['                        ^ 1499ms !', '                        2s ^ 1499ms !'];
+      const unsubscribed = '     3900ms !';
+      const expected = '         1500ms x 1999ms y';
+      expectObservable(poll(request, { ...PACE, scheduler }), unsubscribed).toBe(expected, {
+        x: answered(A, 0, 1500),
+        y: answered(A, 2000, 3500),
+      });
+      expectSubscriptions(request.subscriptions).toBe(subscriptions);
+    });
+  });
+
+  it('ends a poll at its deadline, unsubscribes the request, and asks again at the next tick', () => {
+    runMarbles(({ cold, expectObservable, expectSubscriptions }, scheduler) => {
+      const silent = cold<Answer>('-');
+      const subscriptions = ['                        ^ 1499ms !', '                        2s ^ 1499ms !'];
+      const unsubscribed = '     3900ms !';
+      const outcome$ = poll(silent, { ...PACE, deadlineMs: 1500, scheduler }).pipe(
+        map((outcome) =>
+          outcome.kind === 'failed' ? [outcome.failure.reason, outcome.failure.message, outcome.sentAtMs] : [],
+        ),
+      );
+      expectObservable(outcome$, unsubscribed).toBe('1500ms x 1999ms y', {
+        x: ['timed-out', 'no complete answer within 1.5 s', 0],
+        y: ['timed-out', 'no complete answer within 1.5 s', 2000],
+      });
+      expectSubscriptions(silent.subscriptions).toBe(subscriptions);
+    });
+  });
+
+  it('goes on polling after a failure', () => {
+    runMarbles(({ cold, expectObservable }, scheduler) => {
+      const answers = [cold<Answer>('10ms #', undefined, 'reset'), cold('10ms (b|)', { b: B })];
+      const request = defer(() => answers.shift() ?? NEVER);
+      const outcome$ = poll(request, { ...PACE, scheduler });
+      expectObservable(outcome$, '1500ms !').toBe('10ms x 999ms y', {
+        x: failed('reset', 0, 10),
+        y: answered(B, 1000, 1010),
+      });
+    });
+  });
+
+  it('leaves nothing scheduled after unsubscription, and ends the request in flight', () => {
+    runMarbles(({ cold, flush, expectObservable, expectSubscriptions }, scheduler) => {
+      const silent = cold<Answer>('-');
+      expectObservable(poll(silent, { ...PACE, scheduler }), '500ms !').toBe('');
+      expectSubscriptions(silent.subscriptions).toBe('^ 499ms !');
+      flush();
+      if (scheduler.actions.length > 0) throw new Error(`${scheduler.actions.length} actions are still scheduled`);
+    });
+  });
+});

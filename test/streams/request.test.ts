@@ -1,0 +1,304 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { LookupFunction } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, describe, it } from 'node:test';
+import type { TlsOptions } from 'node:tls';
+import { firstValueFrom, timeout } from 'rxjs';
+import type { CanonicalRoute } from '../../src/routes.js';
+import type { Answer, FailureReason } from '../../src/snapshot.js';
+import { classifyFailure } from '../../src/streams/failure.js';
+import { createSharedLookup } from '../../src/streams/lookup.js';
+import { createRequest, MAX_BODY_BYTES } from '../../src/streams/request.js';
+import { fillAcceptQueue } from '../support/accept-queue.js';
+import { type CertificateFiles, type Certificates, createCertificates } from '../support/certificates.js';
+import {
+  type Behaviour,
+  type Upstream,
+  type UpstreamOptions,
+  PRIMARY_BODY,
+  answering,
+  dripping,
+  ending,
+  pouring,
+  resetting,
+  silent,
+  stalling,
+  startUpstream,
+} from '../support/upstream.js';
+import { eventually } from '../support/wait.js';
+
+const PRIMARY = '/primary' as CanonicalRoute;
+const upstreams: Upstream[] = [];
+
+afterEach(async () => {
+  await Promise.all(upstreams.splice(0).map((upstream) => upstream.close()));
+});
+
+async function start(behaviour: Behaviour, options: UpstreamOptions = {}): Promise<Upstream> {
+  const upstream = await startUpstream(options);
+  upstream.behave(behaviour);
+  upstreams.push(upstream);
+  return upstream;
+}
+
+type Overrides = Partial<Parameters<typeof createRequest>[0]>;
+
+function ask(port: number, route = PRIMARY, overrides: Overrides = {}): Promise<Answer> {
+  const tls = { insecure: false };
+  const request = createRequest({ scheme: 'http', host: '127.0.0.1', port, connectMs: 5000, tls, ...overrides });
+  return firstValueFrom(request(route));
+}
+
+async function reasonOf(asking: Promise<Answer>): Promise<FailureReason> {
+  return asking.then(
+    ({ status }) => assert.fail(`answered ${status}`),
+    (cause: unknown) => classifyFailure(cause).reason,
+  );
+}
+
+describe('createRequest', () => {
+  it('gives status, content type and body byte for byte', async () => {
+    const body = Buffer.from([0, 255, 13, 10, 0xc3, 0x28]);
+    const upstream = await start((socket) => {
+      socket.write('HTTP/1.0 503 Service Unavailable\r\nContent-Type: application/octet-stream\r\n\r\n');
+      socket.end(body);
+    });
+    const answer = await ask(upstream.port);
+    assert.deepEqual(answer, { status: 503, contentType: 'application/octet-stream', body });
+  });
+
+  it('takes an answer of a status line alone, as Patroni gives to /liveness', async () => {
+    const upstream = await start(ending('HTTP/1.0 200 OK\r\n\r\n'));
+    assert.deepEqual(await ask(upstream.port), { status: 200, body: Buffer.alloc(0) });
+  });
+
+  it('accepts every status from 200 to 599 as an answer, and follows no redirect', async () => {
+    const upstream = await start(silent);
+    for (const status of [200, 204, 301, 302, 307, 304, 400, 401, 404, 500, 502, 503, 599]) {
+      upstream.behave(ending(`HTTP/1.0 ${status} X\r\nLocation: http://127.0.0.1:${upstream.port}/other\r\n\r\n`));
+      assert.equal((await ask(upstream.port)).status, status);
+    }
+    assert.ok(upstream.requests.every((head) => head.startsWith('GET /primary HTTP/1.1\r\n')));
+  });
+
+  it('asks for exactly the canonical route, uncompressed, and says that it will close', async () => {
+    const upstream = await start(answering(200));
+    await ask(upstream.port, '/replica?lag=10MB&tag_a=b+c%2B' as CanonicalRoute);
+    const [head = ''] = upstream.requests;
+    assert.match(head, /^GET \/replica\?lag=10MB&tag_a=b\+c%2B HTTP\/1\.1\r\n/);
+    assert.match(head, /^Accept-Encoding: identity\r$/m);
+    assert.match(head, /^Connection: close\r$/m);
+  });
+
+  it('ignores HTTP_PROXY and friends', async () => {
+    const proxy = await start(answering(200, 'from the proxy'));
+    const upstream = await start(answering(200));
+    const names = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'];
+    for (const name of names) process.env[name] = `http://127.0.0.1:${proxy.port}`;
+    try {
+      assert.equal((await ask(upstream.port)).body.toString(), PRIMARY_BODY);
+    } finally {
+      for (const name of names) Reflect.deleteProperty(process.env, name);
+    }
+    assert.equal(proxy.requests.length, 0);
+  });
+
+  it('closes its connection as soon as the answer is whole, even where the upstream would keep it', async () => {
+    const upstream = await start(stalling('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok'));
+    await ask(upstream.port);
+    await upstream.idle();
+    await ask(upstream.port);
+    assert.equal(upstream.connections.most, 1);
+  });
+
+  it('bounds the body: so many bytes are an answer, one more is a failure that ends the connection', async () => {
+    const head = 'HTTP/1.0 200 OK\r\n\r\n';
+    const upstream = await start(ending(head + 'x'.repeat(MAX_BODY_BYTES)));
+    assert.equal((await ask(upstream.port)).body.length, MAX_BODY_BYTES);
+    upstream.behave(ending(head + 'x'.repeat(MAX_BODY_BYTES + 1)));
+    assert.equal(await reasonOf(ask(upstream.port)), 'too-large');
+    upstream.behave(pouring(100_000_000));
+    assert.equal(await reasonOf(ask(upstream.port)), 'too-large');
+    await upstream.idle();
+  });
+
+  for (const [name, behaviour] of [
+    ['says nothing', silent],
+    ['stops inside the headers', stalling('HTTP/1.0 200 OK\r\nContent-')],
+    ['stops inside the body', stalling('HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\nhalf')],
+    ['drips its body', dripping(10)],
+  ] as const) {
+    it(`destroys the socket when unsubscribed from an upstream that ${name}`, async () => {
+      const upstream = await start(behaviour);
+      const request = createRequest({
+        scheme: 'http',
+        host: '127.0.0.1',
+        port: upstream.port,
+        connectMs: 5000,
+        tls: { insecure: false },
+      });
+      const subscription = request(PRIMARY).subscribe({ error: () => assert.fail('failed by itself') });
+      await eventually('the request has arrived', 5000, () => upstream.requests.length === 1);
+      subscription.unsubscribe();
+      await upstream.idle();
+    });
+  }
+
+  for (const [reason, name, behaviour] of [
+    ['reset', 'resets at once', resetting()],
+    ['reset', 'resets inside the headers', resetting('HTTP/1.0 200 OK\r\nContent-')],
+    ['reset', 'closes without a word', ending('')],
+    ['cut-off', 'closes inside a body of known length', ending('HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\nhalf')],
+    ['cut-off', 'closes inside a chunk', ending('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf')],
+    ['cut-off', 'dies inside its JSON', answering(200, PRIMARY_BODY.slice(0, 30))],
+    ['cut-off', 'dies before its JSON', answering(200, '')],
+    ['malformed', 'speaks another language', ending('SSH-2.0-OpenSSH_9.2\r\n\r\n')],
+    ['malformed', 'has endless headers', ending(`HTTP/1.0 200 OK\r\n${'X-A: b\r\n'.repeat(10_000)}\r\n`)],
+    ['malformed', 'has a status that is none', ending('HTTP/1.0 999 Odd\r\n\r\n')],
+    [
+      'malformed',
+      'has a content type with control characters',
+      ending('HTTP/1.0 200 OK\r\nContent-Type: a\x01b\r\n\r\n'),
+    ],
+  ] as const) {
+    it(`fails as ${reason} when the upstream ${name}`, async () => {
+      const upstream = await start(behaviour);
+      assert.equal(await reasonOf(ask(upstream.port)), reason);
+      await upstream.idle();
+    });
+  }
+
+  it('takes JSON whose strings hold brackets and escaped quotes, and numbers that only Python writes', async () => {
+    const body = '{"a": "}]\\"{", "b": [NaN, -Infinity]}';
+    const upstream = await start(answering(200, body));
+    assert.equal((await ask(upstream.port)).body.toString(), body);
+  });
+
+  it('fails as refused when nobody listens', async () => {
+    const upstream = await startUpstream();
+    await upstream.close();
+    assert.equal(await reasonOf(ask(upstream.port)), 'refused');
+  });
+
+  for (const host of ['127.0.0.1', '::1']) {
+    it(`reaches \`localhost\` when Patroni listens on ${host} alone`, async () => {
+      const upstream = await start(answering(200), { host });
+      assert.equal((await ask(upstream.port, PRIMARY, { host: 'localhost' })).status, 200);
+    });
+  }
+
+  it('reaches a literal IPv6 address', async () => {
+    const upstream = await start(answering(200), { host: '::1' });
+    assert.equal((await ask(upstream.port, PRIMARY, { host: '::1' })).status, 200);
+  });
+
+  it('has one name look-up under way at most, however many polls were given up meanwhile', async () => {
+    let lookups = 0;
+    let release: (() => void) | undefined;
+    const upstream = await start(answering(200));
+    const lookup = createSharedLookup((_hostname, callback) => {
+      lookups += 1;
+      release = () => {
+        callback(null, [{ address: '127.0.0.1', family: 4 }]);
+      };
+    });
+    const request = createRequest({
+      scheme: 'http',
+      host: 'patroni.test',
+      port: upstream.port,
+      connectMs: 5000,
+      tls: { insecure: false },
+      lookup,
+    });
+    const givenUp = Array.from({ length: 20 }, () => firstValueFrom(request(PRIMARY).pipe(timeout(5))));
+    await Promise.allSettled(givenUp);
+    assert.equal(lookups, 1);
+    const waiting = firstValueFrom(request(PRIMARY));
+    await eventually('the request waits for the name', 5000, () => release !== undefined);
+    setImmediate(() => release?.());
+    assert.equal((await waiting).status, 200);
+    assert.equal(upstream.requests.length, 1, 'polls that were given up are not sent after all');
+  });
+
+  it('names a failed look-up, and looks up anew with the next poll', async () => {
+    const upstream = await start(answering(200));
+    const failing: LookupFunction = (hostname, _options, callback) => {
+      callback(Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { code: 'ENOTFOUND' }), '');
+    };
+    assert.equal(await reasonOf(ask(upstream.port, PRIMARY, { host: 'patroni.test', lookup: failing })), 'name-lookup');
+  });
+
+  it('gives up a TCP connection that is not made in time', async () => {
+    const full = await fillAcceptQueue();
+    try {
+      assert.equal(await reasonOf(ask(full.port, PRIMARY, { connectMs: 200 })), 'timed-out');
+    } finally {
+      full.close();
+    }
+  });
+});
+
+describe('createRequest over TLS', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'patroniglue-request-'));
+  let files: Certificates;
+  before(async () => {
+    files = await createCertificates(dir);
+  });
+  after(() => {
+    rmSync(dir, { recursive: true });
+  });
+  const pem = (file: string): string => readFileSync(file, 'utf8');
+
+  function startTls(pair: CertificateFiles, more: TlsOptions = {}): Promise<Upstream> {
+    return start(answering(200), { tls: { cert: pem(pair.cert), key: pem(pair.key), ...more } });
+  }
+
+  it('trusts the CA that it is told to, by address and by name', async () => {
+    const upstream = await startTls(files.server);
+    const trusting = { scheme: 'https', tls: { insecure: false, ca: pem(files.ca.cert) } } as const;
+    assert.equal((await ask(upstream.port, PRIMARY, trusting)).status, 200);
+    assert.equal((await ask(upstream.port, PRIMARY, { ...trusting, host: 'localhost' })).status, 200);
+  });
+
+  it('fails as tls on a certificate of another CA, or one that has expired', async () => {
+    for (const pair of [files.serverUntrusted, files.expired]) {
+      const upstream = await startTls(pair);
+      const asking = ask(upstream.port, PRIMARY, { scheme: 'https', tls: { insecure: false, ca: pem(files.ca.cert) } });
+      assert.equal(await reasonOf(asking), 'tls');
+      await upstream.idle();
+    }
+  });
+
+  it('asks whoever answers where `insecure` says so', async () => {
+    const upstream = await startTls(files.serverUntrusted);
+    assert.equal((await ask(upstream.port, PRIMARY, { scheme: 'https', tls: { insecure: true } })).status, 200);
+  });
+
+  it('shows its own certificate where Patroni requires one, and fails as tls without', async () => {
+    const ca = pem(files.ca.cert);
+    const upstream = await startTls(files.server, { ca, requestCert: true, rejectUnauthorized: true });
+    const own = { insecure: false, ca, cert: pem(files.client.cert), key: pem(files.client.key) };
+    assert.equal((await ask(upstream.port, PRIMARY, { scheme: 'https', tls: own })).status, 200);
+    const asking = ask(upstream.port, PRIMARY, { scheme: 'https', tls: { insecure: false, ca } });
+    assert.equal(await reasonOf(asking), 'tls');
+  });
+
+  it('fails as tls when the upstream speaks plain HTTP', async () => {
+    const upstream = await start(silent, { onConnection: ending('HTTP/1.0 400 Bad Request\r\n\r\n') });
+    assert.equal(await reasonOf(ask(upstream.port, PRIMARY, { scheme: 'https' })), 'tls');
+  });
+
+  it('destroys the socket when unsubscribed from a handshake that never ends', async () => {
+    const upstream = await start(silent, { onConnection: silent });
+    const tls = { insecure: true };
+    const upstreamTls = { scheme: 'https', host: '127.0.0.1', port: upstream.port, connectMs: 5000, tls } as const;
+    const subscription = createRequest(upstreamTls)(PRIMARY).subscribe({
+      error: () => assert.fail('failed by itself'),
+    });
+    await eventually('the connection is there', 5000, () => upstream.connections.open === 1);
+    subscription.unsubscribe();
+    await upstream.idle();
+  });
+});

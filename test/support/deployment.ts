@@ -1,0 +1,69 @@
+import { startCluster, type Cluster, type ClusterOptions } from './cluster.js';
+import { startHAProxy, type HAProxy, type HAProxyOptions } from './haproxy.js';
+import { startService, type ConfigObject, type Service, type ServiceOptions } from './service.js';
+
+export interface DeploymentOptions {
+  readonly cluster?: ClusterOptions;
+  /** Over the sections that say where Patroni and patroniglue are, which are put in. */
+  readonly config?: ConfigObject;
+  readonly serviceTls?: ServiceOptions['tls'];
+  readonly haproxy?: Omit<HAProxyOptions, 'servers'>;
+}
+
+/** All that examples/haproxy.cfg speaks of: Patroni nodes, a patroniglue on each, and HAProxy that checks through them. */
+export interface Deployment {
+  readonly cluster: Cluster;
+  /** In the order of `cluster.nodes`. */
+  readonly services: readonly Service[];
+  readonly haproxy: HAProxy;
+  /** Resolves when Patroni is healthy and HAProxy has up what Patroni says; resolves with those servers. */
+  settled(): Promise<readonly string[]>;
+  /** What each process has written last: for the message of a failure. */
+  logs(): string;
+  close(): Promise<void>;
+}
+
+/** Starts all of it; on failure nothing is left. */
+export async function startDeployment(options: DeploymentOptions = {}): Promise<Deployment> {
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(closers.splice(0).map((closer) => closer()));
+  };
+  const opened = <T extends { close(): Promise<void> }>(resource: T): T => {
+    closers.push(() => resource.close());
+    return resource;
+  };
+  try {
+    const cluster = opened(await startCluster(options.cluster));
+    const services = await Promise.all(
+      cluster.nodes.map(async ({ restPort }) => {
+        const { config = {}, serviceTls: tls } = options;
+        const backend = { host: '127.0.0.1', port: restPort, ...config['backend'] };
+        return opened(await startService({ config: { ...config, backend }, tls }));
+      }),
+    );
+    const servers = cluster.nodes.map(({ name, pgPort }, index) => ({
+      name,
+      port: pgPort,
+      checkPort: services[index]?.port ?? 0,
+    }));
+    const haproxy = opened(await startHAProxy({ ...options.haproxy, servers }));
+    return {
+      cluster,
+      services,
+      haproxy,
+      settled: async () => {
+        await cluster.healthy();
+        const primary = await cluster.primary();
+        const expected = cluster.nodes.map((node) => `${node === primary ? 'primary' : 'replica'}/${node.name}`);
+        await haproxy.untilUp(expected);
+        return expected.sort();
+      },
+      logs: () => [...services.map((service) => service.output()), haproxy.log()].join('\n---\n'),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,74 @@
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { performance } from 'node:perf_hooks';
+import { readFileSync } from 'node:fs';
+
+/** What came of a request: a whole response, or the reason why there is none. */
+export type Reply =
+  | {
+      readonly kind: 'reply';
+      readonly status: number;
+      readonly headers: Record<string, string>;
+      readonly body: string;
+      readonly tookMs: number;
+    }
+  | { readonly kind: 'failure'; readonly status: undefined; readonly reason: string; readonly tookMs: number };
+
+/** Certificate files of a client; with `caFile` the request is made by HTTPS. */
+export interface ClientTls {
+  readonly caFile: string;
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+}
+
+export interface AskOptions {
+  readonly method?: string;
+  readonly body?: string;
+  /** From send to last byte. */
+  readonly deadlineMs?: number;
+  readonly tls?: ClientTls | undefined;
+}
+
+/** One request to a loopback port on a connection of its own. Never rejects: what failed is in the reply. */
+export function ask(port: number, path: string, options: AskOptions = {}): Promise<Reply> {
+  const { method = 'GET', body, deadlineMs = 2000, tls } = options;
+  const startedAt = performance.now();
+  const since = (): number => Math.round(performance.now() - startedAt);
+  const read = (file: string | undefined): Buffer | undefined => (file === undefined ? undefined : readFileSync(file));
+  return new Promise((resolve) => {
+    const fail = (error: Error): void => {
+      resolve({ kind: 'failure', status: undefined, reason: error.message, tookMs: since() });
+    };
+    const request = (tls === undefined ? httpRequest : httpsRequest)({
+      host: '127.0.0.1',
+      port,
+      path,
+      method,
+      agent: false,
+      ...(tls === undefined ? {} : { ca: read(tls.caFile), cert: read(tls.certFile), key: read(tls.keyFile) }),
+      headers:
+        body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
+    });
+    const deadline = setTimeout(() => {
+      request.destroy(new Error(`no whole response within ${deadlineMs} ms`));
+    }, deadlineMs);
+    request.once('error', fail);
+    request.once('close', () => {
+      clearTimeout(deadline);
+    });
+    request.once('response', (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.once('error', fail);
+      response.once('end', () => {
+        const headers = Object.fromEntries(
+          Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
+        );
+        resolve({ kind: 'reply', status: response.statusCode ?? 0, headers, body: text, tookMs: since() });
+      });
+    });
+    request.end(body);
+  });
+}

@@ -1,0 +1,77 @@
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { ask, type AskOptions, type Reply } from './http-get.js';
+import { freePort } from './ports.js';
+import type { Exit } from './processes.js';
+import { eventually } from './wait.js';
+import { createWorkspace } from './workspace.js';
+
+/** The compiled program. */
+export const mainFile = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+
+/** config.yml as an object: sections, then kebab-case keys. */
+export type ConfigObject = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+export interface ServiceOptions {
+  /** `frontend.host` and a free `frontend.port` are put in where they are not given. */
+  readonly config: ConfigObject;
+  /** In place of `--verbose`. */
+  readonly flags?: readonly string[];
+  /** By which `get` trusts the front end; makes it ask by HTTPS. */
+  readonly tls?: AskOptions['tls'];
+}
+
+/** patroniglue as a child process. */
+export interface Service {
+  readonly pid: number;
+  readonly port: number;
+  readonly configFile: string;
+  /** Standard output and standard error so far. */
+  output(): string;
+  /** One request to the front end on a connection of its own. Never rejects. */
+  get(path: string): Promise<Reply>;
+  signal(signal: NodeJS.Signals): void;
+  readonly exit: Promise<Exit>;
+  /** Ends the process whatever state it is in, and removes its files. */
+  close(): Promise<void>;
+}
+
+/** Starts the service; resolves when its front end answers `/-/healthy`. Rejects with its output if it ends before. */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const workspace = await createWorkspace();
+  try {
+    const { config, flags = ['--verbose'], tls } = options;
+    const frontend = { host: '127.0.0.1', port: await freePort(), ...config['frontend'] };
+    const { port } = frontend;
+    const configFile = await workspace.write('config.yml', stringify({ ...config, frontend }));
+    const running = await workspace.start('patroniglue', process.execPath, [
+      mainFile,
+      '--config',
+      configFile,
+      ...flags,
+    ]);
+    const get = (path: string): Promise<Reply> => ask(port, path, { tls });
+    await eventually('patroniglue answers /-/healthy', 10_000, async () => {
+      if (!running.alive()) throw new Error('patroniglue has ended');
+      const reply = await get('/-/healthy');
+      if (reply.kind === 'failure') throw new Error(reply.reason);
+      return reply.status === 200;
+    });
+    return {
+      pid: running.pid,
+      port,
+      configFile,
+      output: () => running.output(),
+      get,
+      signal: (signal) => {
+        running.signal(signal);
+      },
+      exit: running.exit,
+      close: () => workspace.close(),
+    };
+  } catch (error) {
+    const logs = workspace.logs();
+    await workspace.close();
+    throw new Error(`the service did not start: ${(error as Error).message}\n${logs}`, { cause: error });
+  }
+}
