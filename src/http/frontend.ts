@@ -18,6 +18,10 @@ export interface FrontEndOptions {
   readonly handle: (request: CheckRequest) => Reply;
   /** Told of every reply; without it nothing is measured. */
   readonly onReply?: (entry: AccessEntry) => void;
+  /** The most connections at a time. */
+  readonly maxConnections?: number;
+  /** The addresses of `host`; replaced in tests. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>;
   /** Told in a sentence of an address of several that cannot be listened on. */
   readonly onSkipped?: (warning: string) => void;
 }
@@ -50,11 +54,13 @@ const IDLE_SOCKET_MS = 10_000;
  * @throws ListenError when no address can be listened on, or one is taken or forbidden
  */
 export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
-  const { host, port, tls } = options;
+  const { host, port, tls, maxConnections = MAX_CONNECTIONS, resolve = resolveAll } = options;
   const onRequest = createListener(options);
-  const addresses = await resolve(host);
+  const addresses = await resolve(host).catch((cause: unknown) => {
+    throw new ListenError(`cannot listen on ${host}: ${messageOf(cause)}`, { cause });
+  });
   const servers = addresses.map(() => (tls ? createTlsServer({ ...LIMITS, ...tls }) : createServer(LIMITS)));
-  boundConnections(servers, MAX_CONNECTIONS);
+  boundConnections(servers, maxConnections);
   for (const server of servers) {
     server.timeout = IDLE_SOCKET_MS;
     server.on('request', onRequest);
@@ -104,13 +110,9 @@ function createListener({ handle, onReply }: FrontEndOptions): (req: IncomingMes
   };
 }
 
-async function resolve(host: string): Promise<string[]> {
-  try {
-    const found = await lookup(host, { all: true });
-    return [...new Set(found.map(({ address }) => address))];
-  } catch (cause) {
-    throw new ListenError(`cannot listen on ${host}: ${messageOf(cause)}`, { cause });
-  }
+async function resolveAll(host: string): Promise<string[]> {
+  const found = await lookup(host, { all: true });
+  return [...new Set(found.map(({ address }) => address))];
 }
 
 function listenAt(server: Server, address: string, port: number): Promise<void> {

@@ -20,6 +20,11 @@ describe('HAProxy checks a Patroni cluster through patroniglue', { skip: await s
     up = await deployment.settled();
   });
 
+  /** A test that tells what every process logged when it fails. */
+  const behaviour = (name: string, body: () => Promise<void>): void => {
+    it(name, () => deployment.explained(body));
+  };
+
   const downs = async (): Promise<Record<string, number>> => {
     const states = await deployment.haproxy.serverStates();
     return Object.fromEntries(Object.entries(states).map(([name, state]) => [name, state.downs]));
@@ -29,7 +34,7 @@ describe('HAProxy checks a Patroni cluster through patroniglue', { skip: await s
     return up.reduce((sum, name) => sum + (states[name]?.failedChecks ?? NaN), 0);
   };
 
-  it('tells primary and replica apart', async () => {
+  behaviour('tells primary and replica apart', async () => {
     const { cluster, haproxy } = deployment;
     const [primary, replica] = await Promise.all([cluster.primary(), cluster.replica()]);
     const states = await haproxy.serverStates();
@@ -45,7 +50,7 @@ describe('HAProxy checks a Patroni cluster through patroniglue', { skip: await s
     assert.equal(await cluster.sql(haproxy.replicaPort, 'SELECT pg_is_in_recovery()'), 't');
   });
 
-  it('moves to the new primary after a switchover', async () => {
+  behaviour('moves to the new primary after a switchover', async () => {
     const { cluster, haproxy } = deployment;
     const before = await cluster.primary();
     const now = await cluster.switchover();
@@ -55,7 +60,7 @@ describe('HAProxy checks a Patroni cluster through patroniglue', { skip: await s
     assert.equal(await cluster.sql(haproxy.replicaPort, 'SHOW port'), String(before.pgPort));
   });
 
-  it('changes nothing while Patroni is frozen for less than the ttl', async () => {
+  behaviour('changes nothing while Patroni is frozen for less than the ttl', async () => {
     const primary = await deployment.cluster.primary();
     const before = await failedChecks();
     primary.freeze();
@@ -69,26 +74,29 @@ describe('HAProxy checks a Patroni cluster through patroniglue', { skip: await s
   });
 
   for (const role of ['primary', 'replica'] as const) {
-    it(`takes the ${role} down when its Patroni is frozen for longer than the ttl, and up again when it goes on`, async () => {
-      const { cluster, haproxy } = deployment;
-      const node = await cluster[role]();
-      const server = `${role}/${node.name}`;
-      node.freeze();
-      try {
-        await haproxy.untilUp(up.filter((name) => name !== server));
-        const { check, code } = (await haproxy.serverStates())[server] ?? {};
-        assert.deepEqual(
-          [check, code],
-          ['L7STS', '503'],
-          'it is patroniglue that said so, and HAProxy had not to wait',
-        );
-      } finally {
-        node.thaw();
-      }
-      await haproxy.untilUp(up);
-    });
+    behaviour(
+      `takes the ${role} down when its Patroni is frozen for longer than the ttl, and up again when it goes on`,
+      async () => {
+        const { cluster, haproxy } = deployment;
+        const node = await cluster[role]();
+        const server = `${role}/${node.name}`;
+        node.freeze();
+        try {
+          await haproxy.untilUp(up.filter((name) => name !== server));
+          const { check, code } = (await haproxy.serverStates())[server] ?? {};
+          assert.deepEqual(
+            [check, code],
+            ['L7STS', '503'],
+            'it is patroniglue that said so, and HAProxy had not to wait',
+          );
+        } finally {
+          node.thaw();
+        }
+        await haproxy.untilUp(up);
+      },
+    );
 
-    it(`does not notice that the ${role}'s Patroni is restarted within the ttl`, async () => {
+    behaviour(`does not notice that the ${role}'s Patroni is restarted within the ttl`, async () => {
       const { cluster, haproxy } = deployment;
       const before = await downs();
       await (await cluster[role]()).restart();
@@ -97,7 +105,7 @@ describe('HAProxy checks a Patroni cluster through patroniglue', { skip: await s
       assert.deepEqual(await haproxy.up(), up);
     });
 
-    it(`takes the ${role} down when its PostgreSQL is stopped`, async () => {
+    behaviour(`takes the ${role} down when its PostgreSQL is stopped`, async () => {
       const { cluster, haproxy } = deployment;
       const node = await cluster[role]();
       try {

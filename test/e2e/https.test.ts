@@ -33,8 +33,11 @@ describe('HTTPS to Patroni, which wants a client certificate, and from HAProxy',
     });
   });
   after(async () => {
-    await deployment.close();
-    await rm(dir, { recursive: true });
+    try {
+      await deployment.close();
+    } finally {
+      await rm(dir, { recursive: true });
+    }
   });
 
   it('has the primary and the replica up, checked over TLS on both sides', async () => {

@@ -1,60 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { stringify } from 'yaml';
-import { ask, type AskOptions, type ClientTls, type Reply } from './http-get.js';
+import { ask } from './http-get.js';
+import type { ClusterOptions, RestTls } from './patroni-config.js';
+import { createNode, setPause, type Node } from './patroni-node.js';
 import { freePort } from './ports.js';
-import type { Exit, Running } from './processes.js';
 import { findPrograms, type Programs } from './programs.js';
 import { eventually } from './wait.js';
 import { createWorkspace, type Workspace } from './workspace.js';
-
-/** HTTPS at Patroni's REST API: its own certificate, and what a client of it needs. */
-export interface RestTls extends ClientTls {
-  readonly serverCertFile: string;
-  readonly serverKeyFile: string;
-  /** `required` also wants a client certificate for GET; `optional` for what changes something. Default `none`. */
-  readonly verifyClient?: 'none' | 'optional' | 'required';
-}
-
-export interface ClusterOptions {
-  /** Default 2: node1, which becomes the primary, and node2. */
-  readonly nodes?: number;
-  readonly tls?: RestTls;
-  /** Tags of each node, in order: `[{ clonefrom: true }, { nofailover: true }]`. */
-  readonly tags?: readonly Readonly<Record<string, unknown>>[];
-  /** Over the quick default of `bootstrap.dcs` (ttl 20, loop_wait 1, retry_timeout 3: Patroni's minimums). */
-  readonly dynamic?: Readonly<Record<string, unknown>>;
-  /** Told of each step of the start: for a demo that shows what it waits for. */
-  readonly onStep?: (step: string) => void;
-}
-
-/** One Patroni with its PostgreSQL. */
-export interface Node {
-  readonly name: string;
-  readonly restPort: number;
-  readonly pgPort: number;
-  /** Of the Patroni process; 0 while it is stopped. */
-  readonly patroniPid: number;
-  /** SIGSTOP to Patroni alone: its REST API accepts connections (the kernel does) and says nothing. PostgreSQL goes on. */
-  freeze(): void;
-  /** SIGCONT. */
-  thaw(): void;
-  /** Stops Patroni as an operator would (SIGTERM): it stops PostgreSQL too, and hands over its leader key. */
-  stop(): Promise<Exit>;
-  /** Starts Patroni after `stop` or `kill`; resolves when its REST API answers. */
-  start(): Promise<void>;
-  /** Patroni alone ends (SIGKILL) and starts again; PostgreSQL goes on. Resolves when the REST API answers. */
-  restart(): Promise<void>;
-  /** SIGKILL to Patroni alone; PostgreSQL goes on. */
-  kill(): Promise<Exit>;
-  /** Pauses the cluster's automatic failover and stops PostgreSQL under a Patroni that goes on; `cluster.resume()` ends it. */
-  stopPostgres(): Promise<void>;
-  /** One request to Patroni's REST API, directly. Never rejects. */
-  rest(path: string, options?: Omit<AskOptions, 'tls'>): Promise<Reply>;
-  /** What Patroni has logged. */
-  log(): string;
-}
 
 /** A real etcd, and real Patroni nodes on it, on loopback. */
 export interface Cluster {
@@ -95,9 +48,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     const nodes: Node[] = [];
     const count = options.nodes ?? 2;
     for (let index = 0; index < count; index += 1) {
-      nodes.push(
-        await createNode({ index, etcdPort, workspace, programs, options: { ...options, ...(tls && { tls }) }, nodes }),
-      );
+      const settings = { index, etcdPort, workspace, programs, options: { ...options, ...(tls && { tls }) } };
+      nodes.push(await createNode(settings, nodes));
     }
     const cluster = createCluster(nodes, workspace, programs, () => startUpMs);
     const [first, ...others] = nodes;
@@ -209,158 +161,5 @@ async function handOver(workspace: Workspace, tls: RestTls): Promise<RestTls> {
     serverKeyFile: await copy('rest.key', tls.serverKeyFile),
     ...(tls.certFile !== undefined && { certFile: await copy('client.pem', tls.certFile) }),
     ...(tls.keyFile !== undefined && { keyFile: await copy('client.key', tls.keyFile) }),
-  };
-}
-
-interface NodePlan {
-  readonly index: number;
-  readonly etcdPort: number;
-  readonly workspace: Workspace;
-  readonly programs: Programs;
-  readonly options: ClusterOptions;
-  /** All nodes, once they are made: pausing concerns every one. */
-  readonly nodes: readonly Node[];
-}
-
-async function createNode(plan: NodePlan): Promise<Node> {
-  const { workspace, programs, options, nodes } = plan;
-  const name = `node${plan.index + 1}`;
-  const [restPort, pgPort] = [await freePort(), await freePort()];
-  const dataDir = workspace.path(`${name}/data`);
-  await workspace.mkdir(name);
-  const config = await workspace.write(`${name}.yml`, stringify(patroniConfig(plan, name, restPort, pgPort)));
-  let patroni: Running | undefined;
-  const needed = (): Running => {
-    if (patroni?.alive()) return patroni;
-    throw new Error(`${name}: Patroni is not running`);
-  };
-
-  const node: Node = {
-    name,
-    restPort,
-    pgPort,
-    get patroniPid() {
-      return patroni?.alive() ? patroni.pid : 0;
-    },
-    freeze: () => {
-      needed().signal('SIGSTOP');
-    },
-    thaw: () => {
-      needed().signal('SIGCONT');
-    },
-    stop: () => needed().stop(30_000),
-    start: async () => {
-      if (patroni?.alive()) throw new Error(`${name}: Patroni is running already`);
-      patroni = await workspace.start(name, programs.patroni, [config]);
-      await eventually(`${name}: Patroni's REST API answers`, 20_000, async () => {
-        needed();
-        return (await node.rest('/patroni')).kind === 'reply';
-      });
-    },
-    kill: () => {
-      const running = needed();
-      running.signal('SIGKILL');
-      return running.exit;
-    },
-    restart: async () => {
-      await node.kill();
-      await node.start();
-    },
-    stopPostgres: async () => {
-      await setPause(nodes, true);
-      const postmaster = Number(readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n')[0]);
-      await workspace.run('pg_ctl', join(programs.postgresBin, 'pg_ctl'), ['stop', '-m', 'fast', '-w', '-D', dataDir]);
-      await eventually(
-        `${name}: Patroni sees that PostgreSQL (process ${postmaster}) is not running`,
-        20_000,
-        async () => {
-          const reply = await node.rest('/health');
-          return reply.kind === 'reply' && reply.status === 503;
-        },
-      );
-    },
-    rest: (path, more = {}) => ask(restPort, path, { ...more, tls: options.tls }),
-    log: () => patroni?.output() ?? '',
-  };
-  return node;
-}
-
-/** By Patroni's own switch, `PATCH /config`; then waits until each running node has taken notice. */
-async function setPause(nodes: readonly Node[], pause: boolean): Promise<void> {
-  const running = nodes.filter(({ patroniPid }) => patroniPid !== 0);
-  await eventually(pause ? 'the cluster can be paused' : 'the cluster can be resumed', 20_000, async () => {
-    const body = JSON.stringify({ pause });
-    const replies = await Promise.all(
-      running.slice(0, 1).map((node) => node.rest('/config', { method: 'PATCH', body })),
-    );
-    return replies.every(({ status }) => status === 200);
-  });
-  await eventually(`every node is ${pause ? 'paused' : 'resumed'}`, 20_000, async () => {
-    const replies = await Promise.all(running.map((node) => node.rest('/patroni')));
-    return replies.every((reply) => reply.kind === 'reply' && reply.body.includes('"pause": true') === pause);
-  });
-}
-
-/** Quick rather than durable: a cluster that lives for a minute needs no fsync and little memory. */
-function patroniConfig(plan: NodePlan, name: string, restPort: number, pgPort: number): unknown {
-  const { index, etcdPort, workspace, programs, options } = plan;
-  const { tls } = options;
-  const rest = `127.0.0.1:${restPort}`;
-  const database = `127.0.0.1:${pgPort}`;
-  return {
-    scope: 'patroniglue',
-    name,
-    etcd3: { host: `127.0.0.1:${etcdPort}` },
-    restapi: {
-      listen: rest,
-      connect_address: rest,
-      ...(tls && {
-        certfile: tls.serverCertFile,
-        keyfile: tls.serverKeyFile,
-        cafile: tls.caFile,
-        verify_client: tls.verifyClient ?? 'none',
-      }),
-    },
-    ...(tls && { ctl: { cacert: tls.caFile, certfile: tls.certFile, keyfile: tls.keyFile } }),
-    bootstrap: {
-      dcs: {
-        ttl: 20,
-        loop_wait: 1,
-        retry_timeout: 3,
-        postgresql: {
-          use_pg_rewind: true,
-          parameters: {
-            max_connections: 25,
-            max_worker_processes: 2,
-            max_wal_senders: 5,
-            max_replication_slots: 5,
-          },
-        },
-        ...options.dynamic,
-      },
-      initdb: [{ encoding: 'UTF8' }, { locale: 'C' }, { auth: 'trust' }, 'data-checksums', 'no-sync'],
-    },
-    postgresql: {
-      listen: database,
-      connect_address: database,
-      data_dir: workspace.path(`${name}/data`),
-      bin_dir: programs.postgresBin,
-      pgpass: workspace.path(`${name}/pgpass`),
-      authentication: { superuser: { username: 'postgres' }, replication: { username: 'postgres' } },
-      pg_hba: ['local all all trust', 'host all all 127.0.0.1/32 trust', 'host replication all 127.0.0.1/32 trust'],
-      basebackup: [{ checkpoint: 'fast' }, 'no-sync'],
-      parameters: {
-        unix_socket_directories: workspace.path(name),
-        fsync: 'off',
-        synchronous_commit: 'off',
-        full_page_writes: 'off',
-        shared_buffers: '16MB',
-        min_wal_size: '32MB',
-        max_wal_size: '128MB',
-        jit: 'off',
-        autovacuum: 'off',
-      },
-    },
-    tags: options.tags?.[index] ?? {},
   };
 }

@@ -1,5 +1,6 @@
-import { startCluster, type Cluster, type ClusterOptions } from './cluster.js';
+import { startCluster, type Cluster } from './cluster.js';
 import { startHAProxy, type HAProxy, type HAProxyOptions } from './haproxy.js';
+import type { ClusterOptions } from './patroni-config.js';
 import { startService, type ConfigObject, type Service, type ServiceOptions } from './service.js';
 
 export interface DeploymentOptions {
@@ -18,8 +19,8 @@ export interface Deployment {
   readonly haproxy: HAProxy;
   /** Resolves when Patroni is healthy and HAProxy has up what Patroni says; resolves with those servers. */
   settled(): Promise<readonly string[]>;
-  /** What each process has written last: for the message of a failure. */
-  logs(): string;
+  /** Wraps the body of a test: when it fails, the message tells what each process has written last. */
+  explained(body: () => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -59,7 +60,18 @@ export async function startDeployment(options: DeploymentOptions = {}): Promise<
         await haproxy.untilUp(expected);
         return expected.sort();
       },
-      logs: () => [...services.map((service) => service.output()), haproxy.log()].join('\n---\n'),
+      explained: async (body) => {
+        try {
+          await body();
+        } catch (error) {
+          const logs = [
+            ...cluster.nodes.map((node) => [node.name, node.log()] as const),
+            ...services.map((service, index) => [`patroniglue at node${index + 1}`, service.output()] as const),
+            ['haproxy', haproxy.log()] as const,
+          ].map(([name, log]) => `--- ${name}\n${log.trimEnd().split('\n').slice(-30).join('\n')}`);
+          throw new Error([(error as Error).message, ...logs].join('\n'), { cause: error });
+        }
+      },
       close,
     };
   } catch (error) {

@@ -102,9 +102,11 @@ function createHAProxy(
     untilUp: async (expected, deadlineMs = 20_000) => {
       const wanted = [...expected].sort().join(', ');
       await eventually(`at HAProxy, up: ${wanted || 'nothing'}`, deadlineMs, async () => {
-        const now = (await up()).join(', ');
-        if (now !== wanted) throw new Error(`up: ${now || 'nothing'}`);
-        return true;
+        if ((await up()).join(', ') === wanted) return true;
+        const states = Object.entries(await serverStates());
+        throw new Error(
+          states.map(([name, { status, check, code }]) => `${name} ${status} ${check} ${code}`).join(', '),
+        );
       });
     },
     log,

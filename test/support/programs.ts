@@ -86,16 +86,16 @@ export async function install(missing: readonly Program[]): Promise<void> {
   const reason = whyNotInstallable();
   if (reason !== undefined) throw new Error(`can't install ${names(missing)}: ${reason}`);
 
-  const restore = keepServicesStill(missing);
-  process.once('exit', restore);
-  try {
-    await aptGet('update');
-    await aptGet('install', '-y', '--no-install-recommends', ...packagesOf(missing));
-    await disableServices(missing);
-  } finally {
-    process.removeListener('exit', restore);
-    restore();
-  }
+  await uninterrupted(async () => {
+    const restore = keepServicesStill(missing);
+    try {
+      await aptGet('update');
+      await aptGet('install', '-y', '--no-install-recommends', ...packagesOf(missing));
+      await disableServices(missing);
+    } finally {
+      restore();
+    }
+  });
   const still = missingPrograms();
   if (still.length > 0) throw new Error(`installed the packages, but not found: ${names(still)}`);
 }
@@ -113,6 +113,22 @@ export async function skipReason(): Promise<string | false> {
     const reason = `${(error as Error).message}; as root on Debian or Ubuntu: apt-get install ${packagesOf(missing).join(' ')}`;
     if (process.env['PATRONIGLUE_E2E'] === 'required') throw new Error(reason, { cause: error });
     return reason;
+  }
+}
+
+/** A signal that arrives meanwhile takes effect afterwards: half an installation, or a policy-rc.d left behind, is worse. */
+async function uninterrupted(body: () => Promise<void>): Promise<void> {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  let arrived: NodeJS.Signals | undefined;
+  const hold = (signal: NodeJS.Signals): void => {
+    arrived = signal;
+  };
+  for (const signal of signals) process.on(signal, hold);
+  try {
+    await body();
+  } finally {
+    for (const signal of signals) process.removeListener(signal, hold);
+    if (arrived !== undefined) process.kill(process.pid, arrived);
   }
 }
 

@@ -55,7 +55,12 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
   const server: Server = tls ? createTlsServer(tls, serve) : createServer(serve);
   server.on('connection', (socket: Socket) => {
     open.add(socket);
-    most = Math.max(most, open.size);
+    // Counted a turn later: the end of the connection before, which came first, may be read in the same turn as this.
+    setImmediate(() => {
+      setImmediate(() => {
+        most = Math.max(most, [...open].filter(({ readableEnded, destroyed }) => !readableEnded && !destroyed).length);
+      });
+    });
     socket.on('error', () => undefined);
     socket.once('close', () => open.delete(socket));
   });

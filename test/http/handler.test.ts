@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Reply, reply } from '../../src/http/handler.js';
+import type { CanonicalRoute } from '../../src/routes.js';
+import type { Snapshot } from '../../src/snapshot.js';
+
+const NOW_MS = 10_000;
+const WALL_MS = Date.parse('2026-01-02T03:04:05.000Z');
+const BODY = Buffer.from('{"role": "primary"}');
+
+const fresh: Snapshot = {
+  kind: 'fresh',
+  answer: { status: 200, contentType: 'application/json', body: BODY },
+  sentAtMs: NOW_MS - 2500,
+  freshUntilMs: NOW_MS + 1500,
+};
+const failures = {
+  count: 3,
+  sinceMs: NOW_MS - 4000,
+  last: { reason: 'refused', message: 'connect ECONNREFUSED 127.0.0.1:8008', cause: undefined },
+} as const;
+
+function ask(
+  snapshot: Snapshot,
+  request: { method?: string; target?: string; hasBody?: boolean } = {},
+  nowMs = NOW_MS,
+): Reply {
+  const { method = 'GET', target = '/primary', hasBody = false } = request;
+  const routes = ['/primary' as CanonicalRoute];
+  const snapshots = {
+    routes,
+    latest: (route: CanonicalRoute) => (routes.includes(route) ? snapshot : undefined),
+  };
+  return reply({ method, target, hasBody }, snapshots, { nowMs, wallMs: WALL_MS });
+}
+
+function problemOf({ headers, body }: Reply): Record<string, unknown> {
+  assert.equal(headers['Content-Type'], 'application/problem+json');
+  assert.equal(headers['Content-Length'], Buffer.byteLength(body));
+  return JSON.parse(String(body)) as Record<string, unknown>;
+}
+
+describe('reply', () => {
+  it("gives a fresh answer's status, type and body, with its age and what is left of its life", () => {
+    assert.deepEqual(ask(fresh), {
+      status: 200,
+      headers: {
+        'Content-Type': 'application/json',
+        'Content-Length': BODY.length,
+        'Cache-Control': 'no-store',
+        Age: 2,
+        'Cache-Status': 'patroniglue; hit; ttl=1',
+      },
+      body: BODY,
+    });
+  });
+
+  it('passes on whatever status Patroni gave', () => {
+    for (const status of [302, 404, 500, 503]) {
+      assert.equal(ask({ ...fresh, answer: { status, body: BODY } }).status, status);
+    }
+  });
+
+  it('answers every alias, and every method that reads, alike', () => {
+    for (const target of ['/', '/master', '/read-write', '/primary/', '/primary?tag_a=b']) {
+      for (const method of ['GET', 'HEAD', 'OPTIONS']) assert.equal(ask(fresh, { method, target }).status, 200);
+    }
+  });
+
+  it('never gives an answer whose time is over, though nobody has said so', () => {
+    assert.equal(ask(fresh, {}, fresh.freshUntilMs - 0.001).status, 200);
+    assert.equal(ask(fresh, {}, fresh.freshUntilMs).status, 503);
+    assert.equal(ask(fresh, {}, fresh.freshUntilMs + 1e9).status, 503);
+  });
+
+  it('says of a stale answer which route, since when, and what the last poll failed with', () => {
+    const { answer, sentAtMs } = fresh;
+    const reply = ask({ kind: 'stale', answer, sentAtMs, sinceMs: NOW_MS - 1500, failures });
+    assert.equal(reply.status, 503);
+    assert.deepEqual(problemOf(reply), {
+      title: 'Service Unavailable',
+      status: 503,
+      detail: 'no fresh answer of Patroni to /primary: stale: connection refused for 4.0 s',
+      route: '/primary',
+      state: 'stale',
+      since: '2026-01-02T03:04:03.500Z',
+      'failed-polls': 3,
+      'last-failure': 'connection refused (connect ECONNREFUSED 127.0.0.1:8008)',
+    });
+  });
+
+  it('says of a pending one that nothing came yet', () => {
+    const { detail, state } = problemOf(ask({ kind: 'pending', sinceMs: NOW_MS - 200 }));
+    assert.equal(state, 'pending');
+    assert.equal(detail, 'no fresh answer of Patroni to /primary: pending: no answer for 0.2 s');
+  });
+
+  it('answers 404 with the routes that it knows to any other', () => {
+    for (const target of [
+      '/my-primary',
+      '/PRIMARY',
+      '//primary',
+      '/replica',
+      '/restart',
+      '*',
+      'http://h/primary',
+      '',
+    ]) {
+      const reply = ask(fresh, { target });
+      assert.equal(reply.status, 404, target);
+      assert.deepEqual(problemOf(reply)['routes'], ['/primary']);
+    }
+  });
+
+  it('answers 405 on every path to whatever could change a cluster', () => {
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'PURGE']) {
+      for (const target of ['/primary', '/restart', '/-/healthy']) {
+        const { status, headers } = ask(fresh, { method, target });
+        assert.deepEqual([status, headers['Allow']], [405, 'GET, HEAD, OPTIONS']);
+      }
+    }
+  });
+
+  it('refuses a body and closes', () => {
+    const { status, headers } = ask(fresh, { hasBody: true });
+    assert.deepEqual([status, headers['Connection']], [413, 'close']);
+  });
+
+  it('is healthy whatever Patroni does, and ready when every route is fresh', () => {
+    const pending: Snapshot = { kind: 'pending', sinceMs: 0 };
+    assert.equal(ask(pending, { target: '/-/healthy' }).status, 200);
+    assert.equal(ask(pending, { target: '/-/ready' }).status, 503);
+    assert.equal(ask(fresh, { target: '/-/ready' }).status, 200);
+    assert.equal(ask(fresh, { target: '/-/ready' }, fresh.freshUntilMs).status, 503);
+    assert.equal(ask(fresh, { target: '/-/other' }).status, 404);
+  });
+});

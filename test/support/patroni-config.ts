@@ -1,0 +1,100 @@
+import type { ClientTls } from './http-get.js';
+import type { Programs } from './programs.js';
+import type { Workspace } from './workspace.js';
+
+/** HTTPS at Patroni's REST API: its own certificate, and what a client of it needs. */
+export interface RestTls extends ClientTls {
+  readonly serverCertFile: string;
+  readonly serverKeyFile: string;
+  /** `required` also wants a client certificate for GET; `optional` for what changes something. Default `none`. */
+  readonly verifyClient?: 'none' | 'optional' | 'required';
+}
+
+/** What can be chosen of a cluster. */
+export interface ClusterOptions {
+  /** Default 2: node1, which becomes the primary, and node2. */
+  readonly nodes?: number;
+  readonly tls?: RestTls;
+  /** Tags of each node, in order: `[{ clonefrom: true }, { nofailover: true }]`. */
+  readonly tags?: readonly Readonly<Record<string, unknown>>[];
+  /** Over the quick default of `bootstrap.dcs` (ttl 20, loop_wait 1, retry_timeout 3: Patroni's minimums). */
+  readonly dynamic?: Readonly<Record<string, unknown>>;
+  /** Told of each step of the start: for a demo that shows what it waits for. */
+  readonly onStep?: (step: string) => void;
+}
+
+/** What makes one node. */
+export interface NodeSettings {
+  readonly name: string;
+  readonly index: number;
+  readonly restPort: number;
+  readonly pgPort: number;
+  readonly etcdPort: number;
+  readonly workspace: Workspace;
+  readonly programs: Programs;
+  readonly options: ClusterOptions;
+}
+
+/** Quick rather than durable: a cluster that lives for a minute needs no fsync and little memory. */
+export function patroniConfig(settings: NodeSettings): unknown {
+  const { name, index, restPort, pgPort, etcdPort, workspace, programs, options } = settings;
+  const { tls } = options;
+  const rest = `127.0.0.1:${restPort}`;
+  const database = `127.0.0.1:${pgPort}`;
+  return {
+    scope: 'patroniglue',
+    name,
+    etcd3: { host: `127.0.0.1:${etcdPort}` },
+    restapi: {
+      listen: rest,
+      connect_address: rest,
+      ...(tls && {
+        certfile: tls.serverCertFile,
+        keyfile: tls.serverKeyFile,
+        cafile: tls.caFile,
+        verify_client: tls.verifyClient ?? 'none',
+      }),
+    },
+    ...(tls && { ctl: { cacert: tls.caFile, certfile: tls.certFile, keyfile: tls.keyFile } }),
+    bootstrap: {
+      dcs: {
+        ttl: 20,
+        loop_wait: 1,
+        retry_timeout: 3,
+        postgresql: {
+          use_pg_rewind: true,
+          parameters: {
+            max_connections: 25,
+            max_worker_processes: 2,
+            max_wal_senders: 5,
+            max_replication_slots: 5,
+          },
+        },
+        ...options.dynamic,
+      },
+      initdb: [{ encoding: 'UTF8' }, { locale: 'C' }, { auth: 'trust' }, 'data-checksums', 'no-sync'],
+    },
+    postgresql: {
+      listen: database,
+      connect_address: database,
+      data_dir: workspace.path(`${name}/data`),
+      bin_dir: programs.postgresBin,
+      pgpass: workspace.path(`${name}/pgpass`),
+      authentication: { superuser: { username: 'postgres' }, replication: { username: 'postgres' } },
+      pg_hba: ['local all all trust', 'host all all 127.0.0.1/32 trust', 'host replication all 127.0.0.1/32 trust'],
+      basebackup: [{ checkpoint: 'fast' }, 'no-sync'],
+      parameters: {
+        unix_socket_directories: workspace.path(name),
+        fsync: 'off',
+        synchronous_commit: 'off',
+        full_page_writes: 'off',
+        shared_buffers: '16MB',
+        min_wal_size: '32MB',
+        max_wal_size: '128MB',
+        jit: 'off',
+        autovacuum: 'off',
+      },
+    },
+    tags: options.tags?.[index] ?? {},
+  };
+}

@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { ask, type AskOptions, type Reply } from './http-get.js';
+import { patroniConfig, type NodeSettings } from './patroni-config.js';
+import { freePort } from './ports.js';
+import type { Exit, Running } from './processes.js';
+import { eventually } from './wait.js';
+
+/** One Patroni with its PostgreSQL. */
+export interface Node {
+  readonly name: string;
+  readonly restPort: number;
+  readonly pgPort: number;
+  /** Of the Patroni process; 0 while it is stopped. */
+  readonly patroniPid: number;
+  /** SIGSTOP to Patroni alone: its REST API accepts connections (the kernel does) and says nothing. PostgreSQL goes on. */
+  freeze(): void;
+  /** SIGCONT. */
+  thaw(): void;
+  /** Stops Patroni as an operator would (SIGTERM): it stops PostgreSQL too, and hands over its leader key. */
+  stop(): Promise<Exit>;
+  /** Starts Patroni after `stop` or `kill`; resolves when its REST API answers. */
+  start(): Promise<void>;
+  /** Patroni alone ends (SIGKILL) and starts again; PostgreSQL goes on. Resolves when the REST API answers. */
+  restart(): Promise<void>;
+  /** SIGKILL to Patroni alone; PostgreSQL goes on. */
+  kill(): Promise<Exit>;
+  /** Pauses the cluster's automatic failover and stops PostgreSQL under a Patroni that goes on; `cluster.resume()` ends it. */
+  stopPostgres(): Promise<void>;
+  /** One request to Patroni's REST API, directly. Never rejects. */
+  rest(path: string, options?: Omit<AskOptions, 'tls'>): Promise<Reply>;
+  /** What Patroni has logged. */
+  log(): string;
+}
+
+type NodePlan = Omit<NodeSettings, 'name' | 'restPort' | 'pgPort'>;
+
+/** Makes a node that is not started yet. `nodes` are all of the cluster's, once they are made. */
+export async function createNode(plan: NodePlan, nodes: readonly Node[]): Promise<Node> {
+  const { workspace, programs, options } = plan;
+  const name = `node${plan.index + 1}`;
+  const [restPort, pgPort] = [await freePort(), await freePort()];
+  const dataDir = workspace.path(`${name}/data`);
+  await workspace.mkdir(name);
+  const config = await workspace.write(`${name}.yml`, stringify(patroniConfig({ ...plan, name, restPort, pgPort })));
+  let patroni: Running | undefined;
+  const needed = (): Running => {
+    if (patroni?.alive()) return patroni;
+    throw new Error(`${name}: Patroni is not running`);
+  };
+
+  const node: Node = {
+    name,
+    restPort,
+    pgPort,
+    get patroniPid() {
+      return patroni?.alive() ? patroni.pid : 0;
+    },
+    freeze: () => {
+      needed().signal('SIGSTOP');
+    },
+    thaw: () => {
+      needed().signal('SIGCONT');
+    },
+    stop: () => needed().stop(30_000),
+    start: async () => {
+      if (patroni?.alive()) throw new Error(`${name}: Patroni is running already`);
+      patroni = await workspace.start(name, programs.patroni, [config]);
+      await eventually(`${name}: Patroni's REST API answers`, 20_000, async () => {
+        needed();
+        return (await node.rest('/patroni')).kind === 'reply';
+      });
+    },
+    kill: () => {
+      const running = needed();
+      running.signal('SIGKILL');
+      return running.exit;
+    },
+    restart: async () => {
+      await node.kill();
+      await node.start();
+    },
+    stopPostgres: async () => {
+      await setPause(nodes, true);
+      const postmaster = Number(readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n')[0]);
+      await workspace.run('pg_ctl', join(programs.postgresBin, 'pg_ctl'), ['stop', '-m', 'fast', '-w', '-D', dataDir]);
+      await eventually(
+        `${name}: Patroni sees that PostgreSQL (process ${postmaster}) is not running`,
+        20_000,
+        async () => {
+          const reply = await node.rest('/health');
+          return reply.kind === 'reply' && reply.status === 503;
+        },
+      );
+    },
+    rest: (path, more = {}) => ask(restPort, path, { ...more, tls: options.tls }),
+    log: () => patroni?.output() ?? '',
+  };
+  return node;
+}
+
+/** By Patroni's own switch, `PATCH /config`; then waits until each running node has taken notice. */
+export async function setPause(nodes: readonly Node[], pause: boolean): Promise<void> {
+  const running = nodes.filter(({ patroniPid }) => patroniPid !== 0);
+  await eventually(pause ? 'the cluster can be paused' : 'the cluster can be resumed', 20_000, async () => {
+    const body = JSON.stringify({ pause });
+    const replies = await Promise.all(
+      running.slice(0, 1).map((node) => node.rest('/config', { method: 'PATCH', body })),
+    );
+    return replies.every(({ status }) => status === 200);
+  });
+  await eventually(`every node is ${pause ? 'paused' : 'resumed'}`, 20_000, async () => {
+    const replies = await Promise.all(running.map((node) => node.rest('/patroni')));
+    return replies.every((reply) => reply.kind === 'reply' && reply.body.includes('"pause": true') === pause);
+  });
+}
