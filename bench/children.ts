@@ -1,0 +1,98 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { within } from '../test/support/wait.js';
+import { OTHERS_CORE, taskset } from './machine.js';
+
+/** A helper process that answers orders, one reply each, in their order. */
+export interface Child<Order, Reply> {
+  readonly pid: number;
+  /** Rejects when the child fails, ends, or has not replied after `deadlineMs`. */
+  ask(order: Order, deadlineMs?: number): Promise<Reply>;
+  signal(signal: NodeJS.Signals): void;
+  /** SIGKILL, which ends a stopped process too. */
+  close(): Promise<void>;
+}
+
+/** What goes back over the channel. */
+type Message<Reply> = { readonly reply: Reply } | { readonly error: string };
+
+const alive = new Set<ChildProcess>();
+
+/** Starts `script`, which must call {@link serveOrders}, in a process of its own, away from the service's core. */
+export async function startChild<Order extends object, Reply>(script: URL): Promise<Child<Order, Reply>> {
+  endWithUs();
+  const child = fork(script, [], {
+    ...(taskset && { execPath: taskset, execArgv: ['-c', String(OTHERS_CORE), process.execPath] }),
+    env: { PATH: process.env['PATH'] },
+  });
+  alive.add(child);
+  child.once('exit', () => alive.delete(child));
+  await within(`${script.pathname} starts`, 10_000, once(child, 'message'));
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    pid: child.pid ?? 0,
+    ask(order, deadlineMs = 10_000) {
+      const reply = last.catch(() => undefined).then(() => askChild<Reply>(child, order, deadlineMs));
+      last = reply;
+      return reply;
+    },
+    signal: (signal) => {
+      child.kill(signal);
+    },
+    async close() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exit = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exit;
+    },
+  };
+}
+
+async function askChild<Reply>(child: ChildProcess, order: object, deadlineMs: number): Promise<Reply> {
+  const ended = new AbortController();
+  const end = (): void => {
+    ended.abort(new Error('the process ended'));
+  };
+  child.once('exit', end);
+  try {
+    const message = once(child, 'message', { signal: ended.signal });
+    message.catch(() => undefined);
+    child.send(order);
+    const [answer] = (await within(JSON.stringify(order), deadlineMs, message)) as [Message<Reply>];
+    if ('error' in answer) throw new Error(answer.error);
+    return answer.reply;
+  } finally {
+    child.off('exit', end);
+  }
+}
+
+/** In the child: answers each order with what `handle` says, and ends with the parent. */
+export function serveOrders<Order, Reply>(handle: (order: Order) => Reply | Promise<Reply>): void {
+  process.on('message', (order) => {
+    void answer(order as Order);
+  });
+  process.once('disconnect', () => process.exit());
+  process.send?.('ready');
+
+  async function answer(order: Order): Promise<void> {
+    let message: Message<Reply>;
+    try {
+      message = { reply: await handle(order) };
+    } catch (error) {
+      message = { error: String(error) };
+    }
+    process.send?.(message);
+  }
+}
+
+let ending = false;
+
+/** A stopped child does not notice that its parent is gone. */
+function endWithUs(): void {
+  if (ending) return;
+  ending = true;
+  process.once('exit', () => {
+    for (const child of alive) child.kill('SIGKILL');
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
+}

@@ -1,0 +1,102 @@
+import { connect } from 'node:net';
+import { serveOrders } from './children.js';
+import { nowMs } from './clock.js';
+import type { FloodLoad, Load, PacedLoad, Sample } from './generator.js';
+
+/** A check that is not answered by then has failed. */
+const DEADLINE_MS = 10_000;
+
+serveOrders<Load, readonly Sample[]>((load) => (load.kind === 'paced' ? paced(load) : flood(load)));
+
+async function paced({ port, routes, perSecond, durationMs }: PacedLoad): Promise<readonly Sample[]> {
+  const startedMs = nowMs();
+  const count = Math.round((durationMs / 1000) * perSecond);
+  const checks: Promise<Sample>[] = [];
+  await new Promise<void>((resolve) => {
+    const sendDue = (): void => {
+      for (;;) {
+        if (checks.length === count) {
+          resolve();
+          return;
+        }
+        const dueMs = startedMs + (checks.length * 1000) / perSecond;
+        const waitMs = dueMs - nowMs();
+        if (waitMs > 0) {
+          // Node's timers are a millisecond late; what is left of the wait goes by in turns of the event loop.
+          if (waitMs > 2) setTimeout(sendDue, waitMs - 2);
+          else setImmediate(sendDue);
+          return;
+        }
+        checks.push(check(port, routes[checks.length % routes.length] ?? '/', dueMs));
+      }
+    };
+    sendDue();
+  });
+  return Promise.all(checks);
+}
+
+/** Keeps no more than the failures, the statuses of a hundred thousand checks being known by their sum. */
+async function flood({ port, routes, checks, concurrency }: FloodLoad): Promise<readonly Sample[]> {
+  const samples: Sample[] = [];
+  let begun = 0;
+  const worker = async (): Promise<void> => {
+    while (begun < checks) {
+      const route = routes[begun % routes.length] ?? '/';
+      begun += 1;
+      samples.push(await check(port, route, nowMs()));
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  return samples;
+}
+
+function check(port: number, route: string, dueMs: number): Promise<Sample> {
+  const sentMs = nowMs();
+  return new Promise((resolve) => {
+    let text = '';
+    const socket = connect(port, '127.0.0.1');
+    const end = (result: Pick<Sample, 'status' | 'failure' | 'ageS' | 'askedMs'>): void => {
+      clearTimeout(deadline);
+      resolve({ route, dueMs, sentMs, endMs: nowMs(), ...result });
+      socket.resetAndDestroy();
+    };
+    const fail = (failure: string): void => {
+      end({ status: 0, failure });
+    };
+    const deadline = setTimeout(fail, DEADLINE_MS, 'no reply');
+    socket.setEncoding('latin1');
+    socket.write(`GET ${route} HTTP/1.0\r\n\r\n`);
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      fail(error.code ?? error.message);
+    });
+    socket.on('end', () => {
+      fail('cut off');
+    });
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+      const reply = parse(text);
+      if (reply) end(reply);
+    });
+  });
+}
+
+/** A reply, once it is whole. */
+function parse(text: string): Pick<Sample, 'status' | 'ageS' | 'askedMs'> | undefined {
+  const headEnd = text.indexOf('\r\n\r\n');
+  if (headEnd < 0) return undefined;
+  const head = text.slice(0, headEnd);
+  const length = numberIn(/^content-length: *(\d+)/im, head);
+  if (length === undefined || text.length - headEnd - 4 < length) return undefined;
+  const ageS = numberIn(/^age: *(\d+)/im, head);
+  const askedMs = numberIn(/"askedMs":([\d.]+)/, text);
+  return {
+    status: numberIn(/^HTTP\/1\.[01] (\d{3})/, head) ?? 0,
+    ...(ageS !== undefined && { ageS }),
+    ...(askedMs !== undefined && { askedMs }),
+  };
+}
+
+function numberIn(pattern: RegExp, text: string): number | undefined {
+  const found = pattern.exec(text)?.[1];
+  return found === undefined ? undefined : Number(found);
+}

@@ -1,0 +1,69 @@
+import { startChild } from './children.js';
+import { quantile } from './statistics.js';
+
+/** Checks at a steady rate, whether earlier ones are answered or not (open loop), for a while. */
+export interface PacedLoad {
+  readonly kind: 'paced';
+  readonly port: number;
+  /** Asked for in turn. */
+  readonly routes: readonly string[];
+  readonly perSecond: number;
+  readonly durationMs: number;
+}
+
+/** So many checks as fast as they are answered, `concurrency` at a time. */
+export interface FloodLoad {
+  readonly kind: 'flood';
+  readonly port: number;
+  readonly routes: readonly string[];
+  readonly checks: number;
+  readonly concurrency: number;
+}
+
+export type Load = PacedLoad | FloodLoad;
+
+/** One check. Moments are in milliseconds by the shared clock. */
+export interface Sample {
+  readonly route: string;
+  /** When it should have been sent. */
+  readonly dueMs: number;
+  readonly sentMs: number;
+  /** When the whole reply was there, or the check failed. */
+  readonly endMs: number;
+  /** 0 for none: see `failure`. */
+  readonly status: number;
+  readonly failure?: string;
+  /** The reply's `Age`, in seconds. */
+  readonly ageS?: number;
+  /** From the body: when the upstream was asked for this answer. */
+  readonly askedMs?: number;
+}
+
+/**
+ * Checks the service as HAProxy does: HTTP/1.0, a fresh connection each, which is reset once the reply is there. In a
+ * process of its own, which is Node: good for some thousand checks a second, not for finding the service's limit.
+ */
+export async function checkWith(load: Load): Promise<readonly Sample[]> {
+  const child = await startChild<Load, readonly Sample[]>(new URL('./generator-process.js', import.meta.url));
+  try {
+    return await child.ask(load, 120_000);
+  } finally {
+    await child.close();
+  }
+}
+
+/** What a load balancer waited, from when the check was due: a stall of the service delays the checks behind it too. */
+export function latencyMs({ dueMs, endMs }: Sample): number {
+  return endMs - dueMs;
+}
+
+/** 50th and 99th percentile and maximum of {@link latencyMs}. */
+export function latencies(samples: readonly Sample[]): { p50: number; p99: number; max: number } {
+  const all = samples.map(latencyMs);
+  return { p50: quantile(all, 0.5), p99: quantile(all, 0.99), max: quantile(all, 1) };
+}
+
+/** A status, or the reason why there is none. */
+export function outcomeOf({ status, failure }: Sample): number | string {
+  return failure ?? status;
+}

@@ -1,0 +1,59 @@
+import { type Measure, type Result, type Row, keepsBound } from './figure.js';
+import type { Machine } from './machine.js';
+
+/** Everything for people: a heading and tables per figure, in Markdown. */
+export function toMarkdown(machine: Machine, results: readonly Result[]): string {
+  const { cpu, cores, memoryGB, kernel, node, pinned } = machine;
+  const cored = pinned ? 'service and load generator on a core each' : 'no core of their own for the processes';
+  const sections = results.map(({ name, title, rows }) => [`### ${name}`, '', title, '', ...tables(rows)].join('\n'));
+  return [`${cpu}, ${cores} cores, ${memoryGB} GB, Linux ${kernel}, Node ${node}; ${cored}.`, ...sections].join('\n\n');
+}
+
+/** A sentence for each bound that is broken. */
+export function brokenBounds(results: readonly Result[]): readonly string[] {
+  return results.flatMap(({ name, rows }) =>
+    rows.flatMap(({ label, measures }) =>
+      measures
+        .filter((measure) => !keepsBound(measure))
+        .map((measure) => `${name}, ${label}: ${measure.name} is ${shown(measure)}, and must be ${bound(measure)}`),
+    ),
+  );
+}
+
+/** A table for each run of rows that have the same columns. */
+function tables(rows: readonly Row[]): string[] {
+  const lines: string[] = [];
+  let columns = '';
+  for (const { label, measures } of rows) {
+    const names = measures.map(({ name }) => name);
+    if (columns !== names.join()) {
+      if (columns !== '') lines.push('');
+      columns = names.join();
+      lines.push(line(['', ...names]), line(['---', ...names.map(() => '---:')]));
+    }
+    lines.push(line([label, ...measures.map(cell)]));
+  }
+  return lines;
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}
+
+function cell(measure: Measure): string {
+  const { atMost, below } = measure;
+  if (atMost === undefined && below === undefined) return shown(measure);
+  return keepsBound(measure)
+    ? `${shown(measure)} (${bound(measure)})`
+    : `**${shown(measure)}** (not ${bound(measure)})`;
+}
+
+function shown({ value, unit, digits = 0 }: Measure): string {
+  if (typeof value === 'string') return value;
+  const number = value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return unit ? `${number} ${unit}` : number;
+}
+
+function bound({ atMost, below = NaN }: Measure): string {
+  return atMost === undefined ? `< ${below.toLocaleString('en')}` : `≤ ${atMost.toLocaleString('en')}`;
+}

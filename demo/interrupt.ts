@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Set while something runs that must not be cut off. */
+let shielded = false;
+let pending: number | undefined;
+
+/**
+ * From now on a signal ends the process with the shell's code for it (130 for Ctrl-C). Workspaces clean up as the process
+ * exits; these listeners must therefore be there before the first workspace's own, which end the process by the signal.
+ */
+export function exitOnSignals(): void {
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      const code = 128 + constants.signals[signal];
+      if (!shielded) process.exit(code);
+      pending = code;
+      process.stdout.write('\napt-get is at work: stopping as soon as it has come to a safe end\n');
+      interruptChildren();
+    });
+  }
+}
+
+/** Runs `work` to its end, and only then lets a signal end the process. `work`'s children are told with SIGINT. */
+export async function uninterrupted<T>(work: () => Promise<T>): Promise<T> {
+  shielded = true;
+  try {
+    return await work();
+  } finally {
+    shielded = false;
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- a signal's listener sets it
+    if (pending !== undefined) process.exit(pending);
+  }
+}
+
+/** apt-get has a process group of its own, which Ctrl-C does not reach. It stops between two packages, never in one. */
+function interruptChildren(): void {
+  try {
+    const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ').map(Number);
+    for (const pid of children.filter((child) => child > 0)) process.kill(pid, 'SIGINT');
+  } catch {
+    // ended already, or a kernel without this file: then it is waited for
+  }
+}

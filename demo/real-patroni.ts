@@ -1,0 +1,31 @@
+import { startCluster } from '../test/support/cluster.js';
+import type { Patroni } from './patroni.js';
+
+/** Starts a real two-node cluster; `onStep` is told what is waited for. On failure nothing is left. */
+export async function startRealPatroni(onStep: (step: string) => void): Promise<Patroni> {
+  const cluster = await startCluster({ onStep });
+  try {
+    const [primary, replica] = await Promise.all([cluster.primary(), cluster.replica()]);
+    const reply = await primary.rest('/patroni');
+    return {
+      what: reply.kind === 'reply' ? versions(reply.body) : 'Patroni',
+      nodes: [primary, replica],
+      freeze: () => {
+        primary.freeze();
+      },
+      thaw: () => {
+        primary.thaw();
+      },
+      close: () => cluster.close(),
+    };
+  } catch (error) {
+    await cluster.close();
+    throw error;
+  }
+}
+
+function versions(body: string): string {
+  const patroni = /"version": "([\d.]+)"/.exec(body)?.[1];
+  const postgres = /"server_version": (\d+)\d{4}/.exec(body)?.[1];
+  return `Patroni ${patroni ?? ''} with PostgreSQL ${postgres ?? ''}`;
+}
