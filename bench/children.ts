@@ -66,15 +66,18 @@ async function askChild<Reply>(child: ChildProcess, order: object, deadlineMs: n
   }
 }
 
-/** In the child: answers each order with what `handle` says, and ends with the parent. */
-export function serveOrders<Order, Reply>(handle: (order: Order) => Reply | Promise<Reply>): void {
+/**
+ * In the child: answers each order with what `handle` says, and ends with the parent. That orders are of the type that
+ * `handle` takes is for the parent to see to, by the type of its {@link Child}.
+ */
+export function serveOrders<Reply>(handle: (order: never) => Reply | Promise<Reply>): void {
   process.on('message', (order) => {
-    void answer(order as Order);
+    void answer(order as never);
   });
   process.once('disconnect', () => process.exit());
   process.send?.('ready');
 
-  async function answer(order: Order): Promise<void> {
+  async function answer(order: never): Promise<void> {
     let message: Message<Reply>;
     try {
       message = { reply: await handle(order) };

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCertificates } from '../test/support/certificates.js';
 import type { Service } from '../test/support/service.js';
-import { nowMs } from './clock.js';
 import type { Figure, Row } from './figure.js';
 import { type Sample, checkWith, latencies, outcomeOf } from './generator.js';
 import { BRISK_PACE, openFilesAtRest, residentMB, startBenchService } from './processes.js';

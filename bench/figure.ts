@@ -23,7 +23,7 @@ export interface Figure {
   /** A sentence: what is done, and what counts. */
   readonly title: string;
   /** Starts all that it needs and leaves nothing running. */
-  run(): Promise<readonly Row[]>;
+  readonly run: () => Promise<readonly Row[]>;
 }
 
 /** A figure, taken. */

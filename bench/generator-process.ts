@@ -6,7 +6,7 @@ import type { FloodLoad, Load, PacedLoad, Sample } from './generator.js';
 /** A check that is not answered by then has failed. */
 const DEADLINE_MS = 10_000;
 
-serveOrders<Load, readonly Sample[]>((load) => (load.kind === 'paced' ? paced(load) : flood(load)));
+serveOrders<readonly Sample[]>((load: Load) => (load.kind === 'paced' ? paced(load) : flood(load)));
 
 async function paced({ port, routes, perSecond, durationMs }: PacedLoad): Promise<readonly Sample[]> {
   const startedMs = nowMs();

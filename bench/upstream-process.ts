@@ -38,7 +38,7 @@ let port = 0;
 let stallsHandshake = false;
 const connections: UpstreamConnection[] = [];
 
-serveOrders<UpstreamOrder, UpstreamReport>(async (order) => {
+serveOrders<UpstreamReport>(async (order: UpstreamOrder) => {
   switch (order.kind) {
     case 'start':
       ({ tls } = order);

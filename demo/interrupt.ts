@@ -30,7 +30,6 @@ export async function uninterrupted<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } finally {
     shielded = false;
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- a signal's listener sets it
     if (pending !== undefined) process.exit(pending);
   }
 }

@@ -1,40 +1,27 @@
-import { performance } from 'node:perf_hooks';
 import { missingPrograms } from '../test/support/programs.js';
 import { exitOnSignals } from './interrupt.js';
-import { parseOptions, usage } from './options.js';
+import { type Invocation, parseOptions, usage } from './options.js';
 import type { Patroni } from './patroni.js';
 import { readPolls } from './polls.js';
 import { obtainPrograms } from './programs.js';
 import { startRealPatroni } from './real-patroni.js';
-import type { Recording } from './recording.js';
-import { check, sample } from './sampler.js';
-import { createScreen } from './screen.js';
-import { scriptedWords, startScriptedPatroni } from './scripted-patroni.js';
+import { startScriptedPatroni } from './scripted-patroni.js';
+import { show } from './show.js';
 import { type Stage, startStage } from './stage.js';
-import { type Played, play } from './story.js';
 import { createStyle, isUtf8 } from './style.js';
 import { judge, summary } from './verdict.js';
-import { frame, plainLine } from './view.js';
-
-const EVERY_MS = 200;
-/** As HAProxy's `timeout check` in examples/haproxy.cfg. */
-const DEADLINE_MS = 1000;
-const REDRAWN_EVERY_MS = 100;
-const LINE_EVERY_MS = 500;
-/** The picture's height and width at the least; on a smaller terminal there are lines instead. */
-const ROWS = 17;
-const COLUMNS = 79;
 
 const { stdin, stdout } = process;
 const say = (text: string): void => {
   stdout.write(`${text}\n`);
 };
+
 stdout.on('error', () => process.exit(1)); // whoever reads has gone: `npm run demo | head`
 exitOnSignals();
-process.exit(await main(process.argv.slice(2)));
+process.exit(await main(parseOptions(process.argv.slice(2))));
 
-async function main(argv: readonly string[]): Promise<number> {
-  const invocation = parseOptions(argv);
+/** Resolves with the exit code. */
+async function main(invocation: Invocation): Promise<number> {
   switch (invocation.kind) {
     case 'help':
       stdout.write(usage);
@@ -43,9 +30,37 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stderr.write(`${invocation.message}\n`);
       return 2;
     case 'run':
-      return await demonstrate(invocation).catch((error: unknown) => {
+      try {
+        return await demonstrate(invocation);
+      } catch (error) {
         process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
         return 1;
-      });
+      }
+  }
+}
+
+async function demonstrate({ yes, scripted }: Extract<Invocation, { kind: 'run' }>): Promise<number> {
+  const real = !scripted && (await obtainPrograms({ yes, interactive: stdin.isTTY && stdout.isTTY, say }));
+  const withHAProxy = missingPrograms().length === 0;
+  if (!real) say(`With a scripted Patroni instead of a real one${withHAProxy ? '' : ', and without HAProxy'}.`);
+  let patroni: Patroni | undefined;
+  let stage: Stage | undefined;
+  try {
+    say('Starting on loopback:');
+    const step = (text: string): void => {
+      say(`  ${text}`);
+    };
+    patroni = real ? await startRealPatroni(step) : await startScriptedPatroni();
+    step(`patroniglue beside each node${withHAProxy ? ', and HAProxy, which checks through them' : ''}`);
+    stage = await startStage(patroni, withHAProxy);
+    say('');
+    const style = createStyle(stdout.isTTY && stdout.hasColors(), isUtf8(process.env));
+    const recording = await show(patroni, stage, stdout, style);
+    const claims = judge(recording, readPolls(stage.log()), patroni.nodes[0].name);
+    say(['', ...summary(recording, claims, style)].join('\n'));
+    return claims.every(({ holds }) => holds) ? 0 : 1;
+  } finally {
+    await Promise.all([stage?.close(), patroni?.close()]);
+    say('\nStopped; nothing is left running.');
   }
 }

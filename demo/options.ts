@@ -10,7 +10,7 @@ export type Invocation =
 export const usage = `Usage: npm run demo -- [--yes] [--scripted]
 
 Starts a two-node Patroni cluster, patroniglue and HAProxy on loopback, freezes the primary's Patroni twice, and
-shows what a health check sees directly at Patroni and at patroniglue. Takes about 45 s and leaves nothing running.
+shows what a health check sees directly at Patroni and at patroniglue. Takes less than a minute and leaves nothing running.
 
   --yes       install what is missing (apt-get, as root) without asking
   --scripted  a scripted Patroni instead of the real one: nothing is installed

@@ -34,7 +34,9 @@ export async function startStage(patroni: Patroni, withHAProxy: boolean): Promis
         checkPort: services[index]?.port ?? 0,
       }));
       haproxy = await startHAProxy({ servers });
-      await haproxy.untilUp(patroni.nodes.map(({ name }) => `${name === primary.name ? 'primary' : 'replica'}/${name}`));
+      await haproxy.untilUp(
+        patroni.nodes.map(({ name }) => `${name === primary.name ? 'primary' : 'replica'}/${name}`),
+      );
     }
     const asked = haproxy;
     return {

@@ -49,7 +49,7 @@ export function judge(recording: Recording, polls: readonly AnsweredPoll[], node
     },
     {
       holds: count(upToLong, isStatus(200)) === upToLong.length,
-      text: `frozen for ${duration(between - short)}, less than the ttl of ${duration(ttlMs)}: 200 all the time`,
+      text: `frozen for ${duration(between - short)}, less than the ttl (${duration(ttlMs)}): 200 all the time`,
     },
     {
       holds: last !== undefined && last.ageMs <= ttlMs + CLOCK_SLACK_MS && last.then503,
@@ -62,8 +62,9 @@ export function judge(recording: Recording, polls: readonly AnsweredPoll[], node
     ...(server
       ? [
           {
-            holds: statesIn(healthy, long).every(isUp) && wasDown && isUp(server.findLast(({ end }) => end)?.end?.value),
-            text: `HAProxy: ${node} stayed UP in the short freeze, went DOWN in the long one, is UP again`,
+            holds:
+              statesIn(healthy, long).every(isUp) && wasDown && isUp(server.findLast(({ end }) => end)?.end?.value),
+            text: `HAProxy: ${node} stayed UP in the short freeze, DOWN in the long one, UP again`,
           },
         ]
       : []),

@@ -5,8 +5,12 @@ import { storyMs } from './story.js';
 import type { Style } from './style.js';
 import { checkCells, createScale, paint, ruler, sceneCells, serverCells } from './timeline.js';
 
-const LABEL = 21;
-const OWN_WORDS = 23;
+const LABEL = 22;
+const OWN_WORDS = 19;
+
+/** What `frame` needs. */
+export const frameRows = 16;
+export const frameColumns = 72;
 
 export interface ViewOptions {
   readonly columns: number;
@@ -37,12 +41,17 @@ export function frame(recording: Recording, nowMs: number, options: ViewOptions)
     table('patroniglue', glue, nowMs, options),
     ...(server ? [row(`HAProxy has ${node}`, word(serverNow(recording), style))] : []),
     '',
-    row('Patroni itself', paint(sceneCells(played, scale, nowMs), style)),
+    row('Patroni', paint(sceneCells(played, scale, nowMs), style)),
     row('checks of Patroni', paint(checkCells(direct, scale, nowMs), style)),
     row('checks of patroniglue', paint(checkCells(glue, scale, nowMs), style)),
     ...(server ? [row(`HAProxy has ${node}`, paint(serverCells(server, scale, nowMs), style))] : []),
     style.dim(row('', ruler(scale))),
-    style.dim(fit(`${ok} runs, 200, UP   ${unavailable} 503, DOWN   ${nothing} no reply within 1 s   ${frozen} frozen`, columns)),
+    style.dim(
+      fit(
+        `${ok} runs, 200, UP   ${unavailable} 503, DOWN   ${nothing} no reply within 1 s   ${frozen} frozen`,
+        columns,
+      ),
+    ),
   ];
 }
 
@@ -83,10 +92,12 @@ function comment({ played, glue }: Recording, nowMs: number): string {
   const ttl = `ttl ${ttlMs / 1000} s`;
   if (played.at(-1)?.name === 'frozen') {
     return isGiven
-      ? `It accepts connections and says nothing. Its last answer still counts (${ttl}).`
-      : `It accepts connections and says nothing. Its last answer ran out (${ttl}): 503.`;
+      ? `It accepts connections and is silent. Its last answer still counts (${ttl}).`
+      : `It accepts connections and is silent. Its last answer ran out (${ttl}): 503.`;
   }
-  return isGiven ? 'patroniglue gives what Patroni said last, at once.' : 'patroniglue asks again every second.';
+  return isGiven
+    ? 'patroniglue gives what Patroni said last, at once.'
+    : 'patroniglue asks again every second; until it has an answer it says 503.';
 }
 
 function table(label: string, checks: readonly Check[], nowMs: number, { columns, style }: ViewOptions): string {

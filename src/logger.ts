@@ -17,6 +17,7 @@ export function createLogger(level: LogLevel, format: 'text' | 'json', output: L
   return winston.createLogger({
     level,
     format: combine(timestamp(), format === 'json' ? json() : text),
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- two typings of one class
     transports: [new winston.transports.Stream({ stream: output.stream, eol: '\n' })],
   });
 }

@@ -64,7 +64,11 @@ function createPolledCache({ backend, cache }: Config, scheduler: SchedulerLike,
       scheduler,
       classify: classifyFailure,
     });
-    const logged$ = log.isDebugEnabled() ? outcome$.pipe(tap((outcome) => logOutcome(log, route, outcome))) : outcome$;
+    const logged$ = outcome$.pipe(
+      tap((outcome) => {
+        logOutcome(log, route, outcome);
+      }),
+    );
     return expire(logged$, { ttlMs: slow ? cache.slowTtlMs : cache.ttlMs, scheduler });
   };
   return createCache(routes, snapshots, scheduler.now());
@@ -114,17 +118,17 @@ async function untilStopped(
   stop$: Observable<NodeJS.Signals>,
   log: Logger,
 ): Promise<void> {
-  let stopped = false;
+  const signals: NodeJS.Signals[] = [];
   const stopping$ = stop$.pipe(
     tap((signal) => {
-      stopped = true;
+      signals.push(signal);
       log.info(`${signal}: stopping`, { event: 'stopping', signal });
     }),
   );
   await change$.pipe(takeUntil(stopping$)).forEach((change) => {
     logChange(log, change);
   });
-  if (!stopped) throw new Error('the polls ended by themselves');
+  if (signals.length === 0) throw new Error('the polls ended by themselves');
 }
 
 function logChange(log: Logger, change: Change): void {

@@ -77,9 +77,15 @@ describe('createClock', () => {
     const machine = createMachine();
     let last = machine.now();
     for (const act of [
-      () => machine.suspend(500),
-      () => machine.stepWallClock(-9e6),
-      () => machine.stepWallClock(9e6),
+      () => {
+        machine.suspend(500);
+      },
+      () => {
+        machine.stepWallClock(-9e6);
+      },
+      () => {
+        machine.stepWallClock(9e6);
+      },
     ]) {
       act();
       const now = machine.now();

@@ -7,22 +7,21 @@ import type { Reply, Snapshots } from './handler.js';
  * - `/-/healthy`: 200 while the process answers.
  * - `/-/ready`: 200 when every prefetched route is fresh, else 503; names those that are not.
  */
-export function ownReply(target: string, { routes, latest }: Snapshots, nowMs: number): Reply | undefined {
-  switch (target.split('?', 1)[0]) {
-    case '/-/healthy':
-      return textReply(200, 'healthy\n');
-    case '/-/ready': {
-      const unknown = routes.filter((route) => {
-        const snapshot = latest(route);
-        return snapshot === undefined || readAt(snapshot, nowMs).kind !== 'fresh';
-      });
-      return unknown.length === 0
-        ? textReply(200, 'ready\n')
-        : textReply(503, `not ready: no fresh answer to ${unknown.join(', ')}\n`);
-    }
-    default:
-      return undefined;
-  }
+export function ownReply(target: string, snapshots: Snapshots, nowMs: number): Reply | undefined {
+  const path = target.split('?', 1)[0];
+  if (path === '/-/healthy') return textReply(200, 'healthy\n');
+  if (path === '/-/ready') return readiness(snapshots, nowMs);
+  return undefined;
+}
+
+function readiness(snapshots: Snapshots, nowMs: number): Reply {
+  const unknown = snapshots.routes.filter((route) => {
+    const snapshot = snapshots.latest(route);
+    return snapshot === undefined || readAt(snapshot, nowMs).kind !== 'fresh';
+  });
+  return unknown.length === 0
+    ? textReply(200, 'ready\n')
+    : textReply(503, `not ready: no fresh answer to ${unknown.join(', ')}\n`);
 }
 
 function textReply(status: number, body: string): Reply {

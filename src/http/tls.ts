@@ -8,10 +8,11 @@ import { securityLevel, type TlsVersion } from '../tls-names.js';
 const handshakeTimeoutMs = 5_000;
 
 /**
- * Options for `https.createServer` that serve what the configuration says, which Node's by themselves do not:
+ * Options for `https.createServer` that serve what the configuration says:
  *
  * - TLS 1.0 and 1.1 get the security level that they need: see `securityLevel`.
- * - A list without TLS 1.3 suites leaves TLS 1.3 on, as in Go, where they cannot be chosen; Node would turn it off.
+ * - A list without TLS 1.3 suites leaves TLS 1.3 on, with OpenSSL's own suites, as in Go, where they cannot be chosen.
+ *   (Node 20 to 24 touch those suites only where the list names some; a test holds them to it.)
  * - A list of TLS 1.3 suites alone serves TLS 1.3 alone, in Go as well as here.
  * - `DHE-` suites, which Go never had, get parameters; Node drops them from the list without.
  * - The order of the list is the server's preference. Go takes the server's order since 1.17, its own; we, the one written.
@@ -32,31 +33,12 @@ function cipherOptions(
   minVersion: TlsVersion,
   ciphers: readonly string[],
 ): Pick<ServerOptions, 'minVersion' | 'ciphers'> {
-  const chosen = ciphers.filter((cipher) => !cipher.startsWith('@'));
-  const names = chosen.length > 0 ? chosen : DEFAULT_CIPHERS.split(':');
-  const tls13 = names.filter(isTls13);
-  const older = names.filter((name) => !isTls13(name));
-  const needed = securityLevel(minVersion, ciphers);
-  const level = needed === undefined ? [] : [needed];
-  if (older.length === 0) {
-    // OpenSSL takes a level only beside a cipher for TLS 1.2; the minimum version keeps that cipher out of use
-    const carrier = level.length > 0 ? [...defaultsBeforeTls13(), ...level] : [];
-    return { minVersion: 'TLSv1.3', ciphers: [...tls13, ...carrier].join(':') };
+  const names = ciphers.filter((cipher) => !cipher.startsWith('@'));
+  const level = securityLevel(minVersion, ciphers);
+  const levels = level === undefined ? [] : [level];
+  if (names.length > 0 && names.every((name) => name.startsWith('TLS_'))) {
+    // OpenSSL takes a level only beside ciphers for TLS 1.2; the minimum version keeps those out of use
+    return { minVersion: 'TLSv1.3', ciphers: [...names, ...levels.flatMap((carried) => ['HIGH', carried])].join(':') };
   }
-  return { minVersion, ciphers: [...(tls13.length > 0 ? tls13 : tls13Suites), ...older, ...level].join(':') };
-}
-
-/** Those that OpenSSL serves by default, and all that Go has (RFC 8446, appendix B.4), strongest first. */
-const tls13Suites: readonly string[] = [
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'TLS_AES_128_GCM_SHA256',
-];
-
-function defaultsBeforeTls13(): readonly string[] {
-  return DEFAULT_CIPHERS.split(':').filter((name) => !isTls13(name));
-}
-
-function isTls13(name: string): boolean {
-  return name.startsWith('TLS_');
+  return { minVersion, ciphers: [...(names.length > 0 ? names : [DEFAULT_CIPHERS]), ...levels].join(':') };
 }

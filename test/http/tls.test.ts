@@ -103,14 +103,14 @@ describe('TLS of the front end', { skip: await withoutOpenssl(), concurrency: 3 
   }
 
   // the longest, first: the others run beside it
-  it('gives up on a client that connects and says nothing', { timeout: 15_000 }, async () => {
+  it('gives up on a client that connects and says nothing', { timeout: 30_000 }, async () => {
     const server = await listen({ ...ecdsa, minVersion: 'TLSv1.2' });
     const { port } = server.address() as AddressInfo;
     const socket = connect(port, '127.0.0.1');
     const started = performance.now();
     await new Promise((resolve) => socket.on('error', resolve).on('close', resolve).resume());
     const took = performance.now() - started;
-    assert.ok(took > 4_000 && took < 8_000, `closed after ${took.toFixed()} ms`);
+    assert.ok(took > 4_000 && took < 15_000, `closed after ${took.toFixed()} ms`);
   });
 
   describe('serves the minimum version and everything above it', () => {

@@ -33,7 +33,10 @@ describe('createCache', () => {
     const sources = new Map([PRIMARY, REPLICA].map((route) => [route, new Subject<Snapshot>()]));
     const cache = createCache([...sources.keys()], (route) => sources.get(route) ?? NEVER, 0);
     const seen: string[] = [];
-    const subscription = cache.update$.subscribe(({ route, snapshot }) => seen.push(`${route} ${snapshot.kind}`));
+    const subscription = cache.update$.subscribe({
+      next: ({ route, snapshot }) => seen.push(`${route} ${snapshot.kind}`),
+      error: assert.ifError,
+    });
     sources.get(REPLICA)?.next(FRESH);
     assert.equal(cache.latest(REPLICA), FRESH);
     assert.equal(cache.latest(PRIMARY)?.kind, 'pending');

@@ -27,8 +27,12 @@ function lines(...snapshots: Snapshot[]): string[] {
     const marbles = snapshots.map((_, index) => String.fromCharCode(97 + index)).join(' 999ms ');
     const values = Object.fromEntries(snapshots.map((value, index) => [String.fromCharCode(97 + index), value]));
     const update$ = cold<Snapshot>(marbles, values).pipe(map((snapshot): Update => ({ route: PRIMARY, snapshot })));
-    changes(update$, scheduler).subscribe((change) => found.push(describeChange(change)));
+    const subscription = changes(update$, scheduler).subscribe({
+      next: (change) => found.push(describeChange(change)),
+      error: assert.ifError,
+    });
     flush();
+    subscription.unsubscribe();
   });
   return found;
 }
