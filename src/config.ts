@@ -5,7 +5,7 @@ import { createSections, type Field, type Findings, type Section, valueOf } from
 import * as check from './config-values.js';
 import { ConfigError, type Problem } from './errors.js';
 import { defaultRoutes } from './routes.js';
-import { cipherWarnings, isBeforeTls12, type TlsVersion } from './tls-names.js';
+import { cipherWarnings, securityLevel, type TlsVersion } from './tls-names.js';
 import { readYaml } from './yaml-reader.js';
 
 /** The configuration, checked and frozen. Durations are in milliseconds. See config.yml.example. */
@@ -157,16 +157,9 @@ function readFrontendTls(section: Section<'frontend'>, source: FileSource): Fron
   if (ciphers.kind === 'given' && minVersion.kind !== 'bad') {
     for (const warning of cipherWarnings(version, names)) section.complain('tls-ciphers', ciphers.at).warning(warning);
   }
-  const pair = readPair(section, paths, source, `${DEFAULT_CIPHERS}${securityLevel(version, names)}`);
+  const level = securityLevel(version, names);
+  const pair = readPair(section, paths, source, [DEFAULT_CIPHERS, ...(level === undefined ? [] : [level])].join(':'));
   return pair && { ...pair, minVersion: version, ...(names.length > 0 && { ciphers: names }) };
-}
-
-/** The `@SECLEVEL` that a certificate is served at: the one in the list, or the 0 that TLS 1.0 and 1.1 need. */
-function securityLevel(minVersion: TlsVersion, ciphers: readonly string[]): string {
-  const level = ciphers.findLast((cipher) => cipher.startsWith('@'));
-  if (level !== undefined) return `:${level}`;
-  const old = minVersion === 'TLSv1' || minVersion === 'TLSv1.1';
-  return old && (ciphers.length === 0 || ciphers.some(isBeforeTls12)) ? ':@SECLEVEL=0' : '';
 }
 
 function readBackend(section: Section<'backend'>, source: FileSource): Omit<Config['backend'], 'timeoutMs'> {

@@ -105,7 +105,7 @@ export function parseCipher(name: string): ParsedCipher {
  * Whether TLS 1.0 and 1.1 have this suite (by its OpenSSL name). Those that end in SHA256, SHA384 or POLY1305 are of
  * TLS 1.2: RFC 5246 section 1.2, RFC 5289, RFC 7905.
  */
-export function isBeforeTls12(openssl: string): boolean {
+function isBeforeTls12(openssl: string): boolean {
   return openssl.endsWith('-SHA');
 }
 
