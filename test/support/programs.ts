@@ -39,12 +39,18 @@ const needed: readonly (Program & { find: () => string | undefined })[] = [
   { name: 'openssl', packages: ['openssl'], find: () => inPath('openssl') },
 ];
 
+/** What single tests need besides, by name. */
+const special: typeof needed = [
+  { name: 'systemd-analyze', packages: ['systemd'], find: () => inPath('systemd-analyze') },
+];
+
 const policyFile = '/usr/sbin/policy-rc.d';
 const createClusterFile = '/etc/postgresql-common/createcluster.conf';
 
-/** The programs that are not on this machine. */
-export function missingPrograms(): readonly Program[] {
-  return needed.filter(({ find }) => find() === undefined).map(({ name, packages }) => ({ name, packages }));
+/** The programs that are not on this machine: those of the cluster, and `also` those of a single test. */
+export function missingPrograms(also: readonly string[] = []): readonly Program[] {
+  const wanted = [...needed, ...special.filter(({ name }) => also.includes(name))];
+  return wanted.filter(({ find }) => find() === undefined).map(({ name, packages }) => ({ name, packages }));
 }
 
 /** Where the programs are; throws one line when some are missing. */
@@ -96,7 +102,7 @@ export async function install(missing: readonly Program[]): Promise<void> {
       restore();
     }
   });
-  const still = missingPrograms();
+  const still = missingPrograms(missing.map(({ name }) => name));
   if (still.length > 0) throw new Error(`installed the packages, but not found: ${names(still)}`);
 }
 
@@ -104,8 +110,8 @@ export async function install(missing: readonly Program[]): Promise<void> {
  * For test files: installs what is missing, and resolves with false when everything is there, or with the reason to skip
  * (to hand to `describe` as it is). With PATRONIGLUE_E2E=required in the environment it rejects with that reason instead.
  */
-export async function skipReason(): Promise<string | false> {
-  const missing = missingPrograms();
+export async function skipReason(also: readonly string[] = []): Promise<string | false> {
+  const missing = missingPrograms(also);
   try {
     await install(missing);
     return false;
