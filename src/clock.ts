@@ -19,8 +19,12 @@ const systemSources: ClockSources = {
   wallMs: () => Date.now(),
 };
 
-/** Boot time comes in steps of 10 ms; twice that is noise. */
-const COARSENESS_MS = 20;
+/** Steps in which boot time is told: /proc/uptime has hundredths; where it cannot be read there are whole seconds. */
+const COARSENESS_MS = 10;
+const COARSENESS_WITHOUT_PROC_MS = 1000;
+
+/** Two clocks that were read further apart than this were not read together: the process stood still in between. */
+const READ_TOGETHER_MS = 5;
 
 /**
  * A clock that never goes back, that no step of the wall clock moves, and that counts the time in which the machine
@@ -30,25 +34,39 @@ const COARSENESS_MS = 20;
  * reply (and under LXC its file is served by a program that may hang). But waking moves the wall clock against the
  * monotonic one by the time slept, in the same step of the kernel that moves boot time (`timekeeping_resume`). So boot
  * time is read only after those two have moved apart, which a stepped wall clock causes too: then it shows no sleep.
+ * A sleep counts from twice the coarseness of boot time up, and is taken too high by it rather than too low.
  */
 export function createClock(sources: ClockSources = systemSources): { now(): number } {
   const { monotonicMs, bootMs, wallMs } = sources;
-  const bootLeadAtStart = bootMs() - monotonicMs();
-  let wallLead = wallMs() - monotonicMs();
+  let wallLead = leadOf(wallMs, monotonicMs);
+  let bootLead = leadOf(bootMs, monotonicMs);
   let suspendedMs = 0;
+
+  const noticeSleep = (): void => {
+    wallLead = leadOf(wallMs, monotonicMs);
+    const lead = leadOf(bootMs, monotonicMs);
+    const coarsenessMs = bootMs() % 1000 === 0 ? COARSENESS_WITHOUT_PROC_MS : COARSENESS_MS;
+    // From one look to the next, not from the start: one that was wrong must not hide a later sleep.
+    const sleptMs = lead - bootLead;
+    bootLead = lead;
+    if (sleptMs > 2 * coarsenessMs) suspendedMs += sleptMs + coarsenessMs;
+  };
+
   return {
     now() {
-      const monotonic = monotonicMs();
-      const wallLeadNow = wallMs() - monotonic;
-      if (Math.abs(wallLeadNow - wallLead) > COARSENESS_MS) {
-        wallLead = wallLeadNow;
-        const slept = bootMs() - monotonic - bootLeadAtStart;
-        // Rounded up: an age may be taken too high by the coarseness, never too low.
-        if (slept > suspendedMs + COARSENESS_MS) suspendedMs = slept + COARSENESS_MS;
-      }
-      return monotonic + suspendedMs;
+      if (Math.abs(wallMs() - monotonicMs() - wallLead) > 2 * COARSENESS_MS) noticeSleep();
+      return monotonicMs() + suspendedMs;
     },
   };
+}
+
+/** How far a clock is ahead of the monotonic one. */
+function leadOf(clockMs: () => number, monotonicMs: () => number): number {
+  for (;;) {
+    const beforeMs = monotonicMs();
+    const lead = clockMs() - beforeMs;
+    if (monotonicMs() - beforeMs <= READ_TOGETHER_MS) return lead;
+  }
 }
 
 /**

@@ -5,7 +5,7 @@ import { createSections, type Field, type Findings, type Section, valueOf } from
 import * as check from './config-values.js';
 import { ConfigError, type Problem } from './errors.js';
 import { defaultRoutes } from './routes.js';
-import { cipherWarnings, securityLevel, type TlsVersion } from './tls-names.js';
+import { cipherWarnings, keyTypeWarning, securityLevel, type TlsVersion } from './tls-names.js';
 import { readYaml } from './yaml-reader.js';
 
 /** The configuration, checked and frozen. Durations are in milliseconds. See config.yml.example. */
@@ -159,6 +159,8 @@ function readFrontendTls(section: Section<'frontend'>, source: FileSource): Fron
   }
   const level = securityLevel(version, names);
   const pair = readPair(section, paths, source, [DEFAULT_CIPHERS, ...(level === undefined ? [] : [level])].join(':'));
+  const misfit = pair && keyTypeWarning(names, pair.cert);
+  if (misfit !== undefined && ciphers.kind === 'given') section.complain('tls-ciphers', ciphers.at).warning(misfit);
   return pair && { ...pair, minVersion: version, ...(names.length > 0 && { ciphers: names }) };
 }
 
@@ -175,11 +177,21 @@ function mustNotAskItself(
   [section, frontend]: readonly [Section<'frontend'>, { host: string; port: number }],
   [upstream, backend]: readonly [Section<'backend'>, { host: string; port: number }],
 ): void {
-  if (frontend.port !== backend.port || frontend.host !== backend.host) return;
+  if (frontend.port !== backend.port || !isSamePlace(frontend.host, backend.host)) return;
   const message = `${frontend.host} port ${frontend.port} is both frontend and backend: patroniglue would ask itself`;
   const at = section.at('port'); // the default ports differ, so one of the two is written
   if (at) section.complain('port', at).problem(message);
   else upstream.complain('port', upstream.at('port') ?? { line: 1, column: 1 }).problem(message);
+}
+
+/** Whether listening at the one is reached by asking the other, as far as the spelling tells. */
+function isSamePlace(listening: string, asked: string): boolean {
+  const both = [listening, asked];
+  const everywhere = ['0.0.0.0', '::'];
+  const loopback = ['localhost', '127.0.0.1', '::1'];
+  if (listening === asked) return true;
+  if (both.includes('localhost')) return both.every((host) => [...loopback, ...everywhere].includes(host));
+  return everywhere.includes(listening) && [...loopback, ...everywhere].includes(asked);
 }
 
 function readBackendTls(section: Section<'backend'>, scheme: 'http' | 'https', source: FileSource): BackendTls {

@@ -20,7 +20,7 @@ export interface LogOutput {
  */
 export function createLogOutput(onDropped: (lines: number) => void): LogOutput {
   // Looking at process.stdout makes Node open it, and set a pipe or socket to non-blocking. Without that a write to a
-  // full pipe would hold a thread of libuv's pool, which the process then waits for when it ends.
+  // full pipe would hold a thread of libuv's pool, as one to a stopped terminal or disk does (see `leave` in main.ts).
   const { fd } = process.stdout;
   const boom = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: MAX_WAITING_BYTES });
   let dropped = 0;

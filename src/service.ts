@@ -26,6 +26,9 @@ const FLUSH_WITHIN_MS = 300;
 /** Connecting is given up a little before the next tick, so that the tick finds no poll in flight and asks anew. */
 const CONNECT_SHARE = 0.9;
 
+/** No less than this for connecting, however short the interval. */
+const LEAST_CONNECT_MS = 100;
+
 /**
  * Runs the service until `stop$` emits: config → streams → cache → front end, put together here and nowhere else.
  *
@@ -54,7 +57,7 @@ function createPolledCache({ backend, cache }: Config, scheduler: SchedulerLike,
   const routes = backend.routes.map(canonicalRoute).filter((route) => route !== undefined);
   const request = createRequest({
     ...backend,
-    connectMs: Math.min(cache.intervalMs, backend.timeoutMs) * CONNECT_SHARE,
+    connectMs: Math.min(backend.timeoutMs, Math.max(cache.intervalMs * CONNECT_SHARE, LEAST_CONNECT_MS)),
   });
   const snapshots = (route: CanonicalRoute): ReturnType<typeof expire> => {
     const slow = isSlow(route);
@@ -109,7 +112,7 @@ function announce(
     upstream,
     routes: cache.routes,
   });
-  process.send?.('ready'); // pm2's wait_ready
+  process.send?.('ready', undefined, undefined, () => undefined); // pm2's wait_ready; pm2 itself may be gone by now
 }
 
 /** The one subscription: it runs the polls. Their end before `stop$` is a bug, and better a restart than silence. */

@@ -21,12 +21,11 @@ export type FailureReason =
   | 'too-large'
   | 'other';
 
-/** A poll that brought no answer. */
+/** A poll that brought no answer. Without the error itself, which would keep request and socket in memory. */
 export interface PollFailure {
   readonly reason: FailureReason;
   /** For people: `connect ECONNREFUSED 127.0.0.1:8008`. */
   readonly message: string;
-  readonly cause: unknown;
 }
 
 /** The end of a poll. Times are those of the scheduler's clock, in milliseconds. */

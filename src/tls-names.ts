@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { getCiphers } from 'node:tls';
 
 /** A protocol version as Node's `minVersion` spells it. */
@@ -146,6 +147,27 @@ export function cipherWarnings(minVersion: TlsVersion, ciphers: readonly string[
 
 /** Suites with pre-shared keys (RFC 4279) or passwords (RFC 5054): listed by Node, never negotiated by a server like ours. */
 const withoutCertificate = /(?:^|-)(?:PSK|SRP)-/;
+
+/**
+ * Why no client before TLS 1.3 can be served with this certificate, although there are ciphers for it: ECDSA ones beside
+ * an RSA key, or the other way round. `undefined` where some cipher fits.
+ */
+export function keyTypeWarning(ciphers: readonly string[], cert: string): string | undefined {
+  const keyType = keyTypeOf(cert);
+  const older = ciphers.filter((name) => !name.startsWith('TLS_') && !name.startsWith('@'));
+  const fits = (name: string): boolean => name.includes('ECDSA') === (keyType !== 'rsa');
+  if (keyType === undefined || older.length === 0 || older.some(fits)) return undefined;
+  return `none of these ciphers goes with the certificate's ${keyType.toUpperCase()} key: only TLSv1.3 can be served`;
+}
+
+/** `rsa`, `ec`, …; `undefined` for what is no certificate, which pem.ts tells. */
+function keyTypeOf(cert: string): string | undefined {
+  try {
+    return new X509Certificate(cert).publicKey.asymmetricKeyType;
+  } catch {
+    return undefined;
+  }
+}
 
 function isKnownToOpenssl(openssl: string): boolean {
   // getCiphers() lowers the case of names that OpenSSL has in upper case, and matches with case

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { ListenError } from '../errors.js';
 import type { AccessEntry } from './access-log.js';
-import { boundConnections } from './connections.js';
+import { type Connections, boundConnections } from './connections.js';
 import type { CheckRequest, Reply } from './handler.js';
 
 /** Where and how to listen. */
@@ -60,7 +60,7 @@ export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
     throw new ListenError(`cannot listen on ${host}: ${messageOf(cause)}`, { cause });
   });
   const servers = addresses.map(() => (tls ? createTlsServer({ ...LIMITS, ...tls }) : createServer(LIMITS)));
-  boundConnections(servers, maxConnections);
+  const connections = boundConnections(servers, maxConnections);
   for (const server of servers) {
     server.timeout = IDLE_SOCKET_MS;
     server.on('request', onRequest);
@@ -75,7 +75,7 @@ export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
       listening.push(server);
     } catch (cause) {
       if (!isAddressMissing(cause) || addresses.length === 1) {
-        await close(listening, 0);
+        await close(listening, connections, 0);
         throw listenError(host, port, cause);
       }
       options.onSkipped?.(`not listening on ${addresses[index] ?? ''}: ${messageOf(cause)}`);
@@ -87,7 +87,7 @@ export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
       const { address, port: at, family } = server.address() as AddressInfo;
       return family === 'IPv6' ? `[${address}]:${at}` : `${address}:${at}`;
     }),
-    close: (withinMs) => close(listening, withinMs),
+    close: (withinMs) => close(listening, connections, withinMs),
   };
 }
 
@@ -125,11 +125,11 @@ function listenAt(server: Server, address: string, port: number): Promise<void> 
   });
 }
 
-async function close(servers: readonly Server[], withinMs: number): Promise<void> {
+async function close(servers: readonly Server[], connections: Connections, withinMs: number): Promise<void> {
   const closed = servers.map((server) => new Promise((done) => server.close(done)));
   for (const server of servers) server.closeIdleConnections();
   const timer = setTimeout(() => {
-    for (const server of servers) server.closeAllConnections();
+    connections.destroyAll();
   }, withinMs);
   await Promise.all(closed);
   clearTimeout(timer);

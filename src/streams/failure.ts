@@ -23,6 +23,7 @@ const REASON_BY_CODE: Readonly<Record<string, FailureReason>> = {
   ENOTFOUND: 'name-lookup',
   EAI_AGAIN: 'name-lookup',
   EAI_FAIL: 'name-lookup',
+  ERR_TOO_LARGE: 'too-large',
   EPROTO: 'tls',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'tls',
   SELF_SIGNED_CERT_IN_CHAIN: 'tls',
@@ -33,12 +34,12 @@ const REASON_BY_CODE: Readonly<Record<string, FailureReason>> = {
 /** Names what went wrong with a request: codes of Node and OpenSSL become one of a closed set of reasons. */
 export function classifyFailure(cause: unknown): PollFailure {
   const message = cause instanceof Error ? firstMessage(cause) : String(cause);
-  if (cause instanceof MalformedAnswerError) return { reason: cause.reason, message, cause };
-  return { reason: reasonOf(cause, message), message, cause };
+  if (cause instanceof MalformedAnswerError) return { reason: cause.reason, message };
+  return { reason: reasonOf(cause, message), message };
 }
 
 function reasonOf(cause: unknown, message: string): FailureReason {
-  if (message.startsWith('maxContentLength')) return 'too-large';
+  if (message.startsWith('maxContentLength')) return 'too-large'; // axios has no code of its own for it
   if (message === 'aborted' || message.includes('stream has been aborted')) return 'cut-off';
   const code = codeOf(cause);
   if (code.startsWith('HPE_')) return 'malformed'; // llhttp, Node's HTTP parser

@@ -1,47 +1,54 @@
-import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
-import type { LookupFunction } from 'node:net';
+import { lookup } from 'node:dns';
+import { isIP, isIPv6 } from 'node:net';
+import { Observable, of, share } from 'rxjs';
 
-/** A name look-up, as `dns.lookup` does it with `all: true`. Replaced in tests. */
+/** An address of the upstream. */
+export interface Address {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
+/** A look-up of all addresses of a name, with the signature of a callback of Node's. Replaced in tests. */
 export type ResolveAll = (
   hostname: string,
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+  callback: (error: NodeJS.ErrnoException | null, addresses: Address[]) => void,
 ) => void;
 
-const LOOPBACK: LookupAddress[] = [
+const LOOPBACK: Address[] = [
   { address: '127.0.0.1', family: 4 },
   { address: '::1', family: 6 },
 ];
 
-/** `localhost` is both loopback addresses, as RFC 6761 section 6.3 wants it: many a hosts file knows one of them only. */
 const resolveAll: ResolveAll = (hostname, callback) => {
-  if (hostname.toLowerCase() === 'localhost') process.nextTick(callback, null, LOOPBACK);
-  else dnsLookup(hostname, { all: true }, callback);
+  lookup(hostname, { all: true }, (error, addresses) => {
+    callback(error, error === null ? addresses.map(({ address }) => addressOf(address)) : []);
+  });
 };
 
-type Waiter = Parameters<ResolveAll>[1];
-
 /**
- * A look-up for one upstream of which at most one is under way: whoever asks meanwhile shares its result. A look-up
- * cannot be aborted and holds one of libuv's four threads until it ends, so that polls which each began one of their
- * own would, with a name server that does not answer, take all four and pile up behind them. Nothing is remembered
- * after the end: a name that changes its address is followed with the next poll.
+ * The upstream's addresses, for whoever subscribes: emits once and completes, or errors as `dns.lookup` does.
+ *
+ * An address is itself, and `localhost` is both loopback addresses, as RFC 6761 section 6.3 wants it (many a hosts file
+ * knows one of them only). Any other name is looked up, and of look-ups at most one is under way: whoever subscribes
+ * meanwhile shares it. A look-up cannot be aborted and holds one of libuv's four threads until it ends, so that polls
+ * which each began one would, with a name server that does not answer, take all four and pile up behind them.
+ * Nothing is remembered after its end: a name that changes its address is followed with the next poll.
  */
-export function createSharedLookup(resolve: ResolveAll = resolveAll): LookupFunction {
-  let waiters: Waiter[] = [];
-  const ask = (hostname: string, waiter: Waiter): void => {
-    waiters.push(waiter);
-    if (waiters.length > 1) return;
-    resolve(hostname, (error, addresses) => {
-      const served = waiters;
-      waiters = [];
-      for (const serve of served) serve(error, addresses);
+export function addressesOf(host: string, resolve: ResolveAll = resolveAll): Observable<Address[]> {
+  if (isIP(host) !== 0) return of([addressOf(host)]);
+  if (host.toLowerCase() === 'localhost') return of(LOOPBACK);
+  return new Observable<Address[]>((subscriber) => {
+    resolve(host, (error, addresses) => {
+      if (error !== null) {
+        subscriber.error(error);
+        return;
+      }
+      subscriber.next(addresses);
+      subscriber.complete();
     });
-  };
-  return (hostname, options, callback) => {
-    ask(hostname, (error, addresses) => {
-      if (error !== null) callback(error, '');
-      else if (options.all === true) callback(null, addresses);
-      else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
-    });
-  };
+  }).pipe(share({ resetOnRefCountZero: false })); // a look-up that nobody waits for any more is still under way
+}
+
+function addressOf(address: string): Address {
+  return { address, family: isIPv6(address) ? 6 : 4 };
 }

@@ -38,11 +38,11 @@ export function poll(request: Observable<Answer>, options: PollOptions): Observa
       defer(() => {
         const sentAtMs = scheduler.now(); // age counts from here: RFC 9111, section 4.2.3
         return request.pipe(
-          timeout({ first: deadlineMs, scheduler }),
+          timeout({ first: endingBeforeTick(options), scheduler }),
           map((answer): PollOutcome => ({ kind: 'answered', answer, sentAtMs, endedAtMs: scheduler.now() })),
           // caught here, next to the request: outside exhaustMap it would end the route's polling for good
           catchError((cause: unknown) => {
-            const failure = cause instanceof TimeoutError ? timedOut(deadlineMs, cause) : classify(cause);
+            const failure = cause instanceof TimeoutError ? timedOut(deadlineMs) : classify(cause);
             return of<PollOutcome>({ kind: 'failed', failure, sentAtMs, endedAtMs: scheduler.now() });
           }),
         );
@@ -51,6 +51,16 @@ export function poll(request: Observable<Answer>, options: PollOptions): Observa
   );
 }
 
-function timedOut(deadlineMs: number, cause: TimeoutError): PollFailure {
-  return { reason: 'timed-out', message: `no complete answer within ${deadlineMs / 1000} s`, cause };
+/**
+ * The deadline, or a little less where it would fall together with a tick: that tick would find the poll in flight or
+ * not by chance, and lose an interval with a frozen upstream for nothing.
+ */
+function endingBeforeTick({ intervalMs, deadlineMs }: PollOptions): number {
+  const marginMs = Math.min(20, intervalMs / 10);
+  const afterTickMs = deadlineMs % intervalMs;
+  return deadlineMs >= intervalMs && afterTickMs < marginMs ? deadlineMs - afterTickMs - marginMs : deadlineMs;
+}
+
+function timedOut(deadlineMs: number): PollFailure {
+  return { reason: 'timed-out', message: `no complete answer within ${deadlineMs / 1000} s` };
 }

@@ -1,14 +1,14 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { type LookupFunction, type Socket, isIP } from 'node:net';
+import type { Socket } from 'node:net';
 
 /** How connections to the upstream are made. */
 export interface UpstreamAgentOptions {
   readonly scheme: 'http' | 'https';
-  readonly host: string;
-  readonly lookup: LookupFunction;
-  /** The longest a TCP connection may take, once the name is known, in milliseconds. */
+  /** The longest a TCP connection may take, in milliseconds. */
   readonly connectMs: number;
+  /** The most bytes that a connection may bring, whatever they are: a body in chunks of one byte, endless 1xx. */
+  readonly maxBytes: number;
   /** For `https`: PEM texts, and whether the upstream's certificate is checked. */
   readonly tls: {
     readonly insecure: boolean;
@@ -18,17 +18,22 @@ export interface UpstreamAgentOptions {
   };
 }
 
+/** Node's own is 250 ms, and its least is 10. */
+const ADDRESS_ATTEMPT_MS = { least: 10, most: 250 };
+
 /**
  * An agent that gives each poll a connection of its own, closed with the answer: Patroni serves its API from a few
  * workers without a socket time-out, and idle clients freeze it (patroni issue 3705).
  *
  * A connection that is not made within `connectMs` is given up. A frozen upstream's accept queue is soon full, and the
  * kernel then repeats its SYN after 1, 3, 7 s: a poll that waited for that would sleep through the thaw, where a new
- * one gets through at once.
+ * one gets through at once. Of several addresses each gets its share of that time.
  */
 export function createUpstreamAgent(options: UpstreamAgentOptions): HttpAgent | HttpsAgent {
-  const { scheme, host, lookup, connectMs, tls } = options;
-  const common = { keepAlive: false, lookup, autoSelectFamily: true };
+  const { scheme, connectMs, maxBytes, tls } = options;
+  const { least, most } = ADDRESS_ATTEMPT_MS;
+  const autoSelectFamilyAttemptTimeout = Math.min(most, Math.max(least, Math.floor(connectMs / 3)));
+  const common = { keepAlive: false, autoSelectFamily: true, autoSelectFamilyAttemptTimeout };
   const agent =
     scheme === 'http'
       ? new HttpAgent(common)
@@ -36,23 +41,34 @@ export function createUpstreamAgent(options: UpstreamAgentOptions): HttpAgent | 
   const createConnection = agent.createConnection.bind(agent);
   agent.createConnection = (connectOptions, callback) => {
     const socket = createConnection(connectOptions, callback) as Socket;
-    giveUpConnecting(socket, isIP(host) !== 0, connectMs);
+    giveUpConnecting(socket, connectMs);
+    boundBytes(socket, maxBytes);
     return socket;
   };
   return agent;
 }
 
-function giveUpConnecting(socket: Socket, nameIsKnown: boolean, connectMs: number): void {
-  let timer: NodeJS.Timeout | undefined;
-  const arm = (): void => {
-    timer ??= setTimeout(() => {
-      socket.destroy(Object.assign(new Error(`not connected within ${connectMs / 1000} s`), { code: 'ETIMEDOUT' }));
-    }, connectMs);
-  };
+function giveUpConnecting(socket: Socket, connectMs: number): void {
+  const timer = setTimeout(() => {
+    socket.destroy(withCode('ETIMEDOUT', `not connected within ${connectMs / 1000} s`));
+  }, connectMs);
   const disarm = (): void => {
     clearTimeout(timer);
   };
-  if (nameIsKnown) arm();
-  else socket.once('lookup', arm);
   socket.once('connect', disarm).once('close', disarm);
+}
+
+function boundBytes(socket: Socket, maxBytes: number): void {
+  // Once connected, when the HTTP client reads already: a reader before it would take its first bytes.
+  socket.once('connect', () => {
+    let bytes = 0;
+    socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > maxBytes) socket.destroy(withCode('ERR_TOO_LARGE', `more than ${maxBytes} bytes`));
+    });
+  });
+}
+
+function withCode(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
 }

@@ -7,11 +7,13 @@ const unit = fileURLToPath(new URL('../../../examples/patroniglue.service', impo
 
 describe('examples/patroniglue.service', { skip: await skipReason(['systemd-analyze']) }, () => {
   it('is a unit that systemd takes', async () => {
-    await run('systemd-analyze verify', 'systemd-analyze', ['verify', '--man=no', unit], { env: process.env });
+    await run('systemd-analyze verify', 'systemd-analyze', ['verify', '--man=no', unit], {
+      env: { PATH: process.env['PATH'] ?? '' },
+    });
   });
 
   it('is hardened: an exposure of 2.0 at most, out of 10', async () => {
     const args = ['security', '--offline=true', '--no-pager', '--threshold=20', unit];
-    await run('systemd-analyze security', 'systemd-analyze', args, { env: process.env });
+    await run('systemd-analyze security', 'systemd-analyze', args, { env: { PATH: process.env['PATH'] ?? '' } });
   });
 });

@@ -163,6 +163,15 @@ for (const scheme of ['http', 'https'] as const) {
       assert.ok(tookUs >= 0);
     });
 
+    it('closes in time although a client is silent, or in the middle of its handshake', async () => {
+      await start();
+      const silent = connect(port(), '127.0.0.1').on('error', () => undefined);
+      await within('connected', 5000, once(silent, 'connect'));
+      const ended = once(silent, 'close');
+      await within('closed', 2000, frontEnd.close(100));
+      await within('the client is ended', 2000, ended);
+    });
+
     it('closes: no new connections, idle ones ended', async () => {
       await start();
       const idle = await open();

@@ -17,7 +17,7 @@ const fresh: Snapshot = {
 const failures = {
   count: 3,
   sinceMs: NOW_MS - 4000,
-  last: { reason: 'refused', message: 'connect ECONNREFUSED 127.0.0.1:8008', cause: undefined },
+  last: { reason: 'refused', message: 'connect ECONNREFUSED 127.0.0.1:8008' },
 } as const;
 
 function ask(

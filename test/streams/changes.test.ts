@@ -11,7 +11,7 @@ const PRIMARY = '/primary' as CanonicalRoute;
 const REPLICA = '/replica' as CanonicalRoute;
 
 function failing(count: number): { failures: FailureSeries } {
-  const last = { reason: 'timed-out', message: 'no complete answer within 2 s', cause: undefined } as const;
+  const last = { reason: 'timed-out', message: 'no complete answer within 2 s' } as const;
   return { failures: { count, sinceMs: 1000, last } };
 }
 

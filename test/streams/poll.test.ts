@@ -70,6 +70,17 @@ describe('poll', () => {
     });
   });
 
+  it('ends a poll a little before a deadline that falls together with a tick, which so is never lost', () => {
+    runMarbles(({ cold, expectObservable, expectSubscriptions }, scheduler) => {
+      const silent = cold<Answer>('-');
+      const subscriptions = ['                        ^ 1979ms !', '                        2s ^ 1979ms !'];
+      const unsubscribed = '     3990ms !';
+      const ended$ = poll(silent, { ...PACE, scheduler }).pipe(map(({ endedAtMs }) => endedAtMs));
+      expectObservable(ended$, unsubscribed).toBe('1980ms x 1999ms y', { x: 1980, y: 3980 });
+      expectSubscriptions(silent.subscriptions).toBe(subscriptions);
+    });
+  });
+
   it('goes on polling after a failure', () => {
     runMarbles(({ cold, expectObservable }, scheduler) => {
       const answers = [cold<Answer>('10ms #', undefined, 'reset'), cold('10ms (b|)', { b: B })];

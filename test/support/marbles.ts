@@ -19,7 +19,7 @@ export function answer(status: number): Answer {
   return { status, contentType: 'application/json', body: Buffer.from('{}') };
 }
 
-/** A failure whose cause is whatever the request threw. */
+/** A failure whose message is whatever the request threw. */
 export function refused(cause: unknown): PollFailure {
-  return { reason: 'refused', message: 'refused', cause };
+  return { reason: 'refused', message: String(cause) };
 }

@@ -124,6 +124,19 @@ export function dripping(everyMs: number): Behaviour {
   };
 }
 
+/** A head, and then the same bytes again and again, as fast as they are read. */
+export function flooding(head: string, bytes: string): Behaviour {
+  return (socket) => {
+    const block = bytes.repeat(1000);
+    const flood = (): void => {
+      while (!socket.destroyed && socket.write(block)) continue;
+      if (!socket.destroyed) socket.once('drain', flood);
+    };
+    socket.write(head);
+    flood();
+  };
+}
+
 /** A body of so many bytes, written as fast as it is read. */
 export function pouring(bytes: number): Behaviour {
   return (socket) => {
