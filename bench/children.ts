@@ -18,11 +18,14 @@ type Message<Reply> = { readonly reply: Reply } | { readonly error: string };
 
 const alive = new Set<ChildProcess>();
 
-/** Starts `script`, which must call {@link serveOrders}, in a process of its own, away from the service's core. */
-export async function startChild<Order extends object, Reply>(script: URL): Promise<Child<Order, Reply>> {
+/** Starts `script`, which must call {@link serveOrders}, in a process of its own, on a core other than the service's. */
+export async function startChild<Order extends object, Reply>(
+  script: URL,
+  core = OTHERS_CORE,
+): Promise<Child<Order, Reply>> {
   endWithUs();
   const child = fork(script, [], {
-    ...(taskset && { execPath: taskset, execArgv: ['-c', String(OTHERS_CORE), process.execPath] }),
+    ...(taskset && { execPath: taskset, execArgv: ['-c', String(core), process.execPath] }),
     env: { PATH: process.env['PATH'] },
   });
   alive.add(child);

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nowMs } from './clock.js';
+import { startControl } from './control.js';
 import type { Figure, Row } from './figure.js';
-import { type Sample, checkWith, latencies, outcomeOf } from './generator.js';
+import { type Sample, checkWith, outcomeOf } from './generator.js';
+import { latencies, latencyMeasures } from './latency.js';
 import { DEFAULT_PACE, startBenchService } from './processes.js';
 import { tally } from './statistics.js';
 import { startBenchUpstream } from './upstream.js';
@@ -14,9 +16,6 @@ const ROUTES = ['/primary', '/replica'];
 /** A check every 5 ms, and the way of a poll and of a reply: what recovery is measured with. */
 const RESOLUTION_MS = 20;
 
-/** At 200 checks a second a stall of anything else on the machine can move p99 by so much. */
-const NOISE_MS = 1;
-
 /** Patroni's API stops answering and comes back. */
 export const freeze: Figure = {
   name: 'freeze',
@@ -25,10 +24,12 @@ export const freeze: Figure = {
     `(SIGSTOP) for ${FROZEN_MS / 1000} s; ttl ${DEFAULT_PACE.ttl} s, interval ${DEFAULT_PACE.interval} s.`,
   async run() {
     const upstream = await startBenchUpstream();
+    const control = await startControl();
     const service = await startBenchService(upstream.port, DEFAULT_PACE);
     try {
+      const ports = [service.port, control.port];
       const durationMs = HEALTHY_MS + FROZEN_MS + THAWED_MS;
-      const load = checkWith({ kind: 'paced', port: service.port, routes: ROUTES, perSecond: 200, durationMs });
+      const load = checkWith({ kind: 'paced', ports, routes: ROUTES, perSecond: 200, durationMs });
       load.catch(() => undefined); // awaited below
       await sleep(HEALTHY_MS);
       upstream.freeze();
@@ -36,30 +37,43 @@ export const freeze: Figure = {
       await sleep(FROZEN_MS);
       const thawedMs = nowMs();
       upstream.thaw();
-      return rowsOf(await load, frozenMs, thawedMs);
+      const all = await load;
+      const [ofService = [], ofControl = []] = ports.map((port) => all.filter((sample) => sample.port === port));
+      return rowsOf(ofService, ofControl, frozenMs, thawedMs);
     } finally {
       await service.close();
+      await control.close();
       await upstream.close();
     }
   },
 };
 
-function rowsOf(samples: readonly Sample[], frozenMs: number, thawedMs: number): readonly Row[] {
-  const healthy = samples.filter(({ dueMs }) => dueMs < frozenMs);
-  const frozen = samples.filter(({ dueMs }) => dueMs >= frozenMs && dueMs < thawedMs);
-  const thawed = samples.filter(({ dueMs }) => dueMs >= thawedMs);
+function rowsOf(
+  ofService: readonly Sample[],
+  ofControl: readonly Sample[],
+  frozenMs: number,
+  thawedMs: number,
+): readonly Row[] {
+  const phases = (samples: readonly Sample[]): Record<'healthy' | 'frozen' | 'thawed', readonly Sample[]> => ({
+    healthy: samples.filter(({ dueMs }) => dueMs < frozenMs),
+    frozen: samples.filter(({ dueMs }) => dueMs >= frozenMs && dueMs < thawedMs),
+    thawed: samples.filter(({ dueMs }) => dueMs >= thawedMs),
+  });
+  const { healthy, frozen, thawed } = phases(ofService);
+  const control = phases(ofControl);
   const last200s = frozen.filter(({ status }) => status === 200);
-  const healthyP99 = latencies(healthy).p99;
-  const frozenP99 = latencies(frozen).p99;
+  const ratio = (before: readonly Sample[], after: readonly Sample[]): number =>
+    latencies(after).p99 / latencies(before).p99;
   const ttlMs = DEFAULT_PACE.ttl * 1000;
   return [
-    phaseRow('healthy', healthy),
-    phaseRow('frozen', frozen, healthyP99),
-    phaseRow('thawed', thawed),
+    phaseRow('healthy', healthy, control.healthy),
+    phaseRow('frozen', frozen, control.frozen),
+    phaseRow('thawed', thawed, control.thawed),
     {
       label: 'frozen against healthy',
       measures: [
-        { name: 'p99 ratio', value: frozenP99 / healthyP99, digits: 2 },
+        { name: 'p99 ratio', value: ratio(healthy, frozen), digits: 2 },
+        { name: "control's p99 ratio", value: ratio(control.healthy, control.frozen), digits: 2 },
         // Counted to when the check was sent, the reply being decided after: what is over is over for certain.
         { name: 'last 200 after its poll', value: largest(last200s, knownAgeMs), unit: 'ms', below: ttlMs },
         { name: 'highest Age', value: largest(frozen, ({ ageS = 0 }) => ageS), below: DEFAULT_PACE.ttl },
@@ -74,21 +88,14 @@ function rowsOf(samples: readonly Sample[], frozenMs: number, thawedMs: number):
   ];
 }
 
-function phaseRow(label: string, samples: readonly Sample[], p99Before?: number): Row {
-  const { p50, p99, max } = latencies(samples);
-  const atMost = p99Before === undefined ? {} : { atMost: Math.max(p99Before * 1.2, p99Before + NOISE_MS) };
+function phaseRow(label: string, samples: readonly Sample[], control: readonly Sample[]): Row {
+  const others = samples.filter(({ status }) => status !== 200 && status !== 503);
   return {
     label,
     measures: [
       { name: 'replies', value: tally(samples.map(outcomeOf)) },
-      {
-        name: 'neither 200 nor 503',
-        value: samples.filter(({ status }) => ![200, 503].includes(status)).length,
-        atMost: 0,
-      },
-      { name: 'p50', value: p50, unit: 'ms', digits: 2 },
-      { name: 'p99', value: p99, unit: 'ms', digits: 2, ...atMost },
-      { name: 'max', value: max, unit: 'ms', digits: 2 },
+      { name: 'neither 200 nor 503', value: others.length, atMost: 0 },
+      ...latencyMeasures(samples, control),
     ],
   };
 }

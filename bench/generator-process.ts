@@ -8,18 +8,19 @@ const DEADLINE_MS = 10_000;
 
 serveOrders<readonly Sample[]>((load: Load) => (load.kind === 'paced' ? paced(load) : flood(load)));
 
-async function paced({ port, routes, perSecond, durationMs }: PacedLoad): Promise<readonly Sample[]> {
+async function paced({ ports, routes, perSecond, durationMs }: PacedLoad): Promise<readonly Sample[]> {
   const startedMs = nowMs();
   const count = Math.round((durationMs / 1000) * perSecond);
   const checks: Promise<Sample>[] = [];
+  let sent = 0;
   await new Promise<void>((resolve) => {
     const sendDue = (): void => {
       for (;;) {
-        if (checks.length === count) {
+        if (sent === count) {
           resolve();
           return;
         }
-        const dueMs = startedMs + (checks.length * 1000) / perSecond;
+        const dueMs = startedMs + (sent * 1000) / perSecond;
         const waitMs = dueMs - nowMs();
         if (waitMs > 0) {
           // Node's timers are a millisecond late; what is left of the wait goes by in turns of the event loop.
@@ -27,7 +28,10 @@ async function paced({ port, routes, perSecond, durationMs }: PacedLoad): Promis
           else setImmediate(sendDue);
           return;
         }
-        checks.push(check(port, routes[checks.length % routes.length] ?? '/', dueMs));
+        const route = routes[sent % routes.length] ?? '/';
+        // In turn the first: the one behind it waits for it a little.
+        for (const port of sent % 2 ? ports : ports.toReversed()) checks.push(check(port, route, dueMs));
+        sent += 1;
       }
     };
     sendDue();
@@ -35,7 +39,6 @@ async function paced({ port, routes, perSecond, durationMs }: PacedLoad): Promis
   return Promise.all(checks);
 }
 
-/** Keeps no more than the failures, the statuses of a hundred thousand checks being known by their sum. */
 async function flood({ port, routes, checks, concurrency }: FloodLoad): Promise<readonly Sample[]> {
   const samples: Sample[] = [];
   let begun = 0;
@@ -57,7 +60,7 @@ function check(port: number, route: string, dueMs: number): Promise<Sample> {
     const socket = connect(port, '127.0.0.1');
     const end = (result: Pick<Sample, 'status' | 'failure' | 'ageS' | 'askedMs'>): void => {
       clearTimeout(deadline);
-      resolve({ route, dueMs, sentMs, endMs: nowMs(), ...result });
+      resolve({ port, route, dueMs, sentMs, endMs: nowMs(), ...result });
       socket.resetAndDestroy();
     };
     const fail = (failure: string): void => {

@@ -1,10 +1,10 @@
 import { startChild } from './children.js';
-import { quantile } from './statistics.js';
 
 /** Checks at a steady rate, whether earlier ones are answered or not (open loop), for a while. */
 export interface PacedLoad {
   readonly kind: 'paced';
-  readonly port: number;
+  /** A check is sent to each of them at the same moments. */
+  readonly ports: readonly number[];
   /** Asked for in turn. */
   readonly routes: readonly string[];
   readonly perSecond: number;
@@ -24,6 +24,7 @@ export type Load = PacedLoad | FloodLoad;
 
 /** One check. Moments are in milliseconds by the shared clock. */
 export interface Sample {
+  readonly port: number;
   readonly route: string;
   /** When it should have been sent. */
   readonly dueMs: number;
@@ -55,12 +56,6 @@ export async function checkWith(load: Load): Promise<readonly Sample[]> {
 /** What a load balancer waited, from when the check was due: a stall of the service delays the checks behind it too. */
 export function latencyMs({ dueMs, endMs }: Sample): number {
   return endMs - dueMs;
-}
-
-/** 50th and 99th percentile and maximum of {@link latencyMs}. */
-export function latencies(samples: readonly Sample[]): { p50: number; p99: number; max: number } {
-  const all = samples.map(latencyMs);
-  return { p50: quantile(all, 0.5), p99: quantile(all, 0.99), max: quantile(all, 1) };
 }
 
 /** A status, or the reason why there is none. */

@@ -7,7 +7,7 @@ import { DEFAULT_PACE, startBenchService } from './processes.js';
 import { type BenchUpstream, type UpstreamConnection, startBenchUpstream } from './upstream.js';
 
 const RATES = [1, 10, 100, 1_000];
-const INTERVALS = 7;
+const INTERVALS = 5;
 const ROUTES = ['/primary', '/master', '/replica', '/read-write', '/read-only'];
 const intervalMs = DEFAULT_PACE.interval * 1000;
 
@@ -24,7 +24,7 @@ export const loadAtPatroni: Figure = {
         await halfWayBetweenPolls(upstream);
         const startedMs = nowMs();
         const endsMs = startedMs + INTERVALS * intervalMs;
-        const load = { port: service.port, routes: ROUTES, perSecond, durationMs: INTERVALS * intervalMs };
+        const load = { ports: [service.port], routes: ROUTES, perSecond, durationMs: INTERVALS * intervalMs };
         const [samples] = await Promise.all([checkWith({ kind: 'paced', ...load }), sleep(endsMs - nowMs())]);
         const seen = (await upstream.connectionsSince(startedMs)).filter(
           ({ askedMs }) => askedMs >= startedMs && askedMs < endsMs,

@@ -38,7 +38,7 @@ export const selfStopped: Figure = {
 
 async function stopOnce(label: string, service: Service, upstream: BenchUpstream): Promise<Row> {
   const durationMs = BEFORE_MS + STOPPED_MS + SILENT_MS + AFTER_MS;
-  const load = checkWith({ kind: 'paced', port: service.port, routes: ['/primary'], perSecond: 200, durationMs });
+  const load = checkWith({ kind: 'paced', ports: [service.port], routes: ['/primary'], perSecond: 200, durationMs });
   load.catch(() => undefined); // awaited below
   await sleep(BEFORE_MS);
   service.signal('SIGSTOP');

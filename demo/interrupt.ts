@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -15,9 +16,12 @@ export function exitOnSignals(): void {
   for (const signal of SIGNALS) {
     process.on(signal, () => {
       const code = 128 + constants.signals[signal];
-      if (!shielded) process.exit(code);
+      if (!shielded) {
+        process.stdout.write('\nInterrupted: stopping everything.\n');
+        process.exit(code);
+      }
       pending = code;
-      process.stdout.write('\napt-get is at work: stopping as soon as it has come to a safe end\n');
+      process.stdout.write('\nInterrupted: stopping as soon as apt-get has come to a safe end.\n');
       interruptChildren();
     });
   }
@@ -32,6 +36,14 @@ export async function uninterrupted<T>(work: () => Promise<T>): Promise<T> {
     shielded = false;
     if (pending !== undefined) process.exit(pending);
   }
+}
+
+/**
+ * Gives a signal the time to end this process. Before believing that something went wrong: Ctrl-C reaches the programs that
+ * look for others as well, and is what they failed of then.
+ */
+export function unlessInterrupted(): Promise<void> {
+  return sleep(100);
 }
 
 /** apt-get has a process group of its own, which Ctrl-C does not reach. It stops between two packages, never in one. */

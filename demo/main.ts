@@ -1,5 +1,5 @@
 import { missingPrograms } from '../test/support/programs.js';
-import { exitOnSignals } from './interrupt.js';
+import { exitOnSignals, unlessInterrupted } from './interrupt.js';
 import { type Invocation, parseOptions, usage } from './options.js';
 import type { Patroni } from './patroni.js';
 import { readPolls } from './polls.js';
@@ -31,8 +31,11 @@ async function main(invocation: Invocation): Promise<number> {
       return 2;
     case 'run':
       try {
-        return await demonstrate(invocation);
+        const code = await demonstrate(invocation);
+        say('\nStopped; nothing is left running.');
+        return code;
       } catch (error) {
+        await unlessInterrupted();
         process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
         return 1;
       }
@@ -61,6 +64,5 @@ async function demonstrate({ yes, scripted }: Extract<Invocation, { kind: 'run' 
     return claims.every(({ holds }) => holds) ? 0 : 1;
   } finally {
     await Promise.all([stage?.close(), patroni?.close()]);
-    say('\nStopped; nothing is left running.');
   }
 }

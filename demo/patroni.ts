@@ -1,5 +1,5 @@
 /** A Patroni node's addresses on loopback. */
-export interface PatroniNode {
+interface PatroniNode {
   readonly name: string;
   readonly restPort: number;
   readonly pgPort: number;

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { install, installPlan, missingPrograms, whyNotInstallable } from '../test/support/programs.js';
-import { uninterrupted } from './interrupt.js';
+import { uninterrupted, unlessInterrupted } from './interrupt.js';
 
 export interface ObtainOptions {
   /** Install without asking. */
@@ -14,6 +14,7 @@ export interface ObtainOptions {
 export async function obtainPrograms({ yes, interactive, say }: ObtainOptions): Promise<boolean> {
   const missing = missingPrograms();
   if (missing.length === 0) return true;
+  await unlessInterrupted();
   const reason = whyNotInstallable();
   if (reason !== undefined) {
     const names = missing.map(({ name }) => name).join(', ');
@@ -42,11 +43,13 @@ function confirm(question: string): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stdout, terminal: false });
   return new Promise((resolve) => {
     lines.once('close', () => {
+      process.stdout.write('\n');
       resolve(false);
     });
     lines.question(question, (answer) => {
-      resolve(/^\s*(?:y|$)/i.test(answer));
+      lines.removeAllListeners('close');
       lines.close();
+      resolve(/^\s*(?:y|$)/i.test(answer));
     });
   });
 }

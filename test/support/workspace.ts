@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { chown, mkdtemp, mkdir, writeFile } from 'node:fs/promises';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { killGroup, run, startProcess, type Exit, type Owner, type Running } from './processes.js';
@@ -38,7 +38,7 @@ const open = new Set<{ abandon: () => void }>();
 
 /** Makes a workspace under the system's temporary directory; `owner` is whom it belongs to and who runs its processes. */
 export async function createWorkspace(owner?: Owner): Promise<Workspace> {
-  const dir = await mkdtemp(join(tmpdir(), 'pglue-'));
+  const dir = mkdtempSync(join(tmpdir(), 'pglue-')); // at once, so that no signal finds it unregistered
   const started: Running[] = [];
   const env = (more: Record<string, string> = {}): Record<string, string> => ({
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
@@ -60,6 +60,7 @@ export async function createWorkspace(owner?: Owner): Promise<Workspace> {
     abandon: (): void => {
       killAll();
       rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+      open.delete(entry); // last: until here a signal must still clean up
     },
   };
   open.add(entry);
@@ -90,13 +91,13 @@ export async function createWorkspace(owner?: Owner): Promise<Workspace> {
         .join('\n'),
     processes: () => workingIn(dir),
     close: async () => {
-      open.delete(entry);
       await eventually(`nothing runs in ${dir} any more`, 10_000, () => {
         killAll(); // again, since a process may have started another one while it was looked for
         return workingIn(dir).length === 0;
       });
       await Promise.all(started.map((running): Promise<Exit> => running.exit));
       rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+      open.delete(entry); // last: until here a signal must still clean up
     },
   };
 }
