@@ -6,8 +6,8 @@ import { setFlagsFromString } from 'node:v8';
 // near 80 MB in place of 130 and more, for a part of the peak throughput that nobody's checks reach. (Node's command line
 // has `--max-semi-space-size` for the first, but it cannot be given here.) Measured by `npm run bench -- --only memory`.
 setFlagsFromString('--semi-space-growth-factor=1');
-setFlagsFromString('--incremental-marking-soft-trigger=4'); // per cent of the room up to V8's own limit
-setFlagsFromString('--incremental-marking-hard-trigger=8');
+setFlagsFromString('--incremental-marking-soft-trigger=25'); // per cent of the room up to V8's own limit
+setFlagsFromString('--incremental-marking-hard-trigger=40');
 
 /** From a signal to the end, whatever happens. */
 const LEAVE_WITHIN_MS = 850;
