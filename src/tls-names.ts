@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { getCiphers } from 'node:tls';
+import { editDistance } from './nearest.js';
 
 /** A protocol version as Node's `minVersion` spells it. */
 export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
@@ -186,24 +187,10 @@ function nearestName(name: string): string | undefined {
   for (const candidate of known) {
     const openssl = ianaCiphers.get(candidate) ?? candidate;
     if (withoutCertificate.test(openssl) || !isKnownToOpenssl(openssl)) continue;
-    const edits = distance(spelling(name), spelling(candidate));
+    const edits = editDistance(spelling(name), spelling(candidate));
     if (edits < least) [nearest, least] = [candidate, edits];
   }
   return nearest;
-}
-
-/** Levenshtein's distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (const [index, letter] of Array.from(a).entries()) {
-    const next = [index + 1];
-    for (const [column, other] of Array.from(b).entries()) {
-      const replaced = (row[column] ?? 0) + (letter === other ? 0 : 1);
-      next.push(Math.min(replaced, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
 }
 
 /** As it was written where it is plainly a name; with escapes where it might disturb a terminal or a log. */

@@ -527,3 +527,24 @@ function defaultsIn(text: string): Record<string, string> {
   }
   return found;
 }
+
+describe('front end and backend on one port', () => {
+  const problems = (listening: string, asked: string): string[] =>
+    problemsOf(() => parse(`frontend: {host: '${listening}', port: 8009}\nbackend: {host: '${asked}', port: 8009}\n`));
+
+  for (const [listening, asked] of [
+    ['127.0.0.1', 'localhost'],
+    ['localhost', '::1'],
+    ['0.0.0.0', '127.0.0.1'],
+    ['::', 'localhost'],
+  ] as const) {
+    it(`are one place where ${listening} listens and ${asked} is asked: it would ask itself`, () => {
+      assert.match(problems(listening, asked).join(), /patroniglue would ask itself/);
+    });
+  }
+
+  it('are two places where the addresses differ', () => {
+    assert.deepEqual(problems('127.0.0.2', '127.0.0.1'), []);
+    assert.deepEqual(problems('10.0.0.11', 'localhost'), []);
+  });
+});

@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
 import { createSecureContext, getCiphers } from 'node:tls';
 
-import { cipherWarnings, ianaCiphers, minVersions, parseCipher, parseMinVersion } from '../src/tls-names.js';
+import {
+  cipherWarnings,
+  ianaCiphers,
+  keyTypeWarning,
+  minVersions,
+  parseCipher,
+  parseMinVersion,
+} from '../src/tls-names.js';
+import { type Certificates, createCertificates, withoutOpenssl } from './support/certificates.js';
 
 function refusalOf(name: string): string {
   const parsed = parseCipher(name);
@@ -150,4 +161,30 @@ describe('minimum version and ciphers together', () => {
       assert.match(warnings[0] ?? '', expected);
     });
   }
+});
+
+describe('ciphers and the key of the certificate', { skip: await withoutOpenssl() }, () => {
+  const dir = mkdtempSync(join(tmpdir(), 'patroniglue-names-'));
+  let files: Certificates;
+  before(async () => {
+    files = await createCertificates(dir);
+  });
+  after(() => {
+    rmSync(dir, { recursive: true });
+  });
+  const warning = (ciphers: readonly string[], file: string): string | undefined =>
+    keyTypeWarning(ciphers, readFileSync(file, 'utf8'));
+
+  it('warns where none goes with it', () => {
+    assert.match(warning(['ECDHE-ECDSA-AES128-GCM-SHA256'], files.serverRsa.cert) ?? '', /RSA key: only TLSv1\.3/);
+    assert.match(warning(['ECDHE-RSA-AES128-GCM-SHA256'], files.server.cert) ?? '', /EC key: only TLSv1\.3/);
+  });
+
+  it('is content with one that does, with TLS 1.3 suites alone, and with no list', () => {
+    const both = ['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256'];
+    for (const ciphers of [both, ['TLS_AES_128_GCM_SHA256'], []]) {
+      assert.equal(warning(ciphers, files.serverRsa.cert), undefined);
+      assert.equal(warning(ciphers, files.server.cert), undefined);
+    }
+  });
 });
