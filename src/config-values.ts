@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { nearest } from './nearest.js';
 import { canonicalRoute, knownPaths } from './routes.js';
+import { malformation } from './target.js';
 import { minVersions, parseCipher, parseMinVersion } from './tls-names.js';
 import type { Position, YamlValue } from './yaml-reader.js';
 
@@ -164,18 +165,22 @@ export const routes: Check<readonly string[]> = (value, complain) => {
     const route = asText(item);
     const canonical = route === undefined ? undefined : canonicalRoute(route);
     if (route === undefined || canonical === undefined) {
-      complain.problem(`unknown route ${shown(item)}: ${suggestRoute(route ?? '')}`, item.at);
+      const malformed = route?.startsWith('/') ? malformation(route) : undefined;
+      if (malformed !== undefined) complain.problem(`malformed route ${shown(item)}: ${malformed}`, item.at);
+      else complain.problem(`unknown route ${shown(item)}: ${suggestRoute(route ?? '')}`, item.at);
       return [];
     }
-    const idle = queryKeys(route).filter((key) => !queryKeys(canonical).includes(key));
-    if (idle.length > 0) {
-      complain.warning(`${shown(item)} is asked as ${canonical}: ${idle.join(', ')} cannot change the answer`, item.at);
+    const ignored = [...queryOf(route)]
+      .filter(([key]) => !queryOf(canonical).has(key))
+      .map(([key, value]) => `${key}=${value}`);
+    if (ignored.length > 0) {
+      complain.warning(`${shown(item)} is asked as ${canonical}: Patroni ignores ${ignored.join(', ')}`, item.at);
     }
     return [route];
   });
 };
 
-const queryKeys = (target: string): string[] => [...new URL(target, 'http://localhost').searchParams.keys()];
+const queryOf = (target: string): URLSearchParams => new URL(target, 'http://localhost').searchParams;
 
 function suggestRoute(route: string): string {
   const close = nearest(route.replace(/\?.*$/s, ''), knownPaths);

@@ -1,3 +1,6 @@
+import { canonicalQuery } from './query.js';
+import { malformation } from './target.js';
+
 /** Marks a string as the canonical spelling of a question to Patroni: path and query, as they are sent. */
 export type CanonicalRoute = string & { readonly canonical: unique symbol };
 
@@ -6,6 +9,8 @@ interface Question {
   readonly paths: readonly [string, ...string[]];
   /** Query keys that change the answer; a trailing `*` stands for any end. All others are dropped. */
   readonly queryKeys: readonly string[];
+  /** Patroni compares the path as a whole: with a slash after it, it is another one, to which it says 503. */
+  readonly exact?: true;
   /** Read by people and monitoring: polled every `cache.slow-interval`, fresh for `cache.slow-ttl`. */
   readonly slow?: true;
 }
@@ -22,11 +27,11 @@ const QUESTIONS: readonly Question[] = [
   { paths: ['/standby-leader', '/standby_leader'], queryKeys: [] },
   { paths: ['/replica'], queryKeys: REPLICA_KEYS },
   { paths: ['/read-only'], queryKeys: REPLICA_KEYS },
-  { paths: ['/sync', '/synchronous'], queryKeys: REPLICA_KEYS },
-  { paths: ['/async', '/asynchronous'], queryKeys: REPLICA_KEYS },
-  { paths: ['/quorum'], queryKeys: REPLICA_KEYS },
-  { paths: ['/read-only-sync', '/read-only-synchronous'], queryKeys: REPLICA_KEYS },
-  { paths: ['/read-only-quorum'], queryKeys: REPLICA_KEYS },
+  { paths: ['/sync', '/synchronous'], queryKeys: REPLICA_KEYS, exact: true },
+  { paths: ['/async', '/asynchronous'], queryKeys: REPLICA_KEYS, exact: true },
+  { paths: ['/quorum'], queryKeys: REPLICA_KEYS, exact: true },
+  { paths: ['/read-only-sync', '/read-only-synchronous'], queryKeys: REPLICA_KEYS, exact: true },
+  { paths: ['/read-only-quorum'], queryKeys: REPLICA_KEYS, exact: true },
   { paths: ['/health'], queryKeys: ['tag_*'] },
   { paths: ['/readiness'], queryKeys: ['lag', 'mode'] },
   { paths: ['/liveness'], queryKeys: [] },
@@ -46,19 +51,20 @@ export const knownPaths: readonly string[] = [...byPath.keys()];
 export const defaultRoutes: readonly string[] = ['/primary', '/master', '/replica', '/read-write', '/read-only'];
 
 /**
- * The one question that answers `target`, or `undefined` where there is none in the table. Paths match exactly, case
- * and all, but for one trailing slash; keys that cannot change the answer are dropped and the rest sorted by name. Of a
- * repeated key the first value that is not empty stays: Patroni reads `parse_qs(...)[key][0]`, which skips empty ones.
+ * The one question that answers `target`, or `undefined` where there is none in the table, or the target is malformed.
+ * Paths match exactly, case and all; a slash after them is dropped where Patroni takes no notice of it. What the query says
+ * is in {@link canonicalQuery}. Two targets that Patroni may answer differently never have the same canonical route.
  *
  * @param target a request target in origin form: `/replica?lag=10MB`
  */
 export function canonicalRoute(target: string): CanonicalRoute | undefined {
-  const queryStart = target.indexOf('?');
-  const path = queryStart < 0 ? target : target.slice(0, queryStart);
-  const question = byPath.get(path === '//' ? path : path.replace(/(?<=.)\/$/, '')); // `//` is no spelling of `/`
+  if (malformation(target) !== undefined) return undefined;
+  const [, path = '', query] = /^([^?]*)(?:\?(.*))?$/.exec(target) ?? [];
+  const question = byPath.get(path) ?? questionBeforeSlash(path);
   if (question === undefined) return undefined;
-  const query = queryStart < 0 || question.queryKeys.length === 0 ? '' : canonicalQuery(target, queryStart, question);
-  return (question.paths[0] + query) as CanonicalRoute;
+  const { paths, queryKeys } = question;
+  const asked = query === undefined || queryKeys.length === 0 ? '' : canonicalQuery(query, queryKeys);
+  return (paths[0] + asked) as CanonicalRoute;
 }
 
 /** True for the routes of people and monitoring, which are polled at the slow pace. */
@@ -66,13 +72,8 @@ export function isSlow(route: CanonicalRoute): boolean {
   return byPath.get(route)?.slow ?? false; // slow routes have no query: the route is its path
 }
 
-function canonicalQuery(target: string, queryStart: number, { queryKeys }: Question): string {
-  const changesTheAnswer = (key: string): boolean =>
-    queryKeys.some((known) => (known.endsWith('*') ? key.startsWith(known.slice(0, -1)) : key === known));
-  const kept = new Map<string, string>();
-  for (const [key, value] of new URLSearchParams(target.slice(queryStart + 1))) {
-    if (value !== '' && changesTheAnswer(key) && !kept.has(key)) kept.set(key, value);
-  }
-  const sorted = [...kept].sort(([a], [b]) => (a < b ? -1 : 1));
-  return sorted.length === 0 ? '' : `?${new URLSearchParams(sorted).toString()}`;
+function questionBeforeSlash(path: string): Question | undefined {
+  if (!path.endsWith('/') || path === '//') return undefined; // `//` is no spelling of `/`
+  const question = byPath.get(path.slice(0, -1));
+  return question?.exact ? undefined : question;
 }

@@ -29,6 +29,9 @@ const CONNECT_SHARE = 0.9;
 /** No less than this for connecting, however short the interval. */
 const LEAST_CONNECT_MS = 100;
 
+/** A learned route that nobody asked for in this time is forgotten: a Nagios check comes every five minutes. */
+const FORGET_AFTER_MS = 15 * 60_000;
+
 /**
  * Runs the service until `stop$` emits: config → streams → cache → front end, put together here and nowhere else.
  *
@@ -45,7 +48,7 @@ export async function serve(config: Config, level: LogLevel, stop$: Observable<N
     const cache = createPolledCache(config, scheduler, log);
     const frontEnd = await listenFor(config, cache, scheduler, log);
     announce(config, cache, frontEnd, log);
-    await untilStopped(changes(cache.update$, scheduler), stop$, log);
+    await untilStopped(changes(cache, scheduler), stop$, log);
     await frontEnd.close(CLOSE_WITHIN_MS);
     log.info('stopped', { event: 'stopped' });
   } finally {
@@ -74,7 +77,7 @@ function createPolledCache({ backend, cache }: Config, scheduler: SchedulerLike,
     );
     return expire(logged$, { ttlMs: slow ? cache.slowTtlMs : cache.ttlMs, scheduler });
   };
-  return createCache(routes, snapshots, scheduler.now());
+  return createCache(routes, { snapshots, maxLearned: cache.learn, forgetAfterMs: FORGET_AFTER_MS, scheduler });
 }
 
 function listenFor({ frontend }: Config, cache: Cache, scheduler: SchedulerLike, log: Logger): Promise<FrontEnd> {
@@ -107,10 +110,11 @@ function announce(
   log.info(`patroniglue ${version} is listening on ${addresses.join(', ')}`, { event: 'listening', addresses });
   const upstream = `${backend.scheme}://${backend.host}:${backend.port}`;
   const pace = `every ${intervalMs / 1000} s, answers fresh for ${ttlMs / 1000} s`;
-  log.info(`polling ${upstream} for ${cache.routes.join(', ')} ${pace}`, {
+  const learning = cache.maxLearned === 0 ? '' : `; up to ${cache.maxLearned} other routes when somebody asks for them`;
+  log.info(`polling ${upstream} for ${cache.prefetched.join(', ')} ${pace}${learning}`, {
     event: 'polling',
     upstream,
-    routes: cache.routes,
+    routes: cache.prefetched,
   });
   process.send?.('ready', undefined, undefined, () => undefined); // pm2's wait_ready; pm2 itself may be gone by now
 }
@@ -135,7 +139,9 @@ async function untilStopped(
 }
 
 function logChange(log: Logger, change: Change): void {
-  const isWorse = change.kind === 'polls-failing' || (change.kind === 'reply-changed' && change.to.kind === 'stale');
+  const isWorse =
+    ['polls-failing', 'route-refused'].includes(change.kind) ||
+    (change.kind === 'reply-changed' && change.to.kind === 'stale');
   log.log(isWorse ? 'warn' : 'info', describeChange(change), { event: change.kind, route: change.route });
 }
 

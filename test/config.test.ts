@@ -115,6 +115,7 @@ const badFiles: Readonly<Record<string, readonly string[]>> = {
     `5:7: backend.routes: unknown route "//": known are ${paths}`,
     `6:7: backend.routes: unknown route 5: known are ${paths}`,
     `7:7: backend.routes: unknown route "/pgbouncer": known are ${paths}`,
+    '8:7: backend.routes: malformed route "/replica?tag_ort=Köln": the character U+00F6 must be percent-encoded',
   ],
   'routes-wrong-type': [
     '2:11: backend.routes: must be a list of routes, such as [/primary, /replica], not the text "/primary"',
@@ -363,9 +364,10 @@ describe('the configuration', () => {
       "1:21: backend.insecure: Patroni's certificate is not checked: whoever is in between can answer for it",
     ],
     [
-      'backend: {routes: ["/primary?lag=10MB", "/replica?lag=1&x=2"]}',
-      '1:20: backend.routes: "/primary?lag=10MB" is asked as /primary: lag cannot change the answer',
-      '1:41: backend.routes: "/replica?lag=1&x=2" is asked as /replica?lag=1: x cannot change the answer',
+      'backend: {routes: ["/primary?lag=10MB", "/replica?lag=1&x=2", "/replica?lag=10mb"]}',
+      '1:20: backend.routes: "/primary?lag=10MB" is asked as /primary: Patroni ignores lag=10MB',
+      '1:41: backend.routes: "/replica?lag=1&x=2" is asked as /replica?lag=1: Patroni ignores x=2',
+      '1:63: backend.routes: "/replica?lag=10mb" is asked as /replica: Patroni ignores lag=10mb',
     ],
   ];
   for (const [text, ...expected] of warnings) {

@@ -37,7 +37,7 @@ describe('the canonical route', () => {
   });
 
   it('is its own canonical route', () => {
-    for (const target of [...knownPaths, '/replica?lag=10MB&tag_a=%C3%A9+b', '/readiness?lag=1&mode=apply']) {
+    for (const target of [...knownPaths, '/replica?lag=10MB&tag_a=%C3%A9+b', '/readiness?lag=1&mode=write']) {
       const canonical = canonicalRoute(target);
       assert.ok(canonical);
       assert.equal(canonicalRoute(canonical), canonical);
@@ -48,14 +48,22 @@ describe('the canonical route', () => {
     assert.deepEqual(new Set(defaultRoutes.map(canonicalRoute)), new Set(['/primary', '/replica', '/read-only']));
   });
 
-  it('is exact in path and case but for one trailing slash', () => {
+  it('is exact in path and case but for one trailing slash where Patroni does not see it', () => {
     check([
       ['/primary/', '/primary'],
+      ['/metrics/', '/metrics'],
       ['/replica/?lag=1', '/replica?lag=1'],
       ['/?x=1', '/primary'],
       ['//', undefined],
       ['//?x=1', undefined],
       ['/primary//', undefined],
+      ['/sync/', undefined],
+      ['/synchronous/?lag=1', undefined],
+      ['/async/', undefined],
+      ['/quorum/', undefined],
+      ['/read-only/', '/read-only'],
+      ['/read-only-sync/', undefined],
+      ['/read-only-quorum/', undefined],
       ['//primary', undefined],
       ['/Primary', undefined],
       ['/my-primary', undefined],
@@ -99,17 +107,87 @@ describe('the canonical route', () => {
       ['/replica?lag', '/replica'],
       ['/replica?lag=1&lag=2', '/replica?lag=1'],
       ['/replica?lag=&lag=2&lag=3', '/replica?lag=2'],
+      ['/replica?lag=much&lag=2', '/replica'],
       ['/replica?tag_b=2&tag_a=1&tag_b=3', '/replica?tag_a=1&tag_b=2'],
       ['/replica?&&lag=1&', '/replica?lag=1'],
-      ['/replica?lag=1;2', '/replica?lag=1%3B2'],
-      ['/replica?lag=a=b', '/replica?lag=a%3Db'],
+      ['/replica?tag_a=1;2', '/replica?tag_a=1%3B2'],
+      ['/replica?tag_a=a=b', '/replica?tag_a=a%3Db'],
       ['/replica?lag=10%4DB', '/replica?lag=10MB'],
       ['/replica?l%61g=1', '/replica?lag=1'],
       ['/replica?tag_a=x+y', '/replica?tag_a=x+y'],
       ['/replica?tag_a=x%20y', '/replica?tag_a=x+y'],
+      ['/replica?tag_a%20b=1', '/replica?tag_a+b=1'],
       ['/replica?tag_a=%26%0D%0A', '/replica?tag_a=%26%0D%0A'],
-      ['/replica?tag_a=%ff%zz', '/replica?tag_a=%EF%BF%BD%25zz'],
-      ['/replica?lag=1?lag=2', '/replica?lag=1%3Flag%3D2'],
+      ['/replica?tag_a=%C3%A9', '/replica?tag_a=%C3%A9'],
+      ['/replica?tag_a=1?lag=2', '/replica?tag_a=1%3Flag%3D2'],
+      ['/replica??lag=1', '/replica'], // the key is `?lag`
+    ]);
+  });
+
+  it('is none for a target that is malformed, though its path is known', () => {
+    for (const query of [
+      '#x',
+      '?lag=1#x',
+      '?tag_a=\u00e9',
+      '?tag_a=%zz',
+      '?tag_a=%',
+      '?tag_a=%ff',
+      '?\t',
+      '? ',
+      '?\u007f',
+    ]) {
+      check([
+        [`/replica${query}`, undefined],
+        [`/primary${query}`, undefined],
+      ]);
+    }
+    const longest = `/replica?tag_a=${'x'.repeat(2048 - 15)}`;
+    check([
+      [longest, longest],
+      [`${longest}x`, undefined],
+    ]);
+  });
+
+  it('is one for all spellings of a lag that are surely alike, and none for one that Patroni ignores', () => {
+    check([
+      ['/replica?lag=10MB', '/replica?lag=10MB'],
+      ['/replica?lag=10%20MB', '/replica?lag=10MB'],
+      ['/replica?lag=+10MB+', '/replica?lag=10MB'],
+      ['/replica?lag=10240kB', '/replica?lag=10MB'],
+      ['/replica?lag=10485760', '/replica?lag=10MB'],
+      ['/replica?lag=10485760B', '/replica?lag=10MB'],
+      ['/replica?lag=10485761', '/replica?lag=10485761'],
+      ['/replica?lag=1024GB', '/replica?lag=1TB'],
+      ['/replica?lag=2048TB', '/replica?lag=2048TB'],
+      ['/replica?lag=0', '/replica?lag=0'],
+      ['/replica?lag=0MB', '/replica?lag=0'],
+      ['/replica?lag=10mb', '/replica'],
+      ['/replica?lag=10s', '/replica'],
+      ['/replica?lag=much', '/replica'],
+      ['/readiness?lag=much&mode=write', '/readiness?mode=write'],
+    ]);
+    for (const asItIs of [
+      '-1',
+      '%2B1',
+      '010',
+      '0x10',
+      '1.5MB',
+      '.5MB',
+      '1e3',
+      '1eB2',
+      '9007199254740993',
+      '9999TB',
+      '1_0',
+    ]) {
+      check([[`/replica?lag=${asItIs}`, `/replica?lag=${asItIs}`]]);
+    }
+  });
+
+  it('is the same for every mode but write', () => {
+    check([
+      ['/readiness?mode=write', '/readiness?mode=write'],
+      ['/readiness?mode=apply', '/readiness'],
+      ['/readiness?mode=WRITE', '/readiness'],
     ]);
   });
 });

@@ -94,9 +94,9 @@ export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
 function createListener({ handle, onReply }: FrontEndOptions): (req: IncomingMessage, res: ServerResponse) => void {
   return (req, res) => {
     const startedMs = onReply ? performance.now() : 0;
-    const { method = '', url: target = '', headers } = req;
+    const { method = '', httpVersion, url: target = '', headers } = req;
     const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
-    const reply = handle({ method, target, hasBody });
+    const reply = handle({ method, httpVersion, target, hasBody });
     const bodyIsSent = method !== 'OPTIONS';
     res.writeHead(reply.status, bodyIsSent ? reply.headers : { ...reply.headers, 'Content-Length': 0 });
     res.end(bodyIsSent ? reply.body : undefined); // Node itself sends none for HEAD

@@ -1,12 +1,15 @@
 import { STATUS_CODES } from 'node:http';
 import { describeFailure, describeUnknown } from '../describe.js';
-import { canonicalRoute, type CanonicalRoute } from '../routes.js';
+import { type CanonicalRoute, canonicalRoute, knownPaths } from '../routes.js';
 import { type Snapshot, readAt } from '../snapshot.js';
+import { malformation } from '../target.js';
 import { ownReply } from './own-routes.js';
 
 /** What a client asks. */
 export interface CheckRequest {
   readonly method: string;
+  /** `1.1`, `1.0`; `0.9` for a request line without a version. */
+  readonly httpVersion: string;
   /** The request target as it came. */
   readonly target: string;
   /** The request announces a body. */
@@ -22,9 +25,12 @@ export interface Reply {
 
 /** What replies are made from: reading it never waits. */
 export interface Snapshots {
+  readonly prefetched: readonly CanonicalRoute[];
+  /** How many other routes may be learned at a time. */
+  readonly maxLearned: number;
   latest(route: CanonicalRoute): Snapshot | undefined;
-  /** The routes that are polled. */
-  readonly routes: readonly CanonicalRoute[];
+  /** The same for a client, from whom a route may be learned; `undefined` where there is no room to. */
+  ask(route: CanonicalRoute): Snapshot | undefined;
 }
 
 /** The two times that a reply needs, in milliseconds. */
@@ -38,13 +44,14 @@ export interface ReplyTime {
 const ALLOWED = ['GET', 'HEAD', 'OPTIONS'];
 
 /**
- * The reply to a request, from the latest snapshots and nothing else: pure, and at once.
+ * The reply to a request, from the latest snapshots and nothing else: at once. Its one effect is that a route is learned.
  *
  * One `GET` of Patroni's serves `GET`, `HEAD` and `OPTIONS`, to which it gives the same status on health routes
  * (`do_HEAD`, `do_OPTIONS` in `patroni/api.py`). Nothing is ever passed on, so all that could change a cluster is 405.
  */
 export function reply(request: CheckRequest, snapshots: Snapshots, time: ReplyTime): Reply {
-  const { method, target, hasBody } = request;
+  const { method, httpVersion, target, hasBody } = request;
+  if (!httpVersion.startsWith('1.')) return problem(400, 'HTTP/1.0 and HTTP/1.1 are spoken here', {}, closing(true));
   if (!ALLOWED.includes(method)) {
     const headers = closing(hasBody, { Allow: ALLOWED.join(', ') });
     return problem(405, `${method} is not served here: patroniglue only reads`, {}, headers);
@@ -53,11 +60,21 @@ export function reply(request: CheckRequest, snapshots: Snapshots, time: ReplyTi
   const own = ownReply(target, snapshots, time.nowMs);
   if (own) return own;
   const route = canonicalRoute(target);
-  const snapshot = route && snapshots.latest(route);
-  if (route === undefined || snapshot === undefined) {
-    return problem(404, 'not one of the routes served here', { routes: snapshots.routes });
-  }
-  return snapshotReply(route, readAt(snapshot, time.nowMs), time);
+  if (route === undefined) return noRoute(target, snapshots);
+  const snapshot = snapshots.ask(route);
+  return snapshot ? snapshotReply(route, readAt(snapshot, time.nowMs), time) : notLearned(route, snapshots);
+}
+
+function noRoute(target: string, { maxLearned, prefetched }: Snapshots): Reply {
+  const malformed = malformation(target);
+  if (malformed !== undefined) return problem(400, malformed);
+  return problem(404, 'not one of the routes served here', { routes: maxLearned > 0 ? knownPaths : prefetched });
+}
+
+function notLearned(route: CanonicalRoute, { maxLearned, prefetched }: Snapshots): Reply {
+  if (maxLearned === 0) return problem(404, `${route} is not in backend.routes`, { routes: prefetched });
+  const detail = `${route} is not polled: ${maxLearned} routes are learned already, the most that cache.learn allows`;
+  return problem(503, detail, { route, state: 'not-learned' });
 }
 
 function snapshotReply(route: CanonicalRoute, snapshot: Snapshot, { nowMs, wallMs }: ReplyTime): Reply {
@@ -73,12 +90,14 @@ function snapshotReply(route: CanonicalRoute, snapshot: Snapshot, { nowMs, wallM
     return { status: answer.status, headers, body: answer.body };
   }
   const { kind, sinceMs, failures } = snapshot;
-  return problem(503, `no fresh answer of Patroni to ${route}: ${describeUnknown(snapshot, nowMs)}`, {
+  const members = {
     route,
     state: kind,
     since: new Date(wallMs - (nowMs - sinceMs)).toISOString(),
     ...(failures && { 'failed-polls': failures.count, 'last-failure': describeFailure(failures.last) }),
-  });
+  };
+  const detail = `no fresh answer of Patroni to ${route}: ${describeUnknown(snapshot, nowMs)}`;
+  return problem(503, detail, members, kind === 'pending' ? { 'Retry-After': 1 } : {});
 }
 
 function closing(close: boolean, headers: Reply['headers'] = {}): Reply['headers'] {
@@ -86,7 +105,7 @@ function closing(close: boolean, headers: Reply['headers'] = {}): Reply['headers
 }
 
 /** RFC 9457: without `type` the title is the status's own phrase. */
-function problem(status: number, detail: string, members: object, headers: Reply['headers'] = {}): Reply {
+function problem(status: number, detail: string, members: object = {}, headers: Reply['headers'] = {}): Reply {
   const body = `${JSON.stringify({ title: STATUS_CODES[status], status, detail, ...members }, undefined, 2)}\n`;
   return {
     status,

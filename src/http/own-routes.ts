@@ -15,7 +15,7 @@ export function ownReply(target: string, snapshots: Snapshots, nowMs: number): R
 }
 
 function readiness(snapshots: Snapshots, nowMs: number): Reply {
-  const unknown = snapshots.routes.filter((route) => {
+  const unknown = snapshots.prefetched.filter((route) => {
     const snapshot = snapshots.latest(route);
     return snapshot === undefined || readAt(snapshot, nowMs).kind !== 'fresh';
   });

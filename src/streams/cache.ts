@@ -1,50 +1,113 @@
-import { BehaviorSubject, type Observable, finalize, map, merge, tap } from 'rxjs';
+import {
+  BehaviorSubject,
+  EMPTY,
+  type Observable,
+  type SchedulerLike,
+  Subject,
+  concat,
+  debounceTime,
+  defer,
+  exhaustMap,
+  from,
+  ignoreElements,
+  map,
+  merge,
+  startWith,
+  take,
+  takeUntil,
+  tap,
+} from 'rxjs';
 import type { CanonicalRoute } from '../routes.js';
 import type { Snapshot } from '../snapshot.js';
 
-/** A route's snapshot, as it became known. */
-export interface Update {
+/** A route's polling, from its beginning to its end. */
+export interface PolledRoute {
   readonly route: CanonicalRoute;
-  readonly snapshot: Snapshot;
+  /** Polled because somebody asks for it, and for as long as somebody does; otherwise prefetched. */
+  readonly learned: boolean;
+  /**
+   * Its snapshots, as they become known; completes when a learned route is forgotten. Subscribe once: the subscription
+   * runs the polls, and the route is in the cache until its end.
+   */
+  readonly snapshot$: Observable<Snapshot>;
 }
 
-/** What we know: the latest snapshot of every canonical route. */
+/** What we know: the latest snapshot of every canonical route that is polled. */
 export interface Cache {
-  /** The routes that are polled. */
-  readonly routes: readonly CanonicalRoute[];
-  /** Every update of every route, in order of arrival. Subscribe once: the subscription runs the polls. */
-  readonly update$: Observable<Update>;
+  /** The routes that are polled from the start and never forgotten. */
+  readonly prefetched: readonly CanonicalRoute[];
+  /** The most routes that may be learned at a time. */
+  readonly maxLearned: number;
+  /** The prefetched routes at subscription, then each learned one with its first asker. Subscribe once. */
+  readonly route$: Observable<PolledRoute>;
+  /** A route for which there was no room: the first since a learned one was last forgotten. */
+  readonly refused$: Observable<CanonicalRoute>;
   /** The latest snapshot; `undefined` for a route that is not polled. Never waits. */
   latest(route: CanonicalRoute): Snapshot | undefined;
+  /**
+   * The same for somebody who asks: a route that is not polled is from now on, and a learned one is kept. `undefined`
+   * where there is no room to learn it. Never waits.
+   */
+  ask(route: CanonicalRoute): Snapshot | undefined;
+}
+
+/** How routes are polled, and learned. */
+export interface CacheOptions {
+  /** Polls a route while it is subscribed. */
+  readonly snapshots: (route: CanonicalRoute) => Observable<Snapshot>;
+  /** The most routes that may be learned at a time; 0 for none. */
+  readonly maxLearned: number;
+  /** A learned route that nobody asked for in so many milliseconds is forgotten. */
+  readonly forgetAfterMs: number;
+  /** Timer and clock at once. */
+  readonly scheduler: SchedulerLike;
 }
 
 /**
- * A cache over `snapshots(route)` for each of `routes`. Until {@link Cache.update$} is subscribed every route is
- * pending and nothing is polled; unsubscription ends the polls.
- *
- * @param nowMs the time at which the routes' waiting begins
+ * A cache that polls `prefetched`, and what is asked for besides. Until {@link Cache.route$} and its routes are subscribed
+ * nothing is polled and nothing learned; unsubscription ends all polls.
  */
-export function createCache(
-  routes: readonly CanonicalRoute[],
-  snapshots: (route: CanonicalRoute) => Observable<Snapshot>,
-  nowMs: number,
-): Cache {
-  const pending: Snapshot = { kind: 'pending', sinceMs: nowMs };
-  const subjects = new Map(routes.map((route) => [route, new BehaviorSubject<Snapshot>(pending)]));
-  const updates = [...subjects].map(([route, subject]) =>
-    snapshots(route).pipe(
+export function createCache(prefetched: readonly CanonicalRoute[], options: CacheOptions): Cache {
+  const { snapshots, maxLearned, forgetAfterMs, scheduler } = options;
+  const entries = new Map<CanonicalRoute, { latest$: BehaviorSubject<Snapshot>; asked$: Subject<void> }>();
+  const learned$ = new Subject<CanonicalRoute>();
+  const unlearned$ = new Subject<CanonicalRoute>();
+  const forgotten$ = new Subject<CanonicalRoute>();
+
+  const follow = (route: CanonicalRoute, learned: boolean): PolledRoute => {
+    const latest$ = new BehaviorSubject<Snapshot>({ kind: 'pending', sinceMs: scheduler.now() });
+    const asked$ = new Subject<void>();
+    entries.set(route, { latest$, asked$ });
+    const snapshot$ = snapshots(route).pipe(
       tap((snapshot) => {
-        subject.next(snapshot);
+        latest$.next(snapshot);
       }),
-      map((snapshot): Update => ({ route, snapshot })),
-      finalize(() => {
-        subject.complete();
-      }),
-    ),
-  );
+    );
+    if (!learned) return { route, learned, snapshot$ };
+    const unasked$ = asked$.pipe(startWith(undefined), debounceTime(forgetAfterMs, scheduler));
+    const forget$ = defer(() => {
+      entries.delete(route);
+      forgotten$.next(route);
+      return EMPTY;
+    });
+    return { route, learned, snapshot$: concat(snapshot$.pipe(takeUntil(unasked$)), forget$) };
+  };
+
+  const fromStart = [...new Set(prefetched)].map((route) => follow(route, false));
   return {
-    routes: [...subjects.keys()],
-    update$: merge(...updates),
-    latest: (route) => subjects.get(route)?.getValue(),
+    prefetched: fromStart.map(({ route }) => route),
+    maxLearned,
+    route$: merge(from(fromStart), learned$.pipe(map((route) => follow(route, true)))),
+    refused$: unlearned$.pipe(
+      // exhaustMap: silent until a place is free; whoever varies a query does so thousands of times
+      exhaustMap((route) => forgotten$.pipe(take(1), ignoreElements(), startWith(route))),
+    ),
+    latest: (route) => entries.get(route)?.latest$.getValue(),
+    ask(route) {
+      if (!entries.has(route)) (entries.size - fromStart.length < maxLearned ? learned$ : unlearned$).next(route);
+      const entry = entries.get(route);
+      entry?.asked$.next();
+      return entry?.latest$.getValue();
+    },
   };
 }

@@ -1,8 +1,8 @@
-import { type Observable, type SchedulerLike, concatMap, from, groupBy, map, mergeMap, pairwise } from 'rxjs';
+import { type Observable, type SchedulerLike, concat, concatMap, map, merge, mergeMap, of, pairwise } from 'rxjs';
 import { describeDuration, describeFailure, describeUnknown } from '../describe.js';
 import type { CanonicalRoute } from '../routes.js';
 import type { FailureSeries, Snapshot } from '../snapshot.js';
-import type { Update } from './cache.js';
+import type { Cache, PolledRoute } from './cache.js';
 
 /** What an operator is told of a route: transitions, never states that go on. */
 export type Change =
@@ -24,21 +24,34 @@ export type Change =
       readonly failures: FailureSeries;
       /** From the first failed poll to the answer, in milliseconds. */
       readonly lastedMs: number;
-    };
+    }
+  /** Somebody asked for a route that was not polled: it is, from now on. */
+  | { readonly kind: 'route-learned'; readonly route: CanonicalRoute }
+  /** Nobody has asked for a learned route for long: it is polled no more. */
+  | { readonly kind: 'route-forgotten'; readonly route: CanonicalRoute }
+  /** A route that could not be learned, since `maxLearned` are; told once until there is room again. */
+  | { readonly kind: 'route-refused'; readonly route: CanonicalRoute; readonly maxLearned: number };
 
-/** The transitions in `update$`, route by route, as they happen. Ends and errors as `update$` does. */
-export function changes(update$: Observable<Update>, scheduler: SchedulerLike): Observable<Change> {
-  return update$.pipe(
-    groupBy(({ route }) => route),
+/** The transitions of all routes, as they happen. Subscribes to `route$` and its routes, and so runs the polls. */
+export function changes(
+  cache: Pick<Cache, 'route$' | 'refused$' | 'maxLearned'>,
+  scheduler: SchedulerLike,
+): Observable<Change> {
+  const { route$, refused$, maxLearned } = cache;
+  return merge(
     // mergeMap: every route is followed for as long as it lives
-    mergeMap((ofRoute$) =>
-      ofRoute$.pipe(
-        map(({ snapshot }) => snapshot),
-        pairwise(),
-        concatMap(([before, after]) => from(changesBetween(ofRoute$.key, before, after, scheduler.now()))),
-      ),
-    ),
+    route$.pipe(mergeMap((polled) => changesOf(polled, scheduler))),
+    refused$.pipe(map((route): Change => ({ kind: 'route-refused', route, maxLearned }))),
   );
+}
+
+function changesOf({ route, learned, snapshot$ }: PolledRoute, scheduler: SchedulerLike): Observable<Change> {
+  const change$ = snapshot$.pipe(
+    pairwise(),
+    concatMap(([before, after]) => changesBetween(route, before, after, scheduler.now())),
+  );
+  if (!learned) return change$;
+  return concat(of<Change>({ kind: 'route-learned', route }), change$, of<Change>({ kind: 'route-forgotten', route }));
 }
 
 function changesBetween(route: CanonicalRoute, before: Snapshot, after: Snapshot, atMs: number): Change[] {
@@ -72,5 +85,11 @@ export function describeChange(change: Change): string {
       return `${change.route}: polls are failing: ${describeFailure(change.failures.last)}`;
     case 'polls-recovered':
       return `${change.route}: polls are answered again: ${change.failures.count} failed in ${describeDuration(change.lastedMs)}`;
+    case 'route-learned':
+      return `${change.route}: learned: somebody asks for it, and it is polled from now on`;
+    case 'route-forgotten':
+      return `${change.route}: forgotten: nobody has asked for it, and it is polled no more`;
+    case 'route-refused':
+      return `${change.route}: not learned: ${change.maxLearned} routes are, the most that cache.learn allows`;
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Reply, reply } from '../../src/http/handler.js';
-import type { CanonicalRoute } from '../../src/routes.js';
+import { type CheckRequest, type Reply, reply } from '../../src/http/handler.js';
+import { type CanonicalRoute, knownPaths } from '../../src/routes.js';
 import type { Snapshot } from '../../src/snapshot.js';
 
 const NOW_MS = 10_000;
@@ -22,16 +22,13 @@ const failures = {
 
 function ask(
   snapshot: Snapshot,
-  request: { method?: string; target?: string; hasBody?: boolean } = {},
-  nowMs = NOW_MS,
+  { method = 'GET', httpVersion = '1.1', target = '/primary', hasBody = false }: Partial<CheckRequest> = {},
+  { nowMs = NOW_MS, maxLearned = 16 } = {},
 ): Reply {
-  const { method = 'GET', target = '/primary', hasBody = false } = request;
-  const routes = ['/primary' as CanonicalRoute];
-  const snapshots = {
-    routes,
-    latest: (route: CanonicalRoute) => (routes.includes(route) ? snapshot : undefined),
-  };
-  return reply({ method, target, hasBody }, snapshots, { nowMs, wallMs: WALL_MS });
+  const prefetched = ['/primary' as CanonicalRoute];
+  const latest = (route: CanonicalRoute): Snapshot | undefined => (prefetched.includes(route) ? snapshot : undefined);
+  const snapshots = { prefetched, maxLearned, latest, ask: latest };
+  return reply({ method, httpVersion, target, hasBody }, snapshots, { nowMs, wallMs: WALL_MS });
 }
 
 function problemOf({ headers, body }: Reply): Record<string, unknown> {
@@ -68,9 +65,9 @@ describe('reply', () => {
   });
 
   it('never gives an answer whose time is over, though nobody has said so', () => {
-    assert.equal(ask(fresh, {}, fresh.freshUntilMs - 0.001).status, 200);
-    assert.equal(ask(fresh, {}, fresh.freshUntilMs).status, 503);
-    assert.equal(ask(fresh, {}, fresh.freshUntilMs + 1e9).status, 503);
+    assert.equal(ask(fresh, {}, { nowMs: fresh.freshUntilMs - 0.001 }).status, 200);
+    assert.equal(ask(fresh, {}, { nowMs: fresh.freshUntilMs }).status, 503);
+    assert.equal(ask(fresh, {}, { nowMs: fresh.freshUntilMs + 1e9 }).status, 503);
   });
 
   it('says of a stale answer which route, since when, and what the last poll failed with', () => {
@@ -95,20 +92,64 @@ describe('reply', () => {
     assert.equal(detail, 'no fresh answer of Patroni to /primary: pending: no answer for 0.2 s');
   });
 
+  it('asks a client of a pending route back in a second', () => {
+    assert.equal(ask({ kind: 'pending', sinceMs: 0 }).headers['Retry-After'], 1);
+    assert.equal(
+      ask({ kind: 'stale', answer: fresh.answer, sentAtMs: 0, sinceMs: 1 }).headers['Retry-After'],
+      undefined,
+    );
+  });
+
   it('answers 404 with the routes that it knows to any other', () => {
-    for (const target of [
-      '/my-primary',
-      '/PRIMARY',
-      '//primary',
-      '/replica',
-      '/restart',
-      '*',
-      'http://h/primary',
-      '',
-    ]) {
+    for (const target of ['/my-primary', '/PRIMARY', '//primary', '/sync/', '/restart', '/primary%00', '/../primary']) {
       const reply = ask(fresh, { target });
       assert.equal(reply.status, 404, target);
+      assert.deepEqual(problemOf(reply)['routes'], knownPaths);
+    }
+  });
+
+  it('answers 503 to a route of the table that there is no room to learn', () => {
+    const reply = ask(fresh, { target: '/replica?lag=1' }, { maxLearned: 2 });
+    assert.equal(reply.status, 503);
+    assert.equal(reply.headers['Retry-After'], undefined);
+    assert.deepEqual(problemOf(reply), {
+      title: 'Service Unavailable',
+      status: 503,
+      detail: '/replica?lag=1 is not polled: 2 routes are learned already, the most that cache.learn allows',
+      route: '/replica?lag=1',
+      state: 'not-learned',
+    });
+  });
+
+  it('answers 404 to it where nothing is learned, with the routes that are polled', () => {
+    for (const target of ['/replica', '/my-primary']) {
+      const reply = ask(fresh, { target }, { maxLearned: 0 });
+      assert.equal(reply.status, 404);
       assert.deepEqual(problemOf(reply)['routes'], ['/primary']);
+    }
+  });
+
+  it('answers 400 to what is no request target, and says what is wrong with it', () => {
+    for (const [target, detail] of [
+      ['', 'a request target must begin with a slash'],
+      ['*', 'a request target must begin with a slash'],
+      ['http://h/primary', 'a request target must begin with a slash'],
+      ['/primary#x', 'the character U+0023 must be percent-encoded'],
+      ['/replica?tag_a=\u00e9', 'the character U+00E9 must be percent-encoded'],
+      ['/primary\u0000', 'the character U+0000 must be percent-encoded'],
+      ['/replica?tag_a=%zz', 'a % must begin a percent-encoded character of UTF-8 (a % itself is %25)'],
+      ['/replica?tag_a=%e9', 'a % must begin a percent-encoded character of UTF-8 (a % itself is %25)'],
+      [`/replica?tag_a=${'x'.repeat(3000)}`, 'a request target may have 2048 characters, not 3015'],
+    ] as const) {
+      const reply = ask(fresh, { target });
+      assert.deepEqual([reply.status, problemOf(reply)['detail']], [400, detail]);
+    }
+  });
+
+  it('answers 400 to a request line without a version, or with one that is not spoken, and closes', () => {
+    for (const httpVersion of ['0.9', '2.0']) {
+      const { status, headers } = ask(fresh, { httpVersion });
+      assert.deepEqual([status, headers['Connection']], [400, 'close']);
     }
   });
 
@@ -131,7 +172,7 @@ describe('reply', () => {
     assert.equal(ask(pending, { target: '/-/healthy' }).status, 200);
     assert.equal(ask(pending, { target: '/-/ready' }).status, 503);
     assert.equal(ask(fresh, { target: '/-/ready' }).status, 200);
-    assert.equal(ask(fresh, { target: '/-/ready' }, fresh.freshUntilMs).status, 503);
+    assert.equal(ask(fresh, { target: '/-/ready' }, { nowMs: fresh.freshUntilMs }).status, 503);
     assert.equal(ask(fresh, { target: '/-/other' }).status, 404);
   });
 });

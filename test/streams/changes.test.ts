@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { map } from 'rxjs';
+import { NEVER, type Observable, type SchedulerLike, map, of } from 'rxjs';
 import type { CanonicalRoute } from '../../src/routes.js';
 import type { FailureSeries, Snapshot } from '../../src/snapshot.js';
-import type { Update } from '../../src/streams/cache.js';
-import { changes, describeChange } from '../../src/streams/changes.js';
+import type { PolledRoute } from '../../src/streams/cache.js';
+import { type Change, changes, describeChange } from '../../src/streams/changes.js';
 import { answer, runMarbles } from '../support/marbles.js';
 
 const PRIMARY = '/primary' as CanonicalRoute;
@@ -20,14 +20,18 @@ const ok: Snapshot = { kind: 'fresh', answer: answer(200), sentAtMs: 0, freshUnt
 const no: Snapshot = { kind: 'fresh', answer: answer(503), sentAtMs: 0, freshUntilMs: 4000 };
 const stale: Snapshot = { kind: 'stale', answer: answer(200), sentAtMs: 0, sinceMs: 4000 };
 
+function changesOf(scheduler: SchedulerLike, ...routes: PolledRoute[]): Observable<Change> {
+  return changes({ route$: of(...routes), refused$: NEVER, maxLearned: 16 }, scheduler);
+}
+
 /** The lines that these snapshots of one route, a second apart, give an operator. */
 function lines(...snapshots: Snapshot[]): string[] {
   const found: string[] = [];
   runMarbles(({ cold, flush }, scheduler) => {
     const marbles = snapshots.map((_, index) => String.fromCharCode(97 + index)).join(' 999ms ');
     const values = Object.fromEntries(snapshots.map((value, index) => [String.fromCharCode(97 + index), value]));
-    const update$ = cold<Snapshot>(marbles, values).pipe(map((snapshot): Update => ({ route: PRIMARY, snapshot })));
-    const subscription = changes(update$, scheduler).subscribe({
+    const snapshot$ = cold<Snapshot>(marbles, values);
+    const subscription = changesOf(scheduler, { route: PRIMARY, learned: false, snapshot$ }).subscribe({
       next: (change) => found.push(describeChange(change)),
       error: assert.ifError,
     });
@@ -63,13 +67,34 @@ describe('changes', () => {
 
   it('keeps routes apart', () => {
     runMarbles(({ cold, expectObservable }, scheduler) => {
-      const update$ = cold<Update>('a b c', {
-        a: { route: PRIMARY, snapshot: ok },
-        b: { route: REPLICA, snapshot: no },
-        c: { route: PRIMARY, snapshot: no },
-      });
-      const kinds$ = changes(update$, scheduler).pipe(map(({ route, kind }) => `${route} ${kind}`));
+      const change$ = changesOf(
+        scheduler,
+        { route: PRIMARY, learned: false, snapshot$: cold<Snapshot>('a-c', { a: ok, c: no }) },
+        { route: REPLICA, learned: false, snapshot$: cold<Snapshot>('-b', { b: no }) },
+      );
+      const kinds$ = change$.pipe(map(({ route, kind }) => `${route} ${kind}`));
       expectObservable(kinds$).toBe('--c', { c: '/primary reply-changed' });
+    });
+  });
+
+  it('tells of a learned route when it comes and when it goes', () => {
+    runMarbles(({ cold, expectObservable }, scheduler) => {
+      const snapshot$ = cold<Snapshot>('ab-|', { a: pending, b: ok });
+      const line$ = changesOf(scheduler, { route: REPLICA, learned: true, snapshot$ }).pipe(map(describeChange));
+      expectObservable(line$).toBe('lc-f', {
+        l: '/replica: learned: somebody asks for it, and it is polled from now on',
+        c: '/replica: pending -> 200',
+        f: '/replica: forgotten: nobody has asked for it, and it is polled no more',
+      });
+    });
+  });
+
+  it('tells of a route that there is no room for', () => {
+    runMarbles(({ cold, expectObservable }, scheduler) => {
+      const refused$ = cold('-r', { r: REPLICA });
+      const line$ = changes({ route$: NEVER, refused$, maxLearned: 16 }, scheduler).pipe(map(describeChange));
+      const r = '/replica: not learned: 16 routes are, the most that cache.learn allows';
+      expectObservable(line$).toBe('-r', { r });
     });
   });
 });
