@@ -17,12 +17,19 @@ export function canonicalQuery(query: string, keys: readonly string[]): string {
   for (const [key, value] of new URLSearchParams(`&${query}`)) {
     if (value !== '' && !read.has(key) && changesTheAnswer(key)) read.set(key, value);
   }
-  const kept = new URLSearchParams();
+  const kept: string[] = [];
   for (const [key, value] of [...read].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const canonical = canonicalValue(key, value);
-    if (canonical !== undefined) kept.append(key, canonical);
+    if (canonical !== undefined) kept.push(`${encode(key).replaceAll('=', '%3D')}=${encode(canonical)}`);
   }
-  return kept.size === 0 ? '' : `?${kept.toString()}`;
+  return kept.length === 0 ? '' : `?${kept.join('&')}`;
+}
+
+/** No longer than any other spelling: what need not be percent-encoded is not. */
+function encode(text: string): string {
+  return text.replace(/[^\w.~!$'()*,=:@/?-]/gu, (character) =>
+    character === ' ' ? '+' : encodeURIComponent(character),
+  );
 }
 
 /** `undefined` where this value says the same as no such key. */

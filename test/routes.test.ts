@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-
+import fc from 'fast-check';
 import { canonicalRoute, defaultRoutes, isSlow, knownPaths } from '../src/routes.js';
+import { malformation } from '../src/target.js';
+import { targets } from './support/targets.js';
 
 /** Target and canonical route; `undefined` where there is none. */
 type Cases = readonly (readonly [target: string, canonical: string | undefined])[];
@@ -110,8 +112,9 @@ describe('the canonical route', () => {
       ['/replica?lag=much&lag=2', '/replica'],
       ['/replica?tag_b=2&tag_a=1&tag_b=3', '/replica?tag_a=1&tag_b=2'],
       ['/replica?&&lag=1&', '/replica?lag=1'],
-      ['/replica?tag_a=1;2', '/replica?tag_a=1%3B2'],
-      ['/replica?tag_a=a=b', '/replica?tag_a=a%3Db'],
+      ['/replica?tag_a=1%3B2', '/replica?tag_a=1%3B2'],
+      ['/replica?tag_a=a=b', '/replica?tag_a=a=b'],
+      ['/replica?tag_a%3Db=c', '/replica?tag_a%3Db=c'],
       ['/replica?lag=10%4DB', '/replica?lag=10MB'],
       ['/replica?l%61g=1', '/replica?lag=1'],
       ['/replica?tag_a=x+y', '/replica?tag_a=x+y'],
@@ -119,7 +122,7 @@ describe('the canonical route', () => {
       ['/replica?tag_a%20b=1', '/replica?tag_a+b=1'],
       ['/replica?tag_a=%26%0D%0A', '/replica?tag_a=%26%0D%0A'],
       ['/replica?tag_a=%C3%A9', '/replica?tag_a=%C3%A9'],
-      ['/replica?tag_a=1?lag=2', '/replica?tag_a=1%3Flag%3D2'],
+      ['/replica?tag_a=1?lag=2', '/replica?tag_a=1?lag=2'],
       ['/replica??lag=1', '/replica'], // the key is `?lag`
     ]);
   });
@@ -189,6 +192,45 @@ describe('the canonical route', () => {
       ['/readiness?mode=apply', '/readiness'],
       ['/readiness?mode=WRITE', '/readiness'],
     ]);
+  });
+});
+
+describe('whatever is asked', () => {
+  const RUNS = { numRuns: 1000 };
+  const anything = fc.oneof(
+    targets,
+    fc.string({ unit: 'binary' }),
+    fc.string({ unit: 'binary' }).map((text) => `/replica?${text}`),
+  );
+
+  it('has a canonical route or none, and nothing is thrown', () => {
+    fc.assert(
+      fc.property(anything, (target) => {
+        const route = canonicalRoute(target) ?? '/';
+        assert.match(route, /^\/[!-~]*$/);
+        assert.ok(route.length <= Math.max(target.length, '/primary'.length), route);
+      }),
+      RUNS,
+    );
+  });
+
+  it('is told what is wrong with it only when it has none', () => {
+    fc.assert(
+      fc.property(anything, (target) => {
+        if (malformation(target) !== undefined) assert.equal(canonicalRoute(target), undefined);
+      }),
+      RUNS,
+    );
+  });
+
+  it('has a canonical route that is its own', () => {
+    fc.assert(
+      fc.property(anything, (target) => {
+        const route = canonicalRoute(target);
+        if (route !== undefined) assert.equal(canonicalRoute(route), route);
+      }),
+      RUNS,
+    );
   });
 });
 

@@ -136,6 +136,7 @@ describe('reply', () => {
       ['http://h/primary', 'a request target must begin with a slash'],
       ['/primary#x', 'the character U+0023 must be percent-encoded'],
       ['/replica?tag_a=\u00e9', 'the character U+00E9 must be percent-encoded'],
+      ['/replica?tag_a=1;lag=2', 'the character U+003B must be percent-encoded'],
       ['/primary\u0000', 'the character U+0000 must be percent-encoded'],
       ['/replica?tag_a=%zz', 'a % must begin a percent-encoded character of UTF-8 (a % itself is %25)'],
       ['/replica?tag_a=%e9', 'a % must begin a percent-encoded character of UTF-8 (a % itself is %25)'],

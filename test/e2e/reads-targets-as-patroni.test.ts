@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { canonicalRoute } from '../../src/routes.js';
+import { skipReason } from '../support/programs.js';
+import { targets } from '../support/targets.js';
+
+const script = join(import.meta.dirname, '..', '..', '..', 'test', 'support', 'patroni_answers.py');
+const source = process.env['PATRONI_SOURCE'];
+
+/** In which state of a node Patroni's own code answers the two otherwise; `null` where it never does. */
+function differences(pairs: readonly (readonly [string, string])[]): (string | null)[] {
+  const output = execFileSync('/usr/bin/python3', [script], {
+    input: JSON.stringify(pairs),
+    encoding: 'utf8',
+    env: { PATH: '/usr/bin:/bin', PYTHONDONTWRITEBYTECODE: '1', ...(source !== undefined && { PYTHONPATH: source }) },
+    timeout: 60_000,
+  });
+  return JSON.parse(output) as (string | null)[];
+}
+
+describe("a target and its canonical route, to Patroni's own code", { skip: await skipReason() }, () => {
+  it('is told apart where it differs: the comparison can fail', () => {
+    const apart = [
+      ['/replica?lag=10MB', '/replica?lag=10485761'],
+      ['/replica?tag_a=1', '/replica'],
+      ['/replica??lag=1', '/replica?lag=1'],
+      ['/replica?lag=1#x', '/replica?lag=1%23x'],
+      ['/sync/', '/sync'],
+      ['/health?tag_a=1', '/health'],
+    ] as const;
+    for (const [index, difference] of differences(apart).entries()) assert.ok(difference, String(apart[index]));
+  });
+
+  it('is one question, however it is spelled', () => {
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    const pairs = fc.sample(targets, { numRuns: 5000, seed }).flatMap((target) => {
+      const route = canonicalRoute(target);
+      return route === undefined ? [] : [[target, route] as const];
+    });
+    assert.ok(pairs.length > 1000, String(pairs.length));
+    const found = differences(pairs).flatMap((difference, index) =>
+      difference === null ? [] : [`${String(pairs[index])}: ${difference}`],
+    );
+    assert.deepEqual(found, [], `seed ${seed}`);
+  });
+});
