@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { nowMs } from './clock.js';
+import { distinctQueries } from './distinct-queries.js';
 import { faults } from './faults.js';
 import type { Figure, Result } from './figure.js';
 import { freeze } from './freeze.js';
@@ -11,7 +12,7 @@ import { brokenBounds, toMarkdown } from './report.js';
 import { selfStopped } from './self-stopped.js';
 import { startUp } from './start-up.js';
 
-const figures: readonly Figure[] = [freeze, selfStopped, loadAtPatroni, startUp, memory, faults];
+const figures: readonly Figure[] = [freeze, selfStopped, loadAtPatroni, distinctQueries, startUp, memory, faults];
 
 const help = `Usage: npm run bench -- [--only NAME]... [--json FILE]
 

@@ -6,6 +6,7 @@ import {
   defer,
   exhaustMap,
   map,
+  merge,
   of,
   timeout,
   timer,
@@ -16,6 +17,8 @@ import type { Answer, PollFailure, PollOutcome } from '../snapshot.js';
 export interface PollOptions {
   /** From poll start to poll start, in milliseconds. */
   readonly intervalMs: number;
+  /** From the first poll to the second, in milliseconds; at most an interval, which it is unless told. */
+  readonly secondAfterMs?: number;
   /** The longest a poll may take, from send to last byte, in milliseconds. */
   readonly deadlineMs: number;
   /** Timer and clock at once. */
@@ -25,14 +28,14 @@ export interface PollOptions {
 }
 
 /**
- * One outcome per finished poll: the first poll at once, then one an interval. Never errors, never completes; a tick
- * that finds a poll in flight is skipped. At the deadline, and on unsubscription, `request` is unsubscribed.
+ * One outcome per finished poll: the first poll at once, the second after `secondAfterMs`, then one an interval. Never
+ * errors, never completes; a tick that finds a poll in flight is skipped. At the deadline, and on unsubscription, `request` is unsubscribed.
  *
  * @param request asks once when subscribed, emits one answer when its last byte is there
  */
 export function poll(request: Observable<Answer>, options: PollOptions): Observable<PollOutcome> {
-  const { intervalMs, deadlineMs, scheduler, classify } = options;
-  return timer(0, intervalMs, scheduler).pipe(
+  const { intervalMs, secondAfterMs = intervalMs, deadlineMs, scheduler, classify } = options;
+  return merge(timer(0, scheduler), timer(secondAfterMs, intervalMs, scheduler)).pipe(
     // exhaustMap: a slow upstream gets no queue, and no cancelled half-answers
     exhaustMap(() =>
       defer(() => {

@@ -38,6 +38,26 @@ describe('poll', () => {
     });
   });
 
+  it('asks for the second time when it is told to, and once an interval from then on', () => {
+    runMarbles(({ cold, expectObservable, expectSubscriptions }, scheduler) => {
+      const request = cold('     30ms (a|)', { a: A });
+      const subscriptions = [
+        '                        ^ 29ms !',
+        '                        300ms ^ 29ms !',
+        '                        1300ms ^ 29ms !',
+      ];
+      const unsubscribed = '     2000ms !';
+      const expected = '         30ms x 299ms y 999ms z';
+      const outcome$ = poll(request, { ...PACE, secondAfterMs: 300, scheduler });
+      expectObservable(outcome$, unsubscribed).toBe(expected, {
+        x: answered(A, 0, 30),
+        y: answered(A, 300, 330),
+        z: answered(A, 1300, 1330),
+      });
+      expectSubscriptions(request.subscriptions).toBe(subscriptions);
+    });
+  });
+
   it('skips a tick that finds a poll in flight, and keeps to the clock afterwards', () => {
     runMarbles(({ cold, expectObservable, expectSubscriptions }, scheduler) => {
       const request = cold('     1500ms (a|)', { a: A });

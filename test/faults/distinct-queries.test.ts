@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { type Service, startService } from '../support/service.js';
+import { type Upstream, startUpstream } from '../support/upstream.js';
+import { eventually, within } from '../support/wait.js';
+
+const LEARNED = 4;
+const PREFETCHED = ['/primary', '/read-only', '/replica'];
+
+describe('a flood of distinct queries', () => {
+  let upstream: Upstream;
+  let service: Service;
+  before(async () => {
+    upstream = await startUpstream();
+    const config = {
+      backend: { host: '127.0.0.1', port: upstream.port },
+      cache: { ttl: 2, interval: 0.2, learn: LEARNED },
+    };
+    service = await startService({ config, flags: [] });
+    await eventually('ready', 5000, async () => (await service.get('/-/ready')).status === 200);
+  });
+  after(async () => {
+    await service.close();
+    await upstream.close();
+  });
+
+  /** Asks one after another on a kept connection, without waiting; resolves with all that came back. */
+  async function pipeline(targets: readonly string[]): Promise<string> {
+    const socket = connect(service.port, '127.0.0.1');
+    let text = '';
+    socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
+    const requests = targets.map((target) => `HEAD ${target} HTTP/1.1\r\nHost: h\r\n\r\n`);
+    socket.write(`${requests.join('')}HEAD /-/healthy HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+    await within('all are answered', 20_000, once(socket, 'close'));
+    return text;
+  }
+
+  it('teaches no more than it may, opens no more connections, and is told of once', async () => {
+    const targets = Array.from({ length: 5000 }, (_, lag) => `/replica?lag=${lag}`);
+    const text = await pipeline(targets);
+    assert.equal(text.match(/HTTP\/1\.1 503 /g)?.length, targets.length);
+    assert.equal(text.match(/Retry-After: 1\r/g)?.length, LEARNED);
+
+    const learned = ['/replica?lag=0', '/replica?lag=1', '/replica?lag=2', '/replica?lag=3'];
+    for (const target of learned) {
+      await eventually(`${target} is 200`, 5000, async () => (await service.get(target)).status === 200);
+    }
+    assert.equal((await service.get('/replica?lag=5000')).status, 503);
+    for (const target of PREFETCHED) assert.equal((await service.get(target)).status, 200);
+
+    const polled = new Set(upstream.requests.map((head) => head.split(' ', 2)[1] ?? ''));
+    assert.deepEqual([...polled].sort(), [...PREFETCHED, ...learned].sort());
+    assert.ok(upstream.connections.most <= PREFETCHED.length + LEARNED, String(upstream.connections.most));
+    const told = service
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('not learned'));
+    assert.equal(told.length, 1, told.join('\n'));
+    assert.match(
+      told[0] ?? '',
+      /warn: \/replica\?lag=4: not learned: 4 routes are, the most that cache\.learn allows$/,
+    );
+  });
+});
