@@ -11,13 +11,13 @@ export async function eventually<T>(
   deadlineMs: number,
   condition: () => T | Promise<T>,
   everyMs = 50,
-): Promise<NonNullable<T>> {
+): Promise<Exclude<T, false | null | undefined>> {
   const startedAt = performance.now();
   for (;;) {
     let last: unknown;
     try {
       const value = await condition();
-      if (value) return value;
+      if (value) return value as Exclude<T, false | null | undefined>;
       last = value;
     } catch (error) {
       last = error;
