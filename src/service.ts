@@ -86,12 +86,13 @@ function createPolledCache({ backend, cache }: Config, scheduler: SchedulerLike,
 
 function listenFor({ frontend }: Config, cache: Cache, scheduler: SchedulerLike, log: Logger): Promise<FrontEnd> {
   const accessLine = createAccessLine(frontend.logFormat);
+  // eslint-disable-next-line no-restricted-properties -- a time for people, in the body of a 503
+  const clock = { nowMs: () => scheduler.now(), wallMs: () => Date.now() };
   return listen({
     host: frontend.host,
     port: frontend.port,
     ...(frontend.tls && { tls: tlsOptions(frontend.tls) }),
-    // eslint-disable-next-line no-restricted-properties -- a time for people, in the body of a 503
-    handle: (request) => reply(request, cache, { nowMs: scheduler.now(), wallMs: Date.now() }),
+    handle: (request) => reply(request, cache, clock),
     ...(log.isVerboseEnabled() && {
       onReply: (entry) => {
         log.verbose(accessLine(entry), { event: 'request', ...entry });

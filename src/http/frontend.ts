@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { type IncomingMessage, type Server, type ServerOptions, type ServerResponse, createServer } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions as TlsServerOptions } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { ListenError } from '../errors.js';
 import type { AccessEntry } from './access-log.js';
@@ -64,6 +64,7 @@ export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
   for (const server of servers) {
     server.timeout = IDLE_SOCKET_MS;
     server.on('request', onRequest);
+    if (options.onReply) server.on(tls ? 'secureConnection' : 'connection', keepAddress);
     server.on('checkContinue', onRequest); // `Expect: 100-continue`: the final reply, and never "go on"
   }
   const listening: Server[] = [];
@@ -108,6 +109,11 @@ function createListener({ handle, onReply }: FrontEndOptions): (req: IncomingMes
       tookUs: (performance.now() - startedMs) * 1000,
     });
   };
+}
+
+/** Node asks the kernel once and keeps the answer; after a reset, which HAProxy sends with the status line, there is none. */
+function keepAddress(socket: Socket): void {
+  Reflect.get(socket, 'remoteAddress');
 }
 
 async function resolveAll(host: string): Promise<string[]> {

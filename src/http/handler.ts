@@ -33,12 +33,12 @@ export interface Snapshots {
   ask(route: CanonicalRoute): Snapshot | undefined;
 }
 
-/** The two times that a reply needs, in milliseconds. */
-export interface ReplyTime {
-  /** The scheduler's clock: ages are counted on it. */
-  readonly nowMs: number;
+/** The two clocks that a reply needs, in milliseconds. */
+export interface ReplyClock {
+  /** The scheduler's: ages are counted on it. */
+  nowMs(): number;
   /** The wall clock: for people only. */
-  readonly wallMs: number;
+  wallMs(): number;
 }
 
 const ALLOWED = ['GET', 'HEAD', 'OPTIONS'];
@@ -49,7 +49,7 @@ const ALLOWED = ['GET', 'HEAD', 'OPTIONS'];
  * One `GET` of Patroni's serves `GET`, `HEAD` and `OPTIONS`, to which it gives the same status on health routes
  * (`do_HEAD`, `do_OPTIONS` in `patroni/api.py`). Nothing is ever passed on, so all that could change a cluster is 405.
  */
-export function reply(request: CheckRequest, snapshots: Snapshots, time: ReplyTime): Reply {
+export function reply(request: CheckRequest, snapshots: Snapshots, clock: ReplyClock): Reply {
   const { method, httpVersion, target, hasBody } = request;
   if (!httpVersion.startsWith('1.')) return problem(400, 'HTTP/1.0 and HTTP/1.1 are spoken here', {}, closing(true));
   if (!ALLOWED.includes(method)) {
@@ -57,12 +57,12 @@ export function reply(request: CheckRequest, snapshots: Snapshots, time: ReplyTi
     return problem(405, `${method} is not served here: patroniglue only reads`, {}, headers);
   }
   if (hasBody) return problem(413, 'a health check has no body', {}, closing(true));
-  const own = ownReply(target, snapshots, time.nowMs);
+  const own = ownReply(target, snapshots, clock.nowMs());
   if (own) return own;
   const route = canonicalRoute(target);
   if (route === undefined) return noRoute(target, snapshots);
   const snapshot = snapshots.ask(route);
-  return snapshot ? snapshotReply(route, readAt(snapshot, time.nowMs), time) : notLearned(route, snapshots);
+  return snapshot ? snapshotReply(route, snapshot, clock) : notLearned(route, snapshots);
 }
 
 function noRoute(target: string, { maxLearned, prefetched }: Snapshots): Reply {
@@ -77,7 +77,9 @@ function notLearned(route: CanonicalRoute, { maxLearned, prefetched }: Snapshots
   return problem(503, detail, { route, state: 'not-learned' });
 }
 
-function snapshotReply(route: CanonicalRoute, snapshot: Snapshot, { nowMs, wallMs }: ReplyTime): Reply {
+function snapshotReply(route: CanonicalRoute, latest: Snapshot, clock: ReplyClock): Reply {
+  const nowMs = clock.nowMs(); // after the snapshot was taken: it is no older than that
+  const snapshot = readAt(latest, nowMs);
   if (snapshot.kind === 'fresh') {
     const { answer, sentAtMs, freshUntilMs } = snapshot;
     const headers = {
@@ -93,7 +95,7 @@ function snapshotReply(route: CanonicalRoute, snapshot: Snapshot, { nowMs, wallM
   const members = {
     route,
     state: kind,
-    since: new Date(wallMs - (nowMs - sinceMs)).toISOString(),
+    since: new Date(clock.wallMs() - (nowMs - sinceMs)).toISOString(),
     ...(failures && { 'failed-polls': failures.count, 'last-failure': describeFailure(failures.last) }),
   };
   const detail = `no fresh answer of Patroni to ${route}: ${describeUnknown(snapshot, nowMs)}`;

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type Socket, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { ListenError } from '../../src/errors.js';
@@ -12,7 +13,7 @@ import { type FrontEnd, type FrontEndOptions, listen } from '../../src/http/fron
 import type { Reply } from '../../src/http/handler.js';
 import { tlsOptions } from '../../src/http/tls.js';
 import { createCertificates } from '../support/certificates.js';
-import { within } from '../support/wait.js';
+import { eventually, within } from '../support/wait.js';
 
 const REPLY: Reply = { status: 200, headers: { 'Content-Type': 'text/plain', 'Content-Length': 7 }, body: 'primary' };
 const REFUSAL: Reply = { status: 413, headers: { 'Content-Length': 0, Connection: 'close' }, body: '' };
@@ -161,6 +162,17 @@ for (const scheme of ['http', 'https'] as const) {
       const [{ tookUs, ...entry } = { tookUs: -1 }] = entries;
       assert.deepEqual(entry, { address: '127.0.0.1', method: 'GET', target: '/replica?lag=1', status: 200 });
       assert.ok(tookUs >= 0);
+    });
+
+    it('tells of the address of a client that resets before it has the reply', async () => {
+      const entries: AccessEntry[] = [];
+      await start({ onReply: (entry) => entries.push(entry) });
+      const socket = await open();
+      await sleep(0); // the front end has accepted it
+      socket.write('GET / HTTP/1.0\r\n\r\n');
+      tcpOf.get(socket)?.resetAndDestroy();
+      await eventually('a reply', 5000, () => entries.length === 1);
+      assert.equal(entries[0]?.address, '127.0.0.1');
     });
 
     it('closes in time although a client is silent, or in the middle of its handshake', async () => {

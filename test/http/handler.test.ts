@@ -28,7 +28,7 @@ function ask(
   const prefetched = ['/primary' as CanonicalRoute];
   const latest = (route: CanonicalRoute): Snapshot | undefined => (prefetched.includes(route) ? snapshot : undefined);
   const snapshots = { prefetched, maxLearned, latest, ask: latest };
-  return reply({ method, httpVersion, target, hasBody }, snapshots, { nowMs, wallMs: WALL_MS });
+  return reply({ method, httpVersion, target, hasBody }, snapshots, { nowMs: () => nowMs, wallMs: () => WALL_MS });
 }
 
 function problemOf({ headers, body }: Reply): Record<string, unknown> {
@@ -98,6 +98,15 @@ describe('reply', () => {
       ask({ kind: 'stale', answer: fresh.answer, sentAtMs: 0, sinceMs: 1 }).headers['Retry-After'],
       undefined,
     );
+  });
+
+  it('tells no asker of a new route that it has waited for less than nothing', () => {
+    let nowMs = NOW_MS;
+    const clock = { nowMs: () => (nowMs += 1), wallMs: () => WALL_MS };
+    const ask = (): Snapshot => ({ kind: 'pending', sinceMs: clock.nowMs() });
+    const snapshots = { prefetched: [], maxLearned: 1, latest: ask, ask };
+    const request = { method: 'GET', httpVersion: '1.1', target: '/health', hasBody: false };
+    assert.match(String(reply(request, snapshots, clock).body), /pending: no answer for 0\.0 s/);
   });
 
   it('answers 404 with the routes that it knows to any other', () => {
