@@ -17,6 +17,8 @@ export interface HAProxyOptions {
   readonly servers: readonly Server[];
   /** In place of the example's 3 s. Default 500 ms; `fastinter` becomes the same. */
   readonly interMs?: number;
+  /** What the checks of the replica listener ask for, in place of the example's `/replica`: `/replica?lag=10MB`. */
+  readonly replicaTarget?: string;
   /** Checks by HTTPS, and trusts this CA alone. */
   readonly caFile?: string;
 }
@@ -119,7 +121,7 @@ function createHAProxy(
  * that was changed is not tested by half.
  */
 function fillIn(example: string, options: HAProxyOptions, primaryPort: number, replicaPort: number): string {
-  const { servers, interMs = 500, caFile } = options;
+  const { servers, interMs = 500, replicaTarget, caFile } = options;
   let config = example;
   const replace = (placeholder: string, value: string): void => {
     if (!config.includes(placeholder)) throw new Error(`examples/haproxy.cfg no longer has "${placeholder}"`);
@@ -128,6 +130,7 @@ function fillIn(example: string, options: HAProxyOptions, primaryPort: number, r
   replace('bind :5000', `bind 127.0.0.1:${primaryPort}`);
   replace('bind :5001', `bind 127.0.0.1:${replicaPort}`);
   replace('inter 3s fastinter 1s', `inter ${interMs}ms fastinter ${interMs}ms`);
+  if (replicaTarget !== undefined) replace('option httpchk GET /replica\n', `option httpchk GET ${replicaTarget}\n`);
   if (caFile !== undefined) {
     replace(
       '# default-server check-ssl verify required ca-file /etc/haproxy/patroniglue-ca.crt',

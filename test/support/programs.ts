@@ -41,6 +41,11 @@ const needed: readonly (Program & { find: () => string | undefined })[] = [
 
 /** What single tests need besides, by name. */
 const special: typeof needed = [
+  { name: 'check_http', packages: ['monitoring-plugins-basic'], find: findCheckHttp },
+  { name: 'curl', packages: ['curl'], find: () => inPath('curl') },
+  { name: 'patronictl', packages: ['patroni'], find: () => inPath('patronictl') },
+  { name: 'prometheus', packages: ['prometheus'], find: () => inPath('prometheus') },
+  { name: 'promtool', packages: ['prometheus'], find: () => inPath('promtool') },
   { name: 'systemd-analyze', packages: ['systemd'], find: () => inPath('systemd-analyze') },
 ];
 
@@ -67,6 +72,13 @@ export function findPrograms(): Programs {
     postgresBin: at('postgresql'),
     owner: isRoot() ? accountOf('postgres') : undefined,
   };
+}
+
+/** Where a program of a single test is, such as `curl`; throws when it is missing. */
+export function findProgram(name: string): string {
+  const path = special.find((program) => program.name === name)?.find();
+  if (path === undefined) throw new Error(`not installed: ${name}`);
+  return path;
 }
 
 /** What `install` would do, for people to read. */
@@ -208,6 +220,12 @@ function findPostgres(): string | undefined {
     .find((bin) => ['postgres', 'initdb', 'pg_ctl', 'pg_basebackup'].every((name) => isExecutable(join(bin, name))));
 }
 
+/** Nagios' plugins are not in anybody's PATH. */
+function findCheckHttp(): string | undefined {
+  const path = '/usr/lib/nagios/plugins/check_http';
+  return isExecutable(path) ? path : undefined;
+}
+
 function inPath(name: string): string | undefined {
   const dirs = new Set([...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin', '/usr/sbin', '/bin', '/sbin']);
   return [...dirs]
@@ -239,5 +257,5 @@ function names(programs: readonly Program[]): string {
 }
 
 function packagesOf(programs: readonly Program[]): readonly string[] {
-  return programs.flatMap(({ packages }) => packages);
+  return [...new Set(programs.flatMap(({ packages }) => packages))];
 }
