@@ -19,6 +19,9 @@ export interface Upstream extends Omit<UpstreamAgentOptions, 'maxBytes'> {
 /** An answer's body may have so many bytes; a larger one is a failed poll. Patroni's own are some kilobytes. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
+/** Given, since Node would else make an error with a stack for each poll. */
+const UNSUBSCRIBED = 'unsubscribed';
+
 /** What may come besides the body: status line, headers, chunk sizes. */
 const MAX_FRAMING_BYTES = 65_536;
 
@@ -50,7 +53,7 @@ function ask(client: AxiosInstance, route: CanonicalRoute, addresses: Address[])
       },
     );
     return () => {
-      abort.abort();
+      abort.abort(UNSUBSCRIBED);
     };
   });
 }
