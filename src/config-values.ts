@@ -1,7 +1,6 @@
 import { isIP } from 'node:net';
 import { nearest } from './nearest.js';
-import { canonicalRoute, knownPaths } from './routes.js';
-import { malformation } from './target.js';
+import { canonicalRoute, knownPaths, whatIsWrong } from './routes.js';
 import { minVersions, parseCipher, parseMinVersion } from './tls-names.js';
 import type { Position, YamlValue } from './yaml-reader.js';
 
@@ -165,22 +164,28 @@ export const routes: Check<readonly string[]> = (value, complain) => {
     const route = asText(item);
     const canonical = route === undefined ? undefined : canonicalRoute(route);
     if (route === undefined || canonical === undefined) {
-      const malformed = route?.startsWith('/') ? malformation(route) : undefined;
+      const malformed = route?.startsWith('/') ? whatIsWrong(route) : undefined;
       if (malformed !== undefined) complain.problem(`malformed route ${shown(item)}: ${malformed}`, item.at);
       else complain.problem(`unknown route ${shown(item)}: ${suggestRoute(route ?? '')}`, item.at);
       return [];
     }
-    const ignored = [...queryOf(route)]
-      .filter(([key]) => !queryOf(canonical).has(key))
-      .map(([key, value]) => `${key}=${value}`);
-    if (ignored.length > 0) {
-      complain.warning(`${shown(item)} is asked as ${canonical}: Patroni ignores ${ignored.join(', ')}`, item.at);
+    const idle = idleFields(route, canonical);
+    if (idle.length > 0) {
+      complain.warning(
+        `${shown(item)} is asked as ${canonical}: ${idle.join(', ')} makes no difference to Patroni`,
+        item.at,
+      );
     }
     return [route];
   });
 };
 
-const queryOf = (target: string): URLSearchParams => new URL(target, 'http://localhost').searchParams;
+/** What of a route's query is not in its canonical spelling: of a repeated key, the first value that is not empty is. */
+function idleFields(route: string, canonical: string): string[] {
+  const kept = new Set(new URL(canonical, 'http://localhost').searchParams.keys());
+  const fields = [...new URL(route, 'http://localhost').searchParams];
+  return fields.filter(([key, value]) => value === '' || !kept.delete(key)).map(([key, value]) => `${key}=${value}`);
+}
 
 function suggestRoute(route: string): string {
   const close = nearest(route.replace(/\?.*$/s, ''), knownPaths);

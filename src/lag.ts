@@ -7,8 +7,8 @@ const UNITS = [
   ['B', 1],
 ] as const;
 
-/** A decimal number, maybe with a unit. A zero before other digits is not here: that is octal to Patroni. */
-const DECIMAL = /^ *(0|[1-9][0-9]{0,14}) *([A-Za-z]*) *$/;
+/** A decimal number, maybe with a unit. A zero before digits or an `x` is not here: to Patroni that is octal, or hexadecimal. */
+const DECIMAL = /^ *(0(?!x)|[1-9][0-9]{0,14}) *([A-Za-z]*) *$/;
 
 /**
  * The one spelling of a `lag`: decimal, in the largest unit that gives a whole number (`10240 kB` is `10MB`). `undefined`
@@ -24,4 +24,12 @@ export function canonicalLag(lag: string): string | undefined {
   if (bytes > Number.MAX_SAFE_INTEGER) return lag; // Patroni computes in floats, too: not ours to round
   const [name, size] = UNITS.find(([, size]) => bytes >= size && bytes % size === 0) ?? ['B', 1];
   return `${bytes / size}${name === 'B' ? '' : name}`;
+}
+
+/**
+ * True where Patroni's handler might fail at a `lag`, for it is no finite number of bytes to Python's floats (`1e999`): it
+ * would close the connection without an answer, and log a traceback. None that anybody means is among them.
+ */
+export function isBoundless(lag: string): boolean {
+  return lag.length > 40 || /[eE][-+]?[0-9]{3}/.test(lag);
 }

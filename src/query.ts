@@ -1,7 +1,8 @@
-import { canonicalLag } from './lag.js';
+import { canonicalLag, isBoundless } from './lag.js';
 
 /**
- * The part of a query that changes Patroni's answer, in its one spelling, with its `?`; or nothing.
+ * The part of a query that changes Patroni's answer, in its one spelling, with its `?`; or nothing. `undefined` where Patroni
+ * would fail at it.
  *
  * Read as Patroni reads it, with Python's `parse_qs`: only `&` separates, a `+` is a space, empty values do not count, and
  * of a repeated key the first value does. Keys are sorted by name: their order changes nothing.
@@ -9,7 +10,7 @@ import { canonicalLag } from './lag.js';
  * @param query without its `?`
  * @param keys the keys that change the answer; a trailing `*` stands for any end
  */
-export function canonicalQuery(query: string, keys: readonly string[]): string {
+export function canonicalQuery(query: string, keys: readonly string[]): string | undefined {
   const changesTheAnswer = (key: string): boolean =>
     keys.some((known) => (known.endsWith('*') ? key.startsWith(known.slice(0, -1)) : key === known));
   const read = new Map<string, string>();
@@ -17,6 +18,7 @@ export function canonicalQuery(query: string, keys: readonly string[]): string {
   for (const [key, value] of new URLSearchParams(`&${query}`)) {
     if (value !== '' && !read.has(key) && changesTheAnswer(key)) read.set(key, value);
   }
+  if (isBoundless(read.get('lag') ?? '')) return undefined;
   const kept: string[] = [];
   for (const [key, value] of [...read].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const canonical = canonicalValue(key, value);

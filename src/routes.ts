@@ -51,7 +51,7 @@ export const knownPaths: readonly string[] = [...byPath.keys()];
 export const defaultRoutes: readonly string[] = ['/primary', '/master', '/replica', '/read-write', '/read-only'];
 
 /**
- * The one question that answers `target`, or `undefined` where there is none in the table, or the target is malformed.
+ * The one question that answers `target`, or `undefined` where there is none in the table, or what is asked is malformed.
  * Paths match exactly, case and all; a slash after them is dropped where Patroni takes no notice of it. What the query says
  * is in {@link canonicalQuery}. Two targets that Patroni may answer differently never have the same canonical route.
  *
@@ -59,12 +59,18 @@ export const defaultRoutes: readonly string[] = ['/primary', '/master', '/replic
  */
 export function canonicalRoute(target: string): CanonicalRoute | undefined {
   if (malformation(target) !== undefined) return undefined;
-  const [, path = '', query] = /^([^?]*)(?:\?(.*))?$/.exec(target) ?? [];
-  const question = byPath.get(path) ?? questionBeforeSlash(path);
+  const [path, query] = split(target);
+  const question = questionAt(path);
   if (question === undefined) return undefined;
   const { paths, queryKeys } = question;
-  const asked = query === undefined || queryKeys.length === 0 ? '' : canonicalQuery(query, queryKeys);
-  return (paths[0] + asked) as CanonicalRoute;
+  const asked = query === '' || queryKeys.length === 0 ? '' : canonicalQuery(query, queryKeys);
+  return asked === undefined ? undefined : ((paths[0] + asked) as CanonicalRoute);
+}
+
+/** What is wrong with a target that has no canonical route, in a sentence; `undefined` if nothing but that it is unknown. */
+export function whatIsWrong(target: string): string | undefined {
+  if (canonicalRoute(target) !== undefined) return undefined;
+  return malformation(target) ?? (questionAt(split(target)[0]) && 'its lag is beyond all bounds');
 }
 
 /** True for the routes of people and monitoring, which are polled at the slow pace. */
@@ -72,8 +78,14 @@ export function isSlow(route: CanonicalRoute): boolean {
   return byPath.get(route)?.slow ?? false; // slow routes have no query: the route is its path
 }
 
-function questionBeforeSlash(path: string): Question | undefined {
-  if (!path.endsWith('/') || path === '//') return undefined; // `//` is no spelling of `/`
-  const question = byPath.get(path.slice(0, -1));
-  return question?.exact ? undefined : question;
+function split(target: string): [path: string, query: string] {
+  const [, path = '', query = ''] = /^([^?]*)(?:\?(.*))?$/.exec(target) ?? [];
+  return [path, query];
+}
+
+function questionAt(path: string): Question | undefined {
+  const question = byPath.get(path);
+  if (question !== undefined || !path.endsWith('/') || path === '//') return question; // `//` is no spelling of `/`
+  const beforeSlash = byPath.get(path.slice(0, -1));
+  return beforeSlash?.exact ? undefined : beforeSlash;
 }

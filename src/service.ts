@@ -15,9 +15,9 @@ import { type Cache, createCache } from './streams/cache.js';
 import { type Change, changes, describeChange } from './streams/changes.js';
 import { expire } from './streams/expiry.js';
 import { classifyFailure } from './streams/failure.js';
+import { createPhases } from './streams/phases.js';
 import { poll } from './streams/poll.js';
 import { createRequest } from './streams/request.js';
-import { createSlots } from './streams/slots.js';
 import { version } from './version.js';
 
 /** What is left of the second after a signal: replies under way, then log lines that wait. pm2 kills after 1.6 s. */
@@ -63,13 +63,13 @@ function createPolledCache({ backend, cache }: Config, scheduler: SchedulerLike,
     ...backend,
     connectMs: Math.min(backend.timeoutMs, Math.max(cache.intervalMs * CONNECT_SHARE, LEAST_CONNECT_MS)),
   });
-  const untilSlot = createSlots(() => scheduler.now());
+  const phaseOf = createPhases();
   const snapshots = (route: CanonicalRoute): ReturnType<typeof expire> => {
     const slow = isSlow(route);
     const intervalMs = slow ? cache.slowIntervalMs : cache.intervalMs;
     const outcome$ = poll(request(route), {
       intervalMs,
-      secondAfterMs: untilSlot(intervalMs),
+      phaseMs: phaseOf(intervalMs),
       deadlineMs: backend.timeoutMs,
       scheduler,
       classify: classifyFailure,

@@ -1,5 +1,5 @@
 /** Longer than any question to Patroni; what is learned and polled again and again must stay small. */
-const MAX_LENGTH = 2048;
+const MAX_LENGTH = 1024;
 
 /** What RFC 3986 has for path and query, but for `;`: it separated keys, too, in Python until 3.9. */
 const ORIGIN_FORM = /^\/(?:[\w.~!$&'()*+,=:@/?-]|%[0-9A-Fa-f]{2})*$/;

@@ -364,10 +364,10 @@ describe('the configuration', () => {
       "1:21: backend.insecure: Patroni's certificate is not checked: whoever is in between can answer for it",
     ],
     [
-      'backend: {routes: ["/primary?lag=10MB", "/replica?lag=1&x=2", "/replica?lag=10mb"]}',
-      '1:20: backend.routes: "/primary?lag=10MB" is asked as /primary: Patroni ignores lag=10MB',
-      '1:41: backend.routes: "/replica?lag=1&x=2" is asked as /replica?lag=1: Patroni ignores x=2',
-      '1:63: backend.routes: "/replica?lag=10mb" is asked as /replica: Patroni ignores lag=10mb',
+      'backend: {routes: ["/primary?lag=10MB", "/replica?lag=1&x=2&lag=3", "/replica?lag=10mb"]}',
+      '1:20: backend.routes: "/primary?lag=10MB" is asked as /primary: lag=10MB makes no difference to Patroni',
+      '1:41: backend.routes: "/replica?lag=1&x=2&lag=3" is asked as /replica?lag=1: x=2, lag=3 makes no difference to Patroni',
+      '1:69: backend.routes: "/replica?lag=10mb" is asked as /replica: lag=10mb makes no difference to Patroni',
     ],
   ];
   for (const [text, ...expected] of warnings) {

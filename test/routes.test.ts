@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { canonicalRoute, defaultRoutes, isSlow, knownPaths } from '../src/routes.js';
-import { malformation } from '../src/target.js';
+import { canonicalRoute, defaultRoutes, isSlow, knownPaths, whatIsWrong } from '../src/routes.js';
 import { targets } from './support/targets.js';
 
 /** Target and canonical route; `undefined` where there is none. */
@@ -144,7 +143,7 @@ describe('the canonical route', () => {
         [`/primary${query}`, undefined],
       ]);
     }
-    const longest = `/replica?tag_a=${'x'.repeat(2048 - 15)}`;
+    const longest = `/replica?tag_a=${'x'.repeat(1024 - 15)}`;
     check([
       [longest, longest],
       [`${longest}x`, undefined],
@@ -174,6 +173,10 @@ describe('the canonical route', () => {
       '%2B1',
       '010',
       '0x10',
+      '0xFF',
+      '0xB',
+      '0xffMB',
+      '0xdeadbeef',
       '1.5MB',
       '.5MB',
       '1e3',
@@ -184,6 +187,14 @@ describe('the canonical route', () => {
     ]) {
       check([[`/replica?lag=${asItIs}`, `/replica?lag=${asItIs}`]]);
     }
+  });
+
+  it('is none for a lag at which Patroni would fail, and what is wrong is told', () => {
+    for (const lag of ['1e999', '1E400', '1e-400', `${'9'.repeat(400)}.5`, '1e%3400', `${'9'.repeat(310)}TB`]) {
+      check([[`/replica?lag=${lag}`, undefined]]);
+      assert.equal(whatIsWrong(`/replica?lag=${lag}`), 'its lag is beyond all bounds');
+    }
+    check([['/primary?lag=1e999', '/primary']]); // a lag is nothing to it
   });
 
   it('is the same for every mode but write', () => {
@@ -217,7 +228,7 @@ describe('whatever is asked', () => {
   it('is told what is wrong with it only when it has none', () => {
     fc.assert(
       fc.property(anything, (target) => {
-        if (malformation(target) !== undefined) assert.equal(canonicalRoute(target), undefined);
+        if (whatIsWrong(target) !== undefined) assert.equal(canonicalRoute(target), undefined);
       }),
       RUNS,
     );

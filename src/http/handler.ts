@@ -1,8 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { describeFailure, describeUnknown } from '../describe.js';
-import { type CanonicalRoute, canonicalRoute, knownPaths } from '../routes.js';
+import { type CanonicalRoute, canonicalRoute, knownPaths, whatIsWrong } from '../routes.js';
 import { type Snapshot, readAt } from '../snapshot.js';
-import { malformation } from '../target.js';
 import { ownReply } from './own-routes.js';
 
 /** What a client asks. */
@@ -57,7 +56,7 @@ export function reply(request: CheckRequest, snapshots: Snapshots, clock: ReplyC
     return problem(405, `${method} is not served here: patroniglue only reads`, {}, headers);
   }
   if (hasBody) return problem(413, 'a health check has no body', {}, closing(true));
-  const own = ownReply(target, snapshots, clock.nowMs());
+  const own = ownReply(target, snapshots, clock);
   if (own) return own;
   const route = canonicalRoute(target);
   if (route === undefined) return noRoute(target, snapshots);
@@ -66,7 +65,7 @@ export function reply(request: CheckRequest, snapshots: Snapshots, clock: ReplyC
 }
 
 function noRoute(target: string, { maxLearned, prefetched }: Snapshots): Reply {
-  const malformed = malformation(target);
+  const malformed = whatIsWrong(target);
   if (malformed !== undefined) return problem(400, malformed);
   return problem(404, 'not one of the routes served here', { routes: maxLearned > 0 ? knownPaths : prefetched });
 }

@@ -1,5 +1,5 @@
 import { readAt } from '../snapshot.js';
-import type { Reply, Snapshots } from './handler.js';
+import type { Reply, ReplyClock, Snapshots } from './handler.js';
 
 /**
  * What concerns patroniglue itself, under `/-/`, where Patroni has no route: `undefined` for any other target.
@@ -7,10 +7,10 @@ import type { Reply, Snapshots } from './handler.js';
  * - `/-/healthy`: 200 while the process answers.
  * - `/-/ready`: 200 when every prefetched route is fresh, else 503; names those that are not.
  */
-export function ownReply(target: string, snapshots: Snapshots, nowMs: number): Reply | undefined {
+export function ownReply(target: string, snapshots: Snapshots, clock: ReplyClock): Reply | undefined {
   const path = target.split('?', 1)[0];
   if (path === '/-/healthy') return textReply(200, 'healthy\n');
-  if (path === '/-/ready') return readiness(snapshots, nowMs);
+  if (path === '/-/ready') return readiness(snapshots, clock.nowMs());
   return undefined;
 }
 

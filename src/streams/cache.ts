@@ -104,10 +104,15 @@ export function createCache(prefetched: readonly CanonicalRoute[], options: Cach
     ),
     latest: (route) => entries.get(route)?.latest$.getValue(),
     ask(route) {
-      if (!entries.has(route)) (entries.size - fromStart.length < maxLearned ? learned$ : unlearned$).next(route);
+      const hasRoom = entries.has(route) || entries.size - fromStart.length < maxLearned;
+      if (!hasRoom) {
+        unlearned$.next(route);
+        return undefined;
+      }
+      if (!entries.has(route)) learned$.next(route);
       const entry = entries.get(route);
       entry?.asked$.next();
-      return entry?.latest$.getValue();
+      return entry?.latest$.getValue() ?? { kind: 'pending', sinceMs: scheduler.now() }; // none while nothing is polled
     },
   };
 }

@@ -8,6 +8,8 @@ import {
   map,
   merge,
   of,
+  repeat,
+  tap,
   timeout,
   timer,
 } from 'rxjs';
@@ -17,8 +19,8 @@ import type { Answer, PollFailure, PollOutcome } from '../snapshot.js';
 export interface PollOptions {
   /** From poll start to poll start, in milliseconds. */
   readonly intervalMs: number;
-  /** From the first poll to the second, in milliseconds; at most an interval, which it is unless told. */
-  readonly secondAfterMs?: number;
+  /** When in the interval, by the scheduler's clock, all polls but the first begin; unless told, when the first did. */
+  readonly phaseMs?: number;
   /** The longest a poll may take, from send to last byte, in milliseconds. */
   readonly deadlineMs: number;
   /** Timer and clock at once. */
@@ -28,14 +30,14 @@ export interface PollOptions {
 }
 
 /**
- * One outcome per finished poll: the first poll at once, the second after `secondAfterMs`, then one an interval. Never
- * errors, never completes; a tick that finds a poll in flight is skipped. At the deadline, and on unsubscription, `request` is unsubscribed.
+ * One outcome per finished poll: the first poll at once, then one an interval, by the clock. Never errors, never completes;
+ * a tick that finds a poll in flight is skipped. At the deadline, and on unsubscription, `request` is unsubscribed.
  *
  * @param request asks once when subscribed, emits one answer when its last byte is there
  */
 export function poll(request: Observable<Answer>, options: PollOptions): Observable<PollOutcome> {
-  const { intervalMs, secondAfterMs = intervalMs, deadlineMs, scheduler, classify } = options;
-  return merge(timer(0, scheduler), timer(secondAfterMs, intervalMs, scheduler)).pipe(
+  const { deadlineMs, scheduler, classify } = options;
+  return merge(timer(0, scheduler), ticks(options)).pipe(
     // exhaustMap: a slow upstream gets no queue, and no cancelled half-answers
     exhaustMap(() =>
       defer(() => {
@@ -52,6 +54,21 @@ export function poll(request: Observable<Answer>, options: PollOptions): Observa
       }),
     ),
   );
+}
+
+/** One an interval, each timed anew by the clock: RxJS's `interval` is Node's, which is late a little more each time. */
+function ticks({ intervalMs, phaseMs, scheduler }: PollOptions): Observable<unknown> {
+  return defer(() => {
+    const nowMs = scheduler.now();
+    const sincePhaseMs = phaseMs === undefined ? 0 : (nowMs + intervalMs - phaseMs) % intervalMs;
+    let nextMs = nowMs + intervalMs - sincePhaseMs;
+    return defer(() => timer(Math.max(0, nextMs - scheduler.now()), scheduler)).pipe(
+      tap(() => {
+        nextMs += intervalMs * Math.max(1, Math.ceil((scheduler.now() - nextMs) / intervalMs));
+      }),
+      repeat(),
+    );
+  });
 }
 
 /**

@@ -30,6 +30,8 @@ describe("a target and its canonical route, to Patroni's own code", { skip: awai
       ['/replica?lag=1#x', '/replica?lag=1%23x'],
       ['/sync/', '/sync'],
       ['/health?tag_a=1', '/health'],
+      ['/replica?lag=0xFF', '/replica'],
+      ['/replica?lag=1e999', '/replica'],
     ] as const;
     for (const [index, difference] of differences(apart).entries()) assert.ok(difference, String(apart[index]));
   });

@@ -107,6 +107,14 @@ describe('a learned route', () => {
     });
   });
 
+  it('is pending, and no more, for an asker who comes before the polls begin', () => {
+    runMarbles((_, scheduler) => {
+      const cache = cacheOf([PRIMARY], scheduler);
+      assert.equal(cache.ask(HEALTH)?.kind, 'pending');
+      assert.equal(cache.latest(HEALTH), undefined);
+    });
+  });
+
   it('is forgotten when nobody has asked for it for fifteen minutes, and can be learned again', () => {
     runMarbles(({ cold, expectObservable, expectSubscriptions }, scheduler) => {
       const snapshot$ = cold<Snapshot>('-f', { f: FRESH });

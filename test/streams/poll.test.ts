@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { NEVER, defer, map } from 'rxjs';
+import { NEVER, type SchedulerLike, defer, map } from 'rxjs';
 import type { Answer, PollOutcome } from '../../src/snapshot.js';
 import { type PollOptions, poll } from '../../src/streams/poll.js';
 import { answer, refused, runMarbles } from '../support/marbles.js';
@@ -38,7 +39,7 @@ describe('poll', () => {
     });
   });
 
-  it('asks for the second time when it is told to, and once an interval from then on', () => {
+  it('keeps to its moment of the interval, whenever it began', () => {
     runMarbles(({ cold, expectObservable, expectSubscriptions }, scheduler) => {
       const request = cold('     30ms (a|)', { a: A });
       const subscriptions = [
@@ -48,13 +49,31 @@ describe('poll', () => {
       ];
       const unsubscribed = '     2000ms !';
       const expected = '         30ms x 299ms y 999ms z';
-      const outcome$ = poll(request, { ...PACE, secondAfterMs: 300, scheduler });
+      const outcome$ = poll(request, { ...PACE, phaseMs: 300, scheduler });
       expectObservable(outcome$, unsubscribed).toBe(expected, {
         x: answered(A, 0, 30),
         y: answered(A, 300, 330),
         z: answered(A, 1300, 1330),
       });
       expectSubscriptions(request.subscriptions).toBe(subscriptions);
+    });
+  });
+
+  it('keeps to the clock although timers are late, and skips what they have missed', () => {
+    runMarbles(({ cold, expectSubscriptions }, virtual) => {
+      const late = [7, 7, 7, 2500, 7, 7];
+      const scheduler: SchedulerLike = {
+        now: () => virtual.now(),
+        schedule: (work: never, delay = 0, state?: never) =>
+          virtual.schedule(work, delay > 500 ? delay + (late.shift() ?? 0) : delay, state),
+      };
+      const request = cold('(a|)', { a: A });
+      const subscription = poll(request, { ...PACE, deadlineMs: 500, scheduler }).subscribe({ error: assert.ifError });
+      virtual.schedule(() => {
+        subscription.unsubscribe();
+      }, 8500);
+      const begun = ['^', '1007ms ^', '2007ms ^', '3007ms ^', '6500ms ^', '7s ^', '8007ms ^'];
+      expectSubscriptions(request.subscriptions).toBe(begun.map((marbles) => marbles.replace('^', '(^!)')));
     });
   });
 

@@ -18,7 +18,7 @@ export interface Cluster {
   primary(): Promise<Node>;
   /** The first node that answers 200 to `/replica` now; rejects if there is none. */
   replica(): Promise<Node>;
-  /** Resolves when there is one primary and all other nodes are replicas that stream from it. */
+  /** Resolves when there is one primary (or standby leader) and all other nodes are replicas that stream from it. */
   healthy(deadlineMs?: number): Promise<void>;
   /** Makes a replica the primary; resolves with the new primary when the cluster is healthy again. */
   switchover(): Promise<Node>;
@@ -51,11 +51,14 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       const settings = { index, etcdPort, workspace, programs, options: { ...options, ...(tls && { tls }) } };
       nodes.push(await createNode(settings, nodes));
     }
-    const cluster = createCluster(nodes, workspace, programs, () => startUpMs);
+    const cluster = createCluster(nodes, options, workspace, programs, () => startUpMs);
     const [first, ...others] = nodes;
-    onStep('node1: Patroni makes a new PostgreSQL');
+    onStep(`${first?.name ?? ''}: Patroni ${options.standbyOf ? 'copies' : 'makes'} a new PostgreSQL`);
     await first?.start();
-    await eventually('node1 is the primary', 60_000, async () => (await first?.rest('/primary'))?.status === 200);
+    const leads = leaderPath(options);
+    await eventually(`${first?.name ?? ''} answers 200 to ${leads}`, 60_000, async () => {
+      return (await first?.rest(leads))?.status === 200;
+    });
     if (others.length > 0) onStep(`${others.map(({ name }) => name).join(', ')}: Patroni copies it`);
     await Promise.all(others.map((node) => node.start()));
     await cluster.healthy(60_000);
@@ -68,8 +71,14 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }
 }
 
+/** What the node that leads answers 200 to, and no other. */
+function leaderPath({ standbyOf }: ClusterOptions): string {
+  return standbyOf === undefined ? '/primary' : '/standby-leader';
+}
+
 function createCluster(
   nodes: readonly Node[],
+  options: ClusterOptions,
   workspace: Workspace,
   programs: Programs,
   startUpMs: () => number,
@@ -95,13 +104,18 @@ function createCluster(
       return replica;
     },
     healthy: async (deadlineMs = 40_000) => {
-      const others = nodes.length - 1;
-      await eventually('one primary, and all others replicas that stream from it', deadlineMs, async () => {
-        const [[primary, ...more], replicas] = await Promise.all([whoAnswers('/primary'), whoAnswers('/replica')]);
-        if (primary === undefined || more.length > 0 || replicas.length !== others) return false;
+      // To /replica a node with this tag always answers 503.
+      const balanced = nodes.filter((_, index) => options.tags?.[index]?.['noloadbalance'] !== true);
+      await eventually('one leader, and all others replicas that stream from it', deadlineMs, async () => {
+        const [[leader, ...more], replicas] = await Promise.all([
+          whoAnswers(leaderPath(options)),
+          whoAnswers('/replica'),
+        ]);
+        if (leader === undefined || more.length > 0) return false;
+        if (!balanced.every((node) => node === leader || replicas.includes(node))) return false;
         // Patroni 3.0.2 lets a replica that does not stream yet be promoted, and the old primary can then not come back.
-        const reply = await primary.rest('/patroni');
-        return reply.kind === 'reply' && reply.body.split('"state": "streaming"').length - 1 === others;
+        const streaming = await streamingFrom(leader);
+        return nodes.every((node) => node === leader || streaming.includes(node.name));
       });
     },
     switchover: async () => {
@@ -128,6 +142,16 @@ function createCluster(
     close: () => workspace.close(),
   };
   return cluster;
+}
+
+/** The names of those that stream from a node's PostgreSQL now. */
+async function streamingFrom(node: Node): Promise<readonly string[]> {
+  const reply = await node.rest('/patroni');
+  if (reply.kind === 'failure') return [];
+  const { replication = [] } = JSON.parse(reply.body) as {
+    replication?: readonly { readonly application_name: string; readonly state: string }[];
+  };
+  return replication.filter(({ state }) => state === 'streaming').map((sender) => sender.application_name);
 }
 
 async function startEtcd(workspace: Workspace, { etcd }: Programs): Promise<number> {

@@ -19,6 +19,12 @@ export interface ClusterOptions {
   readonly tags?: readonly Readonly<Record<string, unknown>>[];
   /** Over the quick default of `bootstrap.dcs` (ttl 20, loop_wait 1, retry_timeout 3: Patroni's minimums). */
   readonly dynamic?: Readonly<Record<string, unknown>>;
+  /** Makes a standby cluster: its leader replicates from the PostgreSQL at this loopback port. */
+  readonly standbyOf?: { readonly pgPort: number };
+  /** Before the number in the nodes' names. Default `node`; clusters that replicate from one another need different ones. */
+  readonly namePrefix?: string;
+  /** A Patroni source tree to run in place of the installed Patroni; readable by whoever runs PostgreSQL. */
+  readonly patroniSource?: string | undefined;
   /** Told of each step of the start: for a demo that shows what it waits for. */
   readonly onStep?: (step: string) => void;
 }
@@ -70,6 +76,7 @@ export function patroniConfig(settings: NodeSettings): unknown {
             max_replication_slots: 5,
           },
         },
+        ...(options.standbyOf && { standby_cluster: { host: '127.0.0.1', port: options.standbyOf.pgPort } }),
         ...options.dynamic,
       },
       initdb: [{ encoding: 'UTF8' }, { locale: 'C' }, { auth: 'trust' }, 'data-checksums', 'no-sync'],

@@ -39,7 +39,7 @@ type NodePlan = Omit<NodeSettings, 'name' | 'restPort' | 'pgPort'>;
 /** Makes a node that is not started yet. `nodes` are all of the cluster's, once they are made. */
 export async function createNode(plan: NodePlan, nodes: readonly Node[]): Promise<Node> {
   const { workspace, programs, options } = plan;
-  const name = `node${plan.index + 1}`;
+  const name = `${options.namePrefix ?? 'node'}${plan.index + 1}`;
   const [restPort, pgPort] = [await freePort(), await freePort()];
   const dataDir = workspace.path(`${name}/data`);
   await workspace.mkdir(name);
@@ -66,7 +66,8 @@ export async function createNode(plan: NodePlan, nodes: readonly Node[]): Promis
     stop: () => needed().stop(30_000),
     start: async () => {
       if (patroni?.alive()) throw new Error(`${name}: Patroni is running already`);
-      patroni = await workspace.start(name, programs.patroni, [config]);
+      const { command, args, env } = patroniCommand(plan);
+      patroni = await workspace.start(name, command, [...args, config], env);
       await eventually(`${name}: Patroni's REST API answers`, 20_000, async () => {
         needed();
         return (await node.rest('/patroni')).kind === 'reply';
@@ -98,6 +99,17 @@ export async function createNode(plan: NodePlan, nodes: readonly Node[]): Promis
     log: () => patroni?.output() ?? '',
   };
   return node;
+}
+
+/** Patroni from a source tree runs on the Python, and with the libraries, of Debian's. */
+function patroniCommand({ options: { patroniSource }, programs, workspace }: NodePlan): {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Record<string, string>;
+} {
+  if (patroniSource === undefined) return { command: programs.patroni, args: [], env: {} };
+  const env = { PYTHONPATH: patroniSource, PYTHONPYCACHEPREFIX: workspace.path('pycache') }; // the tree may not be ours
+  return { command: '/usr/bin/python3', args: [join(patroniSource, 'patroni.py')], env };
 }
 
 /** By Patroni's own switch, `PATCH /config`; then waits until each running node has taken notice. */

@@ -32,6 +32,8 @@ const text = fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.join(''));
 
 const number = fc.oneof(
   fc.bigInt({ min: 0n, max: 2n ** 70n }).map(String),
+  fc.bigInt({ min: 0n, max: 2n ** 40n }).map((value) => `0x${value.toString(16)}`),
+  fc.integer({ min: 10, max: 15 }).map((value) => `0x${value.toString(16)}`),
   fc.constantFrom(
     '0',
     '1',
@@ -45,7 +47,11 @@ const number = fc.oneof(
     '1e3',
     '1E3',
     '5e',
-    '1e999',
+    '1e400',
+    '-1e999',
+    '1e99',
+    `${'9'.repeat(310)}.5`,
+    '9'.repeat(310),
     '+7',
     '-7',
     '1_0',
@@ -53,24 +59,11 @@ const number = fc.oneof(
     '٣',
   ),
 );
-const unit = fc.constantFrom(
-  '',
-  'B',
-  'kB',
-  'KB',
-  'kb',
-  'MB',
-  'mb',
-  'GB',
-  'TB',
-  'PB',
-  's',
-  'ms',
-  'min',
-  'e',
-  'eB',
-  'x',
-  '.',
+const unit = fc.oneof(
+  fc
+    .array(fc.constantFrom(...'a b c d e f A B C D E F x X k M G T B s'.split(' ')), { maxLength: 3 })
+    .map((letters) => letters.join('')),
+  fc.constantFrom('', 'B', 'kB', 'KB', 'kb', 'MB', 'mb', 'GB', 'TB', 'PB', 's', 'ms', 'min', 'e', 'eB', 'x', '.'),
 );
 const space = fc.constantFrom('', '', '+', '%20', '%09', '%C2%A0', '%0A');
 const lag = fc.tuple(space, number, space, unit, space).map(([a, n, b, u, c]) => a + encodeURIComponent(n) + b + u + c);
