@@ -134,6 +134,7 @@ function exchangesOf(question: Question): readonly Exchange[] {
           const theirs = await ask(patroni, request);
           const ours = await askUntilKnown(patroniglue, request, patienceMs);
           if (request.method === 'GET') get = ours;
+          else if (allowed?.patroniglue === 'as-for-get') get = await ask(patroniglue, { ...request, method: 'GET' });
           const nowMs = performance.now();
           recent = [...recent.filter(({ atMs }) => nowMs - atMs < patienceMs / 2), { reply: theirs, atMs: nowMs }];
           let verdict = judge(request, theirs, ours, { allowed, get });

@@ -165,10 +165,8 @@ for (const scheme of ['http', 'https'] as const) {
     });
 
     // Over TLS, the reset would race the end of the handshake.
-    it(
-      'tells of the address of a client that resets before it has the reply',
-      { skip: scheme === 'https' },
-      async () => {
+    if (scheme === 'http') {
+      it('tells of the address of a client that resets before it has the reply', async () => {
         const entries: AccessEntry[] = [];
         await start({ onReply: (entry) => entries.push(entry) });
         const socket = await open();
@@ -177,8 +175,8 @@ for (const scheme of ['http', 'https'] as const) {
         tcpOf.get(socket)?.resetAndDestroy();
         await eventually('a reply', 5000, () => entries.length === 1);
         assert.equal(entries[0]?.address, '127.0.0.1');
-      },
-    );
+      });
+    }
 
     it('closes in time although a client is silent, or in the middle of its handshake', async () => {
       await start();

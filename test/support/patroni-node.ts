@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { ask, type AskOptions, type Reply } from './http-get.js';
@@ -84,16 +84,21 @@ export async function createNode(plan: NodePlan, nodes: readonly Node[]): Promis
     },
     stopPostgres: async () => {
       await setPause(nodes, true);
-      const postmaster = Number(readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n')[0]);
-      await workspace.run('pg_ctl', join(programs.postgresBin, 'pg_ctl'), ['stop', '-m', 'fast', '-w', '-D', dataDir]);
-      await eventually(
-        `${name}: Patroni sees that PostgreSQL (process ${postmaster}) is not running`,
-        20_000,
-        async () => {
-          const reply = await node.rest('/health');
-          return reply.kind === 'reply' && reply.status === 503;
-        },
-      );
+      const postmaster = readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n')[0] ?? '';
+      const stop = ['stop', '-m', 'fast', '-w', '-D', dataDir];
+      // Patroni is held until it is gone for good, zombie and all: else it may take the failure of a query, while there
+      // still is a process, for a reason to restart it.
+      node.freeze();
+      try {
+        await workspace.run('pg_ctl', join(programs.postgresBin, 'pg_ctl'), stop);
+        await eventually(`process ${postmaster} is gone`, 10_000, () => !existsSync(`/proc/${postmaster}`));
+      } finally {
+        node.thaw();
+      }
+      await eventually(`${name}: Patroni sees that PostgreSQL is stopped`, 20_000, async () => {
+        const reply = await node.rest('/patroni');
+        return reply.kind === 'reply' && reply.body.includes('"state": "stopped"');
+      });
     },
     rest: (path, more = {}) => ask(restPort, path, { ...more, tls: options.tls }),
     log: () => patroni?.output() ?? '',
