@@ -16,7 +16,7 @@ const figures: readonly Figure[] = [freeze, selfStopped, loadAtPatroni, distinct
 
 const help = `Usage: npm run bench -- [--only NAME]... [--json FILE]
 
-Measures the service on this machine, on loopback, against a scripted upstream: about three minutes.
+Measures the service on this machine, on loopback, against a scripted upstream: about four minutes.
 Figures: ${figures.map(({ name }) => name).join(', ')}
 
   --only NAME  take this figure alone; may be repeated
