@@ -71,7 +71,8 @@ function noRoute(target: string, { maxLearned, prefetched }: Snapshots): Reply {
 }
 
 function notLearned(route: CanonicalRoute, { maxLearned, prefetched }: Snapshots): Reply {
-  if (maxLearned === 0) return problem(404, `${route} is not in backend.routes`, { routes: prefetched });
+  if (maxLearned === 0)
+    return problem(404, `${route} is not in backend.routes, and cache.learn is 0`, { routes: prefetched });
   const detail = `${route} is not polled: ${maxLearned} routes are learned already, the most that cache.learn allows`;
   return problem(503, detail, { route, state: 'not-learned' });
 }

@@ -86,6 +86,13 @@ export async function compare(options: ComparisonOptions): Promise<Comparison> {
   };
 }
 
+/** Patroniglue's own. Patroni takes it for `/health`, and may answer 200 too: the body tells. */
+const OWN_ROUTE = '/-/healthy';
+
+function isOwn(reply: Reply): boolean {
+  return reply.kind === 'reply' && reply.body.toString() === 'healthy\n';
+}
+
 /**
  * Makes sure that the two are what they should be; resolves with the tags of the node, so that they can be asked for.
  *
@@ -97,10 +104,15 @@ export async function identify(
 ): Promise<{ readonly tags: Readonly<Record<string, unknown>> }> {
   const get = (endpoint: Endpoint, target: string): Promise<Reply> =>
     ask(endpoint, { method: 'GET', version: '1.0', target });
-  const [theirs, ours] = await Promise.all([get(patroni, '/patroni'), get(patroniglue, '/-/healthy')]);
+  const [theirs, theirHealth, ours] = await Promise.all([
+    get(patroni, '/patroni'),
+    get(patroni, OWN_ROUTE),
+    get(patroniglue, OWN_ROUTE),
+  ]);
   if (theirs.kind === 'failure') throw new Error(`no answer of Patroni to GET /patroni: ${theirs.reason}`);
   if (ours.kind === 'failure') throw new Error(`no answer of patroniglue to GET /-/healthy: ${ours.reason}`);
-  if (ours.status !== 200) throw new Error(`this is not patroniglue: GET /-/healthy is ${ours.status}`);
+  if (isOwn(theirHealth)) throw new Error('this is not Patroni, but a patroniglue: are the two URLs swapped?');
+  if (!isOwn(ours)) throw new Error(`this is not patroniglue, by what it says to GET ${OWN_ROUTE} (${ours.status})`);
   try {
     const status = JSON.parse(theirs.body.toString()) as Readonly<Record<string, unknown>>;
     if (typeof status['patroni'] !== 'object') throw new Error('no "patroni" in it');

@@ -26,7 +26,7 @@ table of what they answered. Nothing is changed: no other methods are used.
   --insecure           https: do not check certificates
   --help
 
-patroniglue has to learn a few hundred routes for this: set its cache.learn to 1000. It goes on polling Patroni for them
+patroniglue has to learn about a hundred routes for this: set its cache.learn to 1000. It goes on polling Patroni for them
 for fifteen minutes, so best ask a patroniglue that was started for this, and stop it afterwards.
 
 Exit codes: 0 no difference but those that patroniglue's design allows, 1 differences, 2 it could not be found out.
