@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { serveOrders } from './children.js';
+import { serveOrders } from '../test/support/child.js';
 
 const body = '{"state": "running", "role": "primary"}';
 const server = createServer((_, response) => {

@@ -1,5 +1,5 @@
-import { startChild } from './children.js';
-import { SERVICE_CORE } from './machine.js';
+import { startChild } from '../test/support/child.js';
+import { SERVICE_CORE } from '../test/support/cores.js';
 
 /**
  * The least that a Node server can be, on the service's core: it answers a constant. What delays it too (another program

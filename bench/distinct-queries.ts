@@ -1,7 +1,7 @@
-import { nowMs } from './clock.js';
+import { nowMs } from '../test/support/monotonic.js';
 import { startControl } from './control.js';
 import type { Figure, Row } from './figure.js';
-import { type Sample, checkWith, outcomeOf } from './generator.js';
+import { type Sample, checkWith, outcomeOf } from '../test/support/checks.js';
 import { latencies } from './latency.js';
 import { DEFAULT_PACE, startBenchService } from './processes.js';
 import { tally } from './statistics.js';

@@ -6,7 +6,7 @@ import { createCertificates } from '../test/support/certificates.js';
 import type { Service } from '../test/support/service.js';
 import { type Control, startControl } from './control.js';
 import type { Figure, Row } from './figure.js';
-import { type Sample, checkWith, outcomeOf } from './generator.js';
+import { type Sample, checkWith, outcomeOf } from '../test/support/checks.js';
 import { latencyMeasures } from './latency.js';
 import { BRISK_PACE, openFilesAtRest, residentMB, startBenchService } from './processes.js';
 import { tally } from './statistics.js';

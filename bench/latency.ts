@@ -1,5 +1,5 @@
 import type { Measure } from './figure.js';
-import { type Sample, latencyMs } from './generator.js';
+import { type Sample, latencyMs } from '../test/support/checks.js';
 import { quantile } from './statistics.js';
 
 /** 50th and 99th percentile and maximum of {@link latencyMs}. */

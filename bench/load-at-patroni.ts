@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../test/support/wait.js';
-import { nowMs } from './clock.js';
+import { nowMs } from '../test/support/monotonic.js';
 import type { Figure, Row } from './figure.js';
-import { checkWith } from './generator.js';
+import { checkWith } from '../test/support/checks.js';
 import { DEFAULT_PACE, startBenchService } from './processes.js';
 import { type BenchUpstream, type UpstreamConnection, startBenchUpstream } from './upstream.js';
 

@@ -1,6 +1,5 @@
-import { accessSync, constants } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { taskset } from '../test/support/cores.js';
 
 /** What the figures were taken on. */
 export interface Machine {
@@ -23,25 +22,4 @@ export function describeMachine(): Machine {
     node: process.version,
     pinned: taskset !== undefined,
   };
-}
-
-/** The core of the service under test; everything else runs on {@link OTHERS_CORE}. */
-export const SERVICE_CORE = 1;
-export const OTHERS_CORE = 0;
-
-/** util-linux's taskset; `undefined` where it is missing or would do nothing, since there is one core. */
-export const taskset = availableParallelism() > 1 ? inPath('taskset') : undefined;
-
-function inPath(name: string): string | undefined {
-  return (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .map((dir) => join(dir, name))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
 }

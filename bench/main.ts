@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { nowMs } from './clock.js';
+import { nowMs } from '../test/support/monotonic.js';
 import { distinctQueries } from './distinct-queries.js';
 import { faults } from './faults.js';
 import type { Figure, Result } from './figure.js';

@@ -1,6 +1,6 @@
-import { nowMs } from './clock.js';
+import { nowMs } from '../test/support/monotonic.js';
 import type { Figure } from './figure.js';
-import { checkWith, outcomeOf } from './generator.js';
+import { checkWith, outcomeOf } from '../test/support/checks.js';
 import { residentMB, startBenchService } from './processes.js';
 import { tally } from './statistics.js';
 import { startBenchUpstream } from './upstream.js';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Service, startService } from '../test/support/service.js';
-import { SERVICE_CORE, taskset } from './machine.js';
+import { SERVICE_CORE, taskset } from '../test/support/cores.js';
 
 /** The times that a figure is taken with, in seconds, as config.yml has them. */
 export interface Pace {

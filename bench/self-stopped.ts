@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Service } from '../test/support/service.js';
-import { nowMs } from './clock.js';
+import { nowMs } from '../test/support/monotonic.js';
 import type { Figure, Row } from './figure.js';
-import { checkWith, latencyMs, outcomeOf } from './generator.js';
+import { checkWith, latencyMs, outcomeOf } from '../test/support/checks.js';
 import { BRISK_PACE, startBenchService } from './processes.js';
 import { tally } from './statistics.js';
 import { type BenchUpstream, startBenchUpstream } from './upstream.js';

@@ -5,7 +5,7 @@ import { ask } from '../test/support/http-get.js';
 import { freePort } from '../test/support/ports.js';
 import { mainFile } from '../test/support/service.js';
 import { createWorkspace } from '../test/support/workspace.js';
-import { nowMs } from './clock.js';
+import { nowMs } from '../test/support/monotonic.js';
 import type { Figure, Row } from './figure.js';
 import { median, quantile } from './statistics.js';
 import { type BenchUpstream, startBenchUpstream } from './upstream.js';

@@ -10,8 +10,8 @@ import {
   stalling,
   startUpstream,
 } from '../test/support/upstream.js';
-import { serveOrders } from './children.js';
-import { nowMs } from './clock.js';
+import { serveOrders } from '../test/support/child.js';
+import { nowMs } from '../test/support/monotonic.js';
 import type { BehaviourName, UpstreamConnection, UpstreamOrder, UpstreamReport } from './upstream.js';
 
 /** Patroni's answer on a primary, shortened, with the moment at which this process had the whole request. */

@@ -1,4 +1,4 @@
-import { type Child, startChild } from './children.js';
+import { type Child, startChild } from '../test/support/child.js';
 
 /** What the upstream can be told to do with its connections; in the order of issue and report. */
 export type BehaviourName =
@@ -47,7 +47,7 @@ export interface BenchUpstream {
   close(): Promise<void>;
 }
 
-/** Starts it, healthy. Every 200 that it gives says in its body when it was asked: see `askedMs` in generator-process.ts. */
+/** Starts it, healthy. Every 200 that it gives says in its body when it was asked: see `askedMs` in test/support/checks-process.ts. */
 export async function startBenchUpstream(tls?: {
   readonly cert: string;
   readonly key: string;

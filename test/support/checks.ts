@@ -1,13 +1,17 @@
-import { startChild } from './children.js';
+import { startChild } from './child.js';
 
-/** Checks at a steady rate, whether earlier ones are answered or not (open loop), for a while. */
-export interface PacedLoad {
-  readonly kind: 'paced';
+/** Checks at a steady rate, whether earlier ones are answered or not (open loop). */
+interface Pace {
   /** A check is sent to each of them at the same moments. */
   readonly ports: readonly number[];
   /** Asked for in turn. */
   readonly routes: readonly string[];
   readonly perSecond: number;
+}
+
+/** A steady rate for a while. */
+export interface PacedLoad extends Pace {
+  readonly kind: 'paced';
   readonly durationMs: number;
 }
 
@@ -21,6 +25,9 @@ export interface FloodLoad {
 }
 
 export type Load = PacedLoad | FloodLoad;
+
+/** What the checking process is told: a load to its end, or the beginning and the end of a steady rate. */
+export type ChecksOrder = Load | ({ readonly kind: 'begin' } & Pace) | { readonly kind: 'end' };
 
 /** One check. Moments are in milliseconds by the shared clock. */
 export interface Sample {
@@ -40,17 +47,43 @@ export interface Sample {
   readonly askedMs?: number;
 }
 
+const processFile = new URL('./checks-process.js', import.meta.url);
+
 /**
  * Checks the service as HAProxy does: HTTP/1.0, a fresh connection each, which is reset once the reply is there. In a
  * process of its own, which is Node: good for some thousand checks a second, not for finding the service's limit.
  */
 export async function checkWith(load: Load): Promise<readonly Sample[]> {
-  const child = await startChild<Load, readonly Sample[]>(new URL('./generator-process.js', import.meta.url));
+  const child = await startChild<ChecksOrder, readonly Sample[]>(processFile);
   try {
     return await child.ask(load, 120_000);
   } finally {
     await child.close();
   }
+}
+
+/** Checks that go on beside whatever else happens. */
+export interface SteadyChecks {
+  /** Sends no more; resolves with all of them once each is answered, or has failed. */
+  end(): Promise<readonly Sample[]>;
+  /** Ends the process without waiting for anything. */
+  close(): Promise<void>;
+}
+
+/** Begins to check at a steady rate, as {@link checkWith} does, until it is told to end. */
+export async function startSteadyChecks(pace: Pace): Promise<SteadyChecks> {
+  const child = await startChild<ChecksOrder, readonly Sample[]>(processFile);
+  await child.ask({ kind: 'begin', ...pace });
+  return {
+    async end() {
+      try {
+        return await child.ask({ kind: 'end' }, 30_000);
+      } finally {
+        await child.close();
+      }
+    },
+    close: () => child.close(),
+  };
 }
 
 /** What a load balancer waited, from when the check was due: a stall of the service delays the checks behind it too. */

@@ -1,22 +1,42 @@
 import { connect } from 'node:net';
-import { serveOrders } from './children.js';
-import { nowMs } from './clock.js';
-import type { FloodLoad, Load, PacedLoad, Sample } from './generator.js';
+import { serveOrders } from './child.js';
+import { nowMs } from './monotonic.js';
+import type { ChecksOrder, FloodLoad, PacedLoad, Sample } from './checks.js';
 
 /** A check that is not answered by then has failed. */
 const DEADLINE_MS = 10_000;
 
-serveOrders<readonly Sample[]>((load: Load) => (load.kind === 'paced' ? paced(load) : flood(load)));
+/** The checks of a steady rate that was begun, and what ends it. */
+let steady: { readonly samples: Promise<readonly Sample[]>; readonly end: AbortController } | undefined;
 
-async function paced({ ports, routes, perSecond, durationMs }: PacedLoad): Promise<readonly Sample[]> {
+serveOrders<readonly Sample[]>(async (order: ChecksOrder) => {
+  switch (order.kind) {
+    case 'paced':
+      return paced(order, (order.durationMs / 1000) * order.perSecond, new AbortController().signal);
+    case 'flood':
+      return flood(order);
+    case 'begin': {
+      const end = new AbortController();
+      steady = { end, samples: paced(order, Infinity, end.signal) };
+      return [];
+    }
+    case 'end': {
+      steady?.end.abort();
+      return (await steady?.samples) ?? [];
+    }
+  }
+});
+
+type Pace = Pick<PacedLoad, 'ports' | 'routes' | 'perSecond'>;
+
+async function paced({ ports, routes, perSecond }: Pace, count: number, end: AbortSignal): Promise<readonly Sample[]> {
   const startedMs = nowMs();
-  const count = Math.round((durationMs / 1000) * perSecond);
   const checks: Promise<Sample>[] = [];
   let sent = 0;
   await new Promise<void>((resolve) => {
     const sendDue = (): void => {
       for (;;) {
-        if (sent === count) {
+        if (sent >= count || end.aborted) {
           resolve();
           return;
         }

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { within } from '../test/support/wait.js';
-import { OTHERS_CORE, taskset } from './machine.js';
+import { within } from './wait.js';
+import { OTHERS_CORE, taskset } from './cores.js';
 
 /** A helper process that answers orders, one reply each, in their order. */
 export interface Child<Order, Reply> {
