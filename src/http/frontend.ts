@@ -100,7 +100,9 @@ function createListener({ handle, onReply }: FrontEndOptions): (req: IncomingMes
     const reply = handle({ method, httpVersion, target, hasBody });
     const bodyIsSent = method !== 'OPTIONS';
     res.writeHead(reply.status, bodyIsSent ? reply.headers : { ...reply.headers, 'Content-Length': 0 });
-    res.end(bodyIsSent ? reply.body : undefined); // Node itself sends none for HEAD
+    if (bodyIsSent)
+      res.end(reply.body, 'latin1'); // Node itself sends none for HEAD
+    else res.end();
     onReply?.({
       address: req.socket.remoteAddress ?? '-',
       method,
