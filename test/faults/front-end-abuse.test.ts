@@ -14,6 +14,9 @@ import {
 import { withoutOpenssl } from '../support/certificates.js';
 import { eventually, within } from '../support/wait.js';
 
+const SCHEMES = ['http', 'https'] as const;
+const withoutTls = await withoutOpenssl();
+
 /** The front end's own bound. */
 const MAX_CONNECTIONS = 900;
 
@@ -82,48 +85,56 @@ const FLOODS: readonly (readonly [name: string, attack: Omit<Attack, 'from' | 't
   ['send a URL of a megabyte', { sockets: 100, atATime: 20, bytes: `GET /${'y'.repeat(1_000_000)}` }, '431'],
 ];
 
-for (const scheme of ['http', 'https'] as const) {
-  const skip = scheme === 'https' ? await withoutOpenssl() : false;
-  const tls = scheme === 'https';
+// both at once: they wait for the same times
+describe("clients that waste the front end's time", { concurrency: 2 }, () => {
+  for (const scheme of SCHEMES) {
+    const tls = scheme === 'https';
+    const skip = tls && withoutTls;
 
-  describe(`clients that waste the front end's time, over ${scheme}`, { skip }, () => {
-    let service: AttackedService;
-    const slow = [
-      ...SLOW_ATTACKS.map(([name, withinMs, attack]) => [name, withinMs, { ...attack, tls }] as const),
-      ...(tls ? HANDSHAKE_ATTACKS : []),
-    ].map(([name, withinMs, attack], index) => ({
-      name,
-      withinMs,
-      attack: { ...attack, from: `127.0.7.${index + 1}` },
-    }));
-    let attackers: Attackers | undefined;
-    before(async () => {
-      service = await startAttackedService(scheme);
-      await service.watch();
-      attackers = await startAttacks(
-        service.port,
-        slow.map(({ attack }) => attack),
-      );
-    });
-    after(async () => {
-      await attackers?.close();
-      await service.close();
-    });
-
-    for (const [index, { name, withinMs, attack }] of slow.entries()) {
-      it(`are rid of in bounded time: who ${name}`, async () => {
-        assert.equal((await attackers?.report())?.[index]?.made, attack.sockets);
-        const held = (): number => heldConnections(service.port, attack.from);
-        await eventually(
-          'no connection is left',
-          withinMs,
-          () => held() === 0 || Promise.reject(new Error(`${held()}`)),
+    describe(`over ${scheme}`, { skip, concurrency: 1 }, () => {
+      let service: AttackedService;
+      const slow = [
+        ...SLOW_ATTACKS.map(([name, withinMs, attack]) => [name, withinMs, { ...attack, tls }] as const),
+        ...(tls ? HANDSHAKE_ATTACKS : []),
+      ].map(([name, withinMs, attack], index) => ({
+        name,
+        withinMs,
+        attack: { ...attack, from: `127.0.7.${index + 1}` },
+      }));
+      let attackers: Attackers | undefined;
+      before(async () => {
+        service = await startAttackedService(scheme);
+        await service.watch();
+        attackers = await startAttacks(
+          service.port,
+          slow.map(({ attack }) => attack),
         );
       });
-    }
+      after(async () => {
+        await attackers?.close();
+        await service.close();
+      });
 
-    it('and leave nothing behind, while not one good check notices', () => service.assertUnharmed());
-  });
+      for (const [index, { name, withinMs, attack }] of slow.entries()) {
+        it(`are rid of in bounded time: who ${name}`, async () => {
+          assert.equal((await attackers?.report())?.[index]?.made, attack.sockets);
+          const held = (): number => heldConnections(service.port, attack.from);
+          await eventually(
+            'no connection is left',
+            withinMs,
+            () => held() === 0 || Promise.reject(new Error(`${held()}`)),
+          );
+        });
+      }
+
+      it('and leave nothing behind, while not one good check notices', () => service.assertUnharmed());
+    });
+  }
+});
+
+for (const scheme of SCHEMES) {
+  const tls = scheme === 'https';
+  const skip = tls && withoutTls;
 
   describe(`floods over ${scheme}`, { skip }, () => {
     let service: AttackedService;

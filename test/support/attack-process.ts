@@ -5,7 +5,6 @@ import type { Attack, AttackOrder, AttackReport } from './attacks.js';
 import { serveOrders } from './child.js';
 
 const EVERY_MS = 500;
-const SIP_BYTES = 100;
 
 /** Unless they take turns: faster, and the good checks would have to wait behind thousands that the kernel took in at once. */
 const BATCH = { sockets: 25, everyMs: 50 };
@@ -80,7 +79,7 @@ function attackOnce(port: number, attack: Attack, own: Progress): { isUp: Promis
   if (drip !== undefined || reading === 'in sips') {
     let dripped = 0;
     const timer = setInterval(() => {
-      if (reading === 'in sips') socket.read(SIP_BYTES);
+      if (reading === 'in sips') socket.read();
       if (drip === undefined) return;
       socket.write(drip.charAt(dripped % drip.length), 'latin1');
       dripped += 1;
