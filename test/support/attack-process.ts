@@ -19,13 +19,11 @@ const progress: Progress[] = [];
 
 serveOrders<readonly AttackReport[]>(async (order: AttackOrder) => {
   if (order.kind === 'begin') {
-    await Promise.all(
-      order.attacks.map((attack) => {
-        const own: Progress = { made: 0, ended: 0, replies: {} };
-        progress.push(own);
-        return begin(order.port, attack, own);
-      }),
-    );
+    for (const attack of order.attacks) {
+      const own: Progress = { made: 0, ended: 0, replies: {} };
+      progress.push(own);
+      await begin(order.port, attack, own);
+    }
   }
   return progress;
 });

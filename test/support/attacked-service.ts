@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { memoryMb, openFiles } from './attacks.js';
 import { createCertificates } from './certificates.js';
-import { type SteadyChecks, latencyMs, outcomeOf, startSteadyChecks } from './checks.js';
+import { type SteadyChecks, outcomeOf, startSteadyChecks } from './checks.js';
 import { type Service, startService } from './service.js';
 import { type Upstream, answering, startUpstream } from './upstream.js';
 import { eventually } from './wait.js';
@@ -15,8 +15,8 @@ const CLUSTER_BYTES = 900_000;
 /** A handshake each is a core's work for both sides: fewer of them. */
 const CHECKS_PER_SECOND = { http: 200, https: 50 };
 
-/** What a check may wait beside an attack, on a machine that is busy with other tests as well: the figure is the bench's. */
-const NOTICED_MS = 3000;
+/** What a check may wait for its reply, on a machine that is busy with other tests as well: the figure is the bench's. */
+const NOTICED_MS = 5000;
 
 /** Long: a poll that the busy machine delays is not what is tested. */
 const CACHE = { ttl: 30, 'slow-ttl': 60 };
@@ -75,7 +75,7 @@ export async function startAttackedService(scheme: Scheme): Promise<AttackedServ
       checks = undefined;
       assert.ok(samples.length > 0);
       assert.deepEqual([...new Set(samples.map(outcomeOf))], [200], 'what came of the checks');
-      const slowestMs = Math.max(...samples.map(latencyMs));
+      const slowestMs = Math.max(...samples.map(({ sentMs, endMs }) => endMs - sentMs));
       assert.ok(slowestMs < NOTICED_MS, `the slowest of ${samples.length} checks took ${slowestMs.toFixed()} ms`);
       await eventually('its files are closed', 10_000, () => openFiles(service.pid) <= before.files + SLACK.files);
       const usedMb = memoryMb(service.pid);

@@ -44,7 +44,7 @@ export interface Attackers {
 }
 
 /**
- * Attacks a loopback port from a process of its own, in several ways at once. Resolves when every connection has been made,
+ * Attacks a loopback port from a process of its own, in one way after another. Resolves when every connection has been made,
  * or refused, and has sent its bytes; with `atATime`, when all are over.
  */
 export async function startAttacks(port: number, attacks: readonly Attack[]): Promise<Attackers> {
