@@ -7,6 +7,8 @@ interface Pace {
   /** Asked for in turn. */
   readonly routes: readonly string[];
   readonly perSecond: number;
+  /** By HTTPS, whatever the certificate. */
+  readonly tls?: boolean;
 }
 
 /** A steady rate for a while. */
