@@ -161,6 +161,14 @@ const FAULTS: readonly Fault<PlainScene>[] = [
     spares: ['/replica', '/read-only'],
   },
   {
+    name: 'restarts on its port within the time to live: not one check sees it',
+    begin: async (scene) => {
+      await scene.refuse();
+      await scene.heal();
+    },
+    spares: ['/primary', '/replica', '/read-only'],
+  },
+  {
     name: 'is slow, within the deadline',
     begin: (scene) => {
       scene.behave((socket, head) => {

@@ -153,6 +153,7 @@ function watch(
   requests: ReadonlyMap<CanonicalRoute, Request>,
   scheduler: SchedulerLike,
   { ttlMs, intervalMs, deadlineMs }: Pace = PACE,
+  fault = FAULT,
 ) {
   const lines: string[] = [];
   const inFlight = new Map<CanonicalRoute, number>();
@@ -160,7 +161,7 @@ function watch(
   const counted = (route: CanonicalRoute): Observable<Answer> =>
     defer(() => {
       const nowMs = scheduler.now();
-      const isFaulty = nowMs >= FAULT.fromMs && nowMs < FAULT.untilMs;
+      const isFaulty = nowMs >= fault.fromMs && nowMs < fault.untilMs;
       const request = (isFaulty ? requests.get(route) : undefined) ?? healthy;
       inFlight.set(route, (inFlight.get(route) ?? 0) + 1);
       most = Math.max(most, ...inFlight.values());
@@ -226,5 +227,33 @@ describe('what checks are told, to the millisecond, of an upstream that for a wh
       assert.equal(watched.mostInFlight(), 1);
       assert.equal(watched.lines.filter((line) => line.startsWith(REPLICA)).length, 1, watched.lines.join('\n'));
     });
+  });
+});
+
+describe('a hiccup of the upstream is not seen, whenever it begins', () => {
+  const pace = { ttlMs: 4000, intervalMs: 1000, deadlineMs: 2000 };
+  const beginnings = Array.from({ length: 40 }, (_, index) => 2000 + index * 25);
+
+  /** What is told from the first answer on, with an upstream that is so for so long. */
+  function assertUnseen(requestUntil: (untilMs: number) => Request, forMs: number): void {
+    for (const fromMs of beginnings) {
+      const fault = { fromMs, untilMs: fromMs + forMs };
+      runMarbles(({ expectObservable }, scheduler) => {
+        const watched = watch(new Map([[PRIMARY, requestUntil(fault.untilMs)]]), scheduler, pace, fault);
+        expectObservable(merge(watched.logged$, watched.toldOf(PRIMARY)), '10s !').toBe('x 29ms a', TOLD);
+      });
+    }
+  }
+
+  it('when it hangs for less than the time to live without an interval, and then answers', () => {
+    const frozen =
+      (untilMs: number): Request =>
+      (sentAtMs, scheduler) =>
+        answeringAfter(untilMs - sentAtMs + HEALTHY_MS, 200)(sentAtMs, scheduler);
+    assertUnseen(frozen, pace.ttlMs - pace.intervalMs - 2 * HEALTHY_MS);
+  });
+
+  it('when it is gone for less than the time to live without two intervals', () => {
+    assertUnseen(() => failingAfter(0, 'refused'), pace.ttlMs - 2 * pace.intervalMs);
   });
 });
