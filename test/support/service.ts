@@ -17,6 +17,8 @@ export interface ServiceOptions {
   readonly config: ConfigObject;
   /** In place of `--verbose`. */
   readonly flags?: readonly string[];
+  /** A program, with its arguments, that is told to run it: `unshare -m`, say. Must become it, not fork. */
+  readonly under?: readonly string[];
   /** By which `get` trusts the front end; makes it ask by HTTPS. */
   readonly tls?: AskOptions['tls'];
 }
@@ -40,16 +42,13 @@ export interface Service {
 export async function startService(options: ServiceOptions): Promise<Service> {
   const workspace = await createWorkspace();
   try {
-    const { config, flags = ['--verbose'], tls } = options;
+    const { config, flags = ['--verbose'], under = [], tls } = options;
     const frontend = { host: '127.0.0.1', port: await freePort(), ...config['frontend'] };
     const { port } = frontend;
     const configFile = await workspace.write('config.yml', stringify({ ...config, frontend }));
-    const running = await workspace.start('patroniglue', process.execPath, [
-      mainFile,
-      '--config',
-      configFile,
-      ...flags,
-    ]);
+    const commandLine = [...under, process.execPath, mainFile, '--config', configFile, ...flags];
+    const [command = '', ...args] = commandLine;
+    const running = await workspace.start('patroniglue', command, args);
     const get = (path: string): Promise<Reply> => ask(port, path, { tls });
     await eventually('patroniglue answers /-/healthy', 10_000, async () => {
       if (!running.alive()) throw new Error('patroniglue has ended');
