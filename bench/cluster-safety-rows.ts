@@ -68,14 +68,6 @@ function silenceRow(kind: Kind, events: readonly EventFindings[], { until503Ms }
         atMost: until503Ms,
       },
       ms('from 503 to the new primary, shortest', -longest(({ marginMs }) => -marginMs)),
-      ms(
-        '200 after the silence, directly',
-        longest(({ again }) => again.patroni),
-      ),
-      ms(
-        'through patroniglue',
-        longest(({ again }) => again.patroniglue),
-      ),
     ],
   };
 }

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { analyse } from '../test/safety/analysis.js';
+import { analyse, type Recording } from '../test/safety/analysis.js';
 import type { Plan } from '../test/safety/event.js';
 import { record } from '../test/safety/record.js';
 import { brokenRules, limitsOf } from '../test/safety/rules.js';
@@ -52,7 +52,13 @@ async function main(): Promise<number> {
   const onStep = (step: string): void => {
     process.stderr.write(`${((nowMs() - startedMs) / 1000).toFixed(0).padStart(4)} s  ${step}\n`);
   };
-  const recording = await record({ ...options.plan, cache: DEFAULT_PACE, everyMs: EVERY_MS, onStep });
+  let recording: Recording;
+  try {
+    recording = await record({ ...options.plan, cache: DEFAULT_PACE, everyMs: EVERY_MS, onStep });
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    return 2;
+  }
   const findings = analyse(recording);
   const limits = limitsOf(recording, SLACK_MS);
   const broken = brokenRules(findings, limits);
