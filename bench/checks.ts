@@ -18,12 +18,12 @@ export interface Checks {
 export interface Check {
   readonly dueMs: number;
   readonly endMs: number;
-  /** 0 where no whole reply came within {@link TIMEOUT_MS}. */
+  /** 0 where no whole reply came within the time-out. */
   readonly status: number;
 }
 
 /** A check that is not answered by then has failed. */
-export const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 const script = fileURLToPath(new URL('../../bench/generator.py', import.meta.url));
 

@@ -38,7 +38,7 @@ export interface Picture {
 }
 
 /** What was measured, in numbers and in pictures. */
-export interface Taken {
+interface Taken {
   readonly rows: readonly Row[];
   readonly pictures?: readonly Picture[];
 }

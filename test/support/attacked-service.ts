@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { memoryMb, openFiles } from './attacks.js';
 import { createCertificates } from './certificates.js';
-import { type SteadyChecks, outcomeOf, startSteadyChecks } from './checks.js';
+import { type Sample, outcomeOf, startSteadyChecks } from './checks.js';
+import type { Worker } from './child.js';
 import { type Service, startService } from './service.js';
 import { type Upstream, answering, startUpstream } from './upstream.js';
 import { eventually } from './wait.js';
@@ -57,7 +58,7 @@ export async function startAttackedService(scheme: Scheme): Promise<AttackedServ
     (await service.get('/cluster')).status === 200 && (await service.get('/primary')).status === 200;
   await eventually('it answers', 10_000, answers);
 
-  let checks: SteadyChecks | undefined;
+  let checks: Worker<readonly Sample[]> | undefined;
   let before = { files: 0, memoryMb: 0, logLines: 0 };
   const logLines = (): string[] => service.output().split('\n');
   return {
