@@ -63,13 +63,19 @@ export interface CacheOptions {
   readonly scheduler: SchedulerLike;
 }
 
+interface Entry {
+  readonly latest$: BehaviorSubject<Snapshot>;
+  /** Of a learned route: somebody asks for it. */
+  readonly asked$?: Subject<void>;
+}
+
 /**
  * A cache that polls `prefetched`, and what is asked for besides. Until {@link Cache.route$} and its routes are subscribed
  * nothing is polled and nothing learned; unsubscription ends all polls.
  */
 export function createCache(prefetched: readonly CanonicalRoute[], options: CacheOptions): Cache {
   const { snapshots, maxLearned, forgetAfterMs, scheduler } = options;
-  const entries = new Map<CanonicalRoute, { latest$: BehaviorSubject<Snapshot>; asked$: Subject<void> }>();
+  const entries = new Map<CanonicalRoute, Entry>();
   const learned$ = new Subject<CanonicalRoute>();
   const unlearned$ = new Subject<CanonicalRoute>();
   const forgotten$ = new Subject<CanonicalRoute>();
@@ -77,7 +83,7 @@ export function createCache(prefetched: readonly CanonicalRoute[], options: Cach
   const follow = (route: CanonicalRoute, learned: boolean): PolledRoute => {
     const latest$ = new BehaviorSubject<Snapshot>({ kind: 'pending', sinceMs: scheduler.now() });
     const asked$ = new Subject<void>();
-    entries.set(route, { latest$, asked$ });
+    entries.set(route, { latest$, ...(learned && { asked$ }) });
     const snapshot$ = snapshots(route).pipe(
       tap((snapshot) => {
         latest$.next(snapshot);
@@ -104,14 +110,17 @@ export function createCache(prefetched: readonly CanonicalRoute[], options: Cach
     ),
     latest: (route) => entries.get(route)?.latest$.getValue(),
     ask(route) {
-      const hasRoom = entries.has(route) || entries.size - fromStart.length < maxLearned;
-      if (!hasRoom) {
-        unlearned$.next(route);
-        return undefined;
+      let entry = entries.get(route);
+      if (entry === undefined) {
+        const hasRoom = entries.size - fromStart.length < maxLearned;
+        if (!hasRoom) {
+          unlearned$.next(route);
+          return undefined;
+        }
+        learned$.next(route);
+        entry = entries.get(route);
       }
-      if (!entries.has(route)) learned$.next(route);
-      const entry = entries.get(route);
-      entry?.asked$.next();
+      entry?.asked$?.next();
       return entry?.latest$.getValue() ?? { kind: 'pending', sinceMs: scheduler.now() }; // none while nothing is polled
     },
   };
