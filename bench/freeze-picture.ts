@@ -3,7 +3,7 @@ import type { Picture } from './figure.js';
 import type { Frozen } from './freeze.js';
 import { COLOURS, draw } from './plot.js';
 
-const BUCKET_MS = 250;
+const BUCKET_MS = 500;
 
 const STATUSES = [
   { name: '200', colour: '#2a9d4e', has: (status: number) => status === 200 },
@@ -11,7 +11,7 @@ const STATUSES = [
   { name: 'no reply within 10 s', colour: '#c62828', has: (status: number) => status === 0 },
 ];
 
-/** Above, the longest that a check waited in each quarter of a second; below, what most of them were told. */
+/** Above, the longest that a check waited in each half of a second; below, what most of them were told. */
 export function drawFreeze(all: readonly Frozen[]): Picture {
   const names = all.map(({ name }) => name);
   const [left, right] = [170, 20];
@@ -32,7 +32,7 @@ export function drawFreeze(all: readonly Frozen[]): Picture {
     xAxisIndex: 1,
     yAxisIndex: 1,
     symbol: 'rect',
-    symbolSize: [6, 12],
+    symbolSize: [10.5, 12],
     itemStyle: { color: colour },
     data: all.flatMap((one) =>
       buckets(one)
@@ -47,11 +47,11 @@ export function drawFreeze(all: readonly Frozen[]): Picture {
       title: { text: 'Health checks while Patroni’s API is frozen for 15 s', left: 'center' },
       color: COLOURS,
       legend: [
-        { top: 30, data: names },
-        { bottom: 0, data: STATUSES.map(({ name }) => name) },
+        { top: 38, itemGap: 18, data: names },
+        { bottom: 0, itemGap: 18, data: STATUSES.map(({ name }) => name) },
       ],
       grid: [
-        { left, right, top: 85, height: 270 },
+        { left, right, top: 90, height: 265 },
         { left, right, top: 420, height: 140 },
       ],
       xAxis: [x, { ...x, gridIndex: 1 }],

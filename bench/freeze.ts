@@ -95,7 +95,11 @@ function rowOf(name: string, rounds: readonly Frozen[], control: readonly Frozen
       { name: 'max', ...of(({ frozen }) => quantile(frozen, 1)), unit: 'ms', digits: 1 },
       { name: 'p99 frozen / healthy', ...of(p99Ratio), digits: 2, ...(isOurs && { atMost: 1.2 }) },
       { name: 'over 1 s', ...of(({ frozen }) => 100 * share(frozen, 1000)), unit: '%', digits: 1 },
-      { name: `over ${LONG_MS} ms, and the constant not`, ...spreadOf(stalls), ...(isOurs && { atMost: 0 }) },
+      {
+        name: `over ${LONG_MS} ms, and the constant not`,
+        ...(control.length > 0 ? spreadOf(stalls) : { value: '-' }),
+        ...(isOurs && { atMost: 0 }),
+      },
       { name: 'still 200 after', ...of(({ staleS }) => staleS), unit: 's', digits: 1, ...(isOurs && { atMost: ttlS }) },
       { name: '200 again after', ...of(({ backS }) => backS), unit: 's', digits: 2 },
     ],
@@ -132,11 +136,10 @@ function share(values: readonly number[], overMs: number): number {
   return values.filter((value) => value > overMs).length / values.length;
 }
 
-/** Checks that waited long, and whose neighbours at the constant server did not. NaN without such a server. */
+/** Checks that waited long, and whose neighbours at the constant server did not. */
 function stallsBeside({ checks }: Frozen, control: Frozen | undefined): number {
-  if (control === undefined) return NaN;
   return checks.filter((check, index) => {
-    const beside = control.checks[index];
+    const beside = control?.checks[index];
     return waitedMs(check) > LONG_MS && beside !== undefined && waitedMs(beside) <= LONG_MS;
   }).length;
 }

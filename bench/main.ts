@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { nowMs } from '../test/support/monotonic.js';
+import { abuse } from './abuse.js';
 import { distinctQueries } from './distinct-queries.js';
 import { faults } from './faults.js';
 import type { Figure, Result } from './figure.js';
@@ -25,6 +26,7 @@ const figures: readonly Figure[] = [
   startUp,
   selfStopped,
   distinctQueries,
+  abuse,
   faults,
 ];
 

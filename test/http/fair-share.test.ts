@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type FrontEnd, listen } from '../../src/http/frontend.js';
 import { type RawConnection, openRaw } from '../support/raw-connection.js';
@@ -41,6 +42,19 @@ describe('requests on one connection that do not wait for a reply', () => {
     connection.send(GET.repeat(1000));
     await within('ended', 5000, connection.ended);
     assert.ok(asked <= MOST_AT_ONCE, `${asked} were`);
+  });
+
+  it('are not even made requests of, when they are many: that alone would hold everybody up', async () => {
+    let made = 0;
+    const count = (): void => void (made += 1);
+    subscribe('http.server.request.start', count);
+    try {
+      connection.send(GET.repeat(3000));
+      await within('ended', 5000, connection.ended);
+    } finally {
+      unsubscribe('http.server.request.start', count);
+    }
+    assert.ok(made <= MOST_AT_ONCE + 1, `${made} were`);
   });
 
   it('are not heard behind one whose reply ends the connection', async () => {
