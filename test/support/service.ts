@@ -17,6 +17,12 @@ export interface ServiceOptions {
   readonly config: ConfigObject;
   /** In place of `--verbose`. */
   readonly flags?: readonly string[];
+  /** What is put before it on its command line: `prlimit --nofile=64`. */
+  readonly under?: readonly string[];
+  /** Node's own flags. */
+  readonly nodeFlags?: readonly string[];
+  /** Added to its environment. */
+  readonly env?: Record<string, string>;
   /** By which `get` trusts the front end; makes it ask by HTTPS. */
   readonly tls?: AskOptions['tls'];
 }
@@ -40,16 +46,13 @@ export interface Service {
 export async function startService(options: ServiceOptions): Promise<Service> {
   const workspace = await createWorkspace();
   try {
-    const { config, flags = ['--verbose'], tls } = options;
+    const { config, flags = ['--verbose'], under = [], nodeFlags = [], env = {}, tls } = options;
     const frontend = { host: '127.0.0.1', port: await freePort(), ...config['frontend'] };
     const { port } = frontend;
     const configFile = await workspace.write('config.yml', stringify({ ...config, frontend }));
-    const running = await workspace.start('patroniglue', process.execPath, [
-      mainFile,
-      '--config',
-      configFile,
-      ...flags,
-    ]);
+    const node = [process.execPath, ...nodeFlags];
+    const [command = '', ...args] = [...under, ...node, mainFile, '--config', configFile, ...flags];
+    const running = await workspace.start('patroniglue', command, args, env);
     const get = (path: string): Promise<Reply> => ask(port, path, { tls });
     await eventually('patroniglue answers /-/healthy', 10_000, async () => {
       if (!running.alive()) throw new Error('patroniglue has ended');
