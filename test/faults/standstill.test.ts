@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type Socket, connect } from 'node:net';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { type Standstill, tooOld } from '../support/ages.js';
 import { type Sample, outcomeOf, startSteadyChecks } from '../support/checks.js';
+import { type Blocker, createBlocker } from '../support/blocker.js';
 import { nowMs } from '../support/monotonic.js';
 import { createRandom } from '../support/random.js';
+import { keepAliveClient } from '../support/raw-http.js';
 import { type Service, type ServiceOptions, startService } from '../support/service.js';
 import { type Upstream, dated, silent, startUpstream } from '../support/upstream.js';
 import { eventually, within } from '../support/wait.js';
@@ -19,9 +20,8 @@ const ROUTES = ['/primary', '/replica', '/read-only'];
 /** Those that the kernel keeps for a listener: more must not come while it stands still. */
 const CHECKS_A_SECOND = 100;
 
-/** Blocks the event loop when it is told to. */
-const blocker = fileURLToPath(new URL('../support/block-preload.js', import.meta.url));
 const BLOCK_MS = 2000;
+const MOMENT_MS = 400;
 
 describe('a service that stood still itself', () => {
   let upstream: Upstream;
@@ -121,24 +121,56 @@ describe('a service that stood still itself', () => {
     assert.doesNotMatch(service.output(), / error: /);
   });
 
-  it('(its event loop blocked for seconds) has no check unanswered, and no 200 too old', async () => {
-    await start({ nodeFlags: ['--import', blocker], env: { BLOCK_MS: String(BLOCK_MS) } });
-    const checks = await startSteadyChecks({ ports: [service.port], routes: ROUTES, perSecond: CHECKS_A_SECOND });
-    const standstills = (): readonly Standstill[] =>
-      [...service.output().matchAll(/^blocked ([\d.]+) ([\d.]+)$/gm)].map(([, from, to]) => ({
-        fromMs: Number(from),
-        toMs: Number(to),
-      }));
-    for (const round of [1, 2]) {
+  describe('(its event loop blocked for seconds)', () => {
+    let blocker: Blocker;
+    beforeEach(async () => {
+      blocker = await createBlocker();
+      await start(blocker.options);
+      await blocker.connect();
+    });
+    afterEach(() => {
+      blocker.close();
+    });
+
+    it('has no check unanswered, and no 200 too old', async () => {
+      const checks = await startSteadyChecks({ ports: [service.port], routes: ROUTES, perSecond: CHECKS_A_SECOND });
+      const standstills: Standstill[] = [];
+      for (const whatIsPolled of [dated, silent]) {
+        await ready();
+        upstream.behave(whatIsPolled); // what is answered grows old at the socket
+        standstills.push(await blocker.block(BLOCK_MS));
+        upstream.behave(dated);
+      }
       await ready();
-      if (round === 2) upstream.behave(silent); // in the first, answers come, and grow old at the socket
-      service.signal('SIGUSR2');
-      await eventually('the event loop goes on', 4 * BLOCK_MS, () => standstills().length === round);
-      upstream.behave(dated);
-    }
-    await ready();
-    assert.ok(judge(await checks.end(), standstills()) > 0, 'not one of those that queued was refused');
-    assert.doesNotMatch(service.output(), / error: /);
+      assert.ok(judge(await checks.end(), standstills) > 0, 'not one of those that queued was refused');
+      assert.doesNotMatch(service.output(), / error: /);
+    });
+
+    it('looks at the age again for a check that is read before any timer, which is late', async () => {
+      const client = keepAliveClient(service.port, { Host: 'h' });
+      try {
+        const checked = await eventually('a check comes into the turn of a block', 20_000, async () => {
+          upstream.behave(dated);
+          await ready();
+          assert.equal(await client.get('/primary'), 200);
+          upstream.behave(silent);
+          // While it is blocked for a moment the longer block and, behind it, the check come into its next turn.
+          const moment = blocker.block(MOMENT_MS);
+          await sleep(MOMENT_MS / 4);
+          const block = blocker.block(2 * TTL_MS);
+          await sleep(MOMENT_MS / 4);
+          const status = client.get('/primary');
+          const sentMs = nowMs();
+          const { fromMs: blockedMs } = await block;
+          const cameIntoTurn = sentMs < (await moment).toMs - MOMENT_MS / 4;
+          const wasFresh = blockedMs - (await moment).fromMs < TTL_MS;
+          return cameIntoTurn && wasFresh && { status: await status };
+        });
+        assert.equal(checked.status, 503);
+      } finally {
+        client.close();
+      }
+    });
   });
 });
 
