@@ -1,8 +1,8 @@
 import { nowMs } from '../test/support/monotonic.js';
-import { startControl } from './control.js';
 import type { Figure, Row } from './figure.js';
 import { type Sample, checkWith, outcomeOf } from '../test/support/checks.js';
 import { latencies } from './latency.js';
+import { nodeHttp } from './peers/constant.js';
 import { DEFAULT_PACE, startBenchService } from './processes.js';
 import { tally } from './statistics.js';
 import { startBenchUpstream } from './upstream.js';
@@ -30,7 +30,7 @@ export const distinctQueries: Figure = {
   title: `${PER_SECOND} checks a second of the default routes for ${SECONDS} s, while somebody else asks too, all on fresh connections.`,
   async run() {
     const upstream = await startBenchUpstream();
-    const control = await startControl();
+    const control = await nodeHttp.start({ upstreamPort: 0 });
     const service = await startBenchService(upstream.port, DEFAULT_PACE);
     const durationMs = SECONDS * 1000;
     const flood = (routes: readonly string[]): Promise<readonly Sample[]> =>
@@ -66,7 +66,7 @@ export const distinctQueries: Figure = {
         });
         knownP99 = p99;
       }
-      return rows;
+      return { rows };
     } finally {
       await service.close();
       await control.close();

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCertificates } from '../test/support/certificates.js';
 import type { Service } from '../test/support/service.js';
-import { type Control, startControl } from './control.js';
 import type { Figure, Row } from './figure.js';
 import { type Sample, checkWith, outcomeOf } from '../test/support/checks.js';
 import { latencyMeasures } from './latency.js';
+import { nodeHttp } from './peers/constant.js';
+import type { RunningPeer } from './peers/peer.js';
 import { BRISK_PACE, openFilesAtRest, residentMB, startBenchService } from './processes.js';
 import { tally } from './statistics.js';
 import { type BehaviourName, type BenchUpstream, mostAtOnce, startBenchUpstream } from './upstream.js';
@@ -47,13 +48,13 @@ export const faults: Figure = {
   async run() {
     const rows: Row[] = [];
     const upstream = await startBenchUpstream();
-    const control = await startControl();
+    const control = await nodeHttp.start({ upstreamPort: 0 });
     const service = await startBenchService(upstream.port, BRISK_PACE);
     try {
       for (const [fault, ...statuses] of FAULTS) {
         rows.push(await fail(fault, statuses, { service, control, upstream }));
       }
-      return [...rows, await failHandshakes(control)];
+      return { rows: [...rows, await failHandshakes(control)] };
     } finally {
       await service.close();
       await control.close();
@@ -65,12 +66,12 @@ export const faults: Figure = {
 /** What runs while an upstream fails. */
 interface Scene {
   readonly service: Service;
-  readonly control: Control;
+  readonly control: RunningPeer;
   readonly upstream: BenchUpstream;
 }
 
 /** The same with HTTPS to the upstream, for the fault that there is only there. */
-async function failHandshakes(control: Control): Promise<Row> {
+async function failHandshakes(control: RunningPeer): Promise<Row> {
   const dir = await mkdtemp(join(tmpdir(), 'patroniglue-bench-'));
   try {
     const { server, ca } = await createCertificates(dir);

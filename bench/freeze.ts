@@ -1,114 +1,146 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nowMs } from '../test/support/monotonic.js';
-import { startControl } from './control.js';
+import { type Check, checkPorts, waitedMs } from './checks.js';
 import type { Figure, Row } from './figure.js';
-import { type Sample, checkWith, outcomeOf } from '../test/support/checks.js';
-import { latencies, latencyMeasures } from './latency.js';
-import { DEFAULT_PACE, startBenchService } from './processes.js';
-import { tally } from './statistics.js';
-import { startBenchUpstream } from './upstream.js';
+import { type Freezable, startFreezable } from './freezable.js';
+import { drawFreeze } from './freeze-picture.js';
+import { cachingPeers, nodeHttp, patroniglue, withPeers } from './peers/all.js';
+import { DEFAULT_PACE } from './processes.js';
+import { quantile, spreadOf } from './statistics.js';
 
-const HEALTHY_MS = 10_000;
-const FROZEN_MS = 10_000;
-const THAWED_MS = 3_000;
-const ROUTES = ['/primary', '/replica'];
+const PER_SECOND = 200;
+const HEALTHY_MS = 15_000;
+const FROZEN_MS = 15_000;
+const THAWED_MS = 5_000;
+const ROUNDS = 3;
 
-/** A check every 5 ms, and the way of a poll and of a reply: what recovery is measured with. */
-const RESOLUTION_MS = 20;
+/** A load balancer notices this. */
+const LONG_MS = 50;
+
+/** One who was checked through a freeze. */
+export interface Frozen {
+  readonly name: string;
+  readonly checks: readonly Check[];
+  readonly frozenMs: number;
+  readonly thawedMs: number;
+}
 
 /** Patroni's API stops answering and comes back. */
 export const freeze: Figure = {
   name: 'freeze',
   title:
-    '200 checks a second, each on a fresh connection and timed from when it was due, while the upstream is stopped ' +
-    `(SIGSTOP) for ${FROZEN_MS / 1000} s; ttl ${DEFAULT_PACE.ttl} s, interval ${DEFAULT_PACE.interval} s.`,
+    `${PER_SECOND} checks a second of /primary at each, on fresh connections and timed from when they were due, while Patroni ` +
+    `(SIGSTOP, its PostgreSQL goes on) is stopped for ${FROZEN_MS / 1000} s. The median of ${ROUNDS} rounds, and their least and most; ` +
+    'Patroni itself was checked by itself, in one more round.',
   async run() {
-    const upstream = await startBenchUpstream();
-    const control = await startControl();
-    const service = await startBenchService(upstream.port, DEFAULT_PACE);
+    const upstream = await startFreezable();
     try {
-      const ports = [service.port, control.port];
-      const durationMs = HEALTHY_MS + FROZEN_MS + THAWED_MS;
-      const load = checkWith({ kind: 'paced', ports, routes: ROUTES, perSecond: 200, durationMs });
-      load.catch(() => undefined); // awaited below
-      await sleep(HEALTHY_MS);
-      upstream.freeze();
-      const frozenMs = nowMs();
-      await sleep(FROZEN_MS);
-      const thawedMs = nowMs();
-      upstream.thaw();
-      const all = await load;
-      const [ofService = [], ofControl = []] = ports.map((port) => all.filter((sample) => sample.port === port));
-      return rowsOf(ofService, ofControl, frozenMs, thawedMs);
+      const rounds: (readonly Frozen[])[] = [];
+      for (let round = 0; round < ROUNDS; round += 1) rounds.push(await checkCaches(upstream));
+      const direct = await checkThrough(upstream, [{ name: `directly: ${upstream.label}`, port: upstream.port }]);
+      const names = rounds[0]?.map(({ name }) => name) ?? [];
+      const control = rounds.map((round) => round.find(({ name }) => name === nodeHttp.name));
+      const rows = names.map((name) => {
+        const mine = rounds.map((round) => round.find((frozen) => frozen.name === name));
+        return rowOf(name, mine.filter(isThere), control.filter(isThere));
+      });
+      const last = rounds.at(-1)?.filter(({ name }) => name !== nodeHttp.name) ?? [];
+      return {
+        rows: [...rows, ...direct.map((frozen) => rowOf(frozen.name, [frozen], []))],
+        pictures: [drawFreeze([...last, ...direct])],
+      };
     } finally {
-      await service.close();
-      await control.close();
       await upstream.close();
     }
   },
 };
 
-function rowsOf(
-  ofService: readonly Sample[],
-  ofControl: readonly Sample[],
-  frozenMs: number,
-  thawedMs: number,
-): readonly Row[] {
-  const phases = (samples: readonly Sample[]): Record<'healthy' | 'frozen' | 'thawed', readonly Sample[]> => ({
-    healthy: samples.filter(({ dueMs }) => dueMs < frozenMs),
-    frozen: samples.filter(({ dueMs }) => dueMs >= frozenMs && dueMs < thawedMs),
-    thawed: samples.filter(({ dueMs }) => dueMs >= thawedMs),
-  });
-  const { healthy, frozen, thawed } = phases(ofService);
-  const control = phases(ofControl);
-  const last200s = frozen.filter(({ status }) => status === 200);
-  const ratio = (before: readonly Sample[], after: readonly Sample[]): number =>
-    latencies(after).p99 / latencies(before).p99;
-  const ttlMs = DEFAULT_PACE.ttl * 1000;
-  return [
-    phaseRow('healthy', healthy, control.healthy),
-    phaseRow('frozen', frozen, control.frozen),
-    phaseRow('thawed', thawed, control.thawed),
-    {
-      label: 'frozen against healthy',
-      measures: [
-        { name: 'p99 ratio', value: ratio(healthy, frozen), digits: 2 },
-        { name: "control's p99 ratio", value: ratio(control.healthy, control.frozen), digits: 2 },
-        // Counted to when the check was sent, the reply being decided after: what is over is over for certain.
-        { name: 'last 200 after its poll', value: largest(last200s, knownAgeMs), unit: 'ms', below: ttlMs },
-        { name: 'highest Age', value: largest(frozen, ({ ageS = 0 }) => ageS), below: DEFAULT_PACE.ttl },
-        {
-          name: 'from thaw to first 200',
-          value: Math.max(...ROUTES.map((route) => firstGood(thawed, route) - thawedMs)),
-          unit: 'ms',
-          atMost: DEFAULT_PACE.interval * 1000 + RESOLUTION_MS,
-        },
-      ],
-    },
-  ];
+function checkCaches(upstream: Freezable): Promise<readonly Frozen[]> {
+  const peers = [...cachingPeers(), nodeHttp];
+  return withPeers(peers, { upstreamPort: upstream.port }, (running) => checkThrough(upstream, running));
 }
 
-function phaseRow(label: string, samples: readonly Sample[], control: readonly Sample[]): Row {
-  const others = samples.filter(({ status }) => status !== 200 && status !== 503);
+async function checkThrough(
+  upstream: Freezable,
+  places: readonly { readonly name: string; readonly port: number }[],
+): Promise<readonly Frozen[]> {
+  const ports = places.map(({ port }) => port);
+  await checkPorts({ ports, perSecond: PER_SECOND, durationMs: 3000 }); // caches fill, code is compiled
+  const durationMs = HEALTHY_MS + FROZEN_MS + THAWED_MS;
+  const load = checkPorts({ ports, perSecond: PER_SECOND, durationMs });
+  load.catch(() => undefined); // awaited below
+  await sleep(HEALTHY_MS);
+  upstream.freeze();
+  const frozenMs = nowMs();
+  await sleep(FROZEN_MS);
+  const thawedMs = nowMs();
+  upstream.thaw();
+  const checks = await load;
+  return places.map(({ name }, index) => ({ name, checks: checks[index] ?? [], frozenMs, thawedMs }));
+}
+
+function rowOf(name: string, rounds: readonly Frozen[], control: readonly Frozen[]): Row {
+  const measured = rounds.map(measure);
+  const of = (pick: (measured: Measured) => number): ReturnType<typeof spreadOf> => spreadOf(measured.map(pick));
+  const isOurs = name === patroniglue.name;
+  const ttlS = DEFAULT_PACE.ttl;
+  const stalls = rounds.map((round, index) => stallsBeside(round, control[index]));
   return {
-    label,
+    label: name,
     measures: [
-      { name: 'replies', value: tally(samples.map(outcomeOf)) },
-      { name: 'neither 200 nor 503', value: others.length, atMost: 0 },
-      ...latencyMeasures(samples, control),
+      { name: 'healthy: p50', ...of(({ healthy }) => quantile(healthy, 0.5)), unit: 'ms', digits: 1 },
+      { name: 'p99', ...of(({ healthy }) => quantile(healthy, 0.99)), unit: 'ms', digits: 1 },
+      { name: 'frozen: p50', ...of(({ frozen }) => quantile(frozen, 0.5)), unit: 'ms', digits: 1 },
+      { name: 'p99 ', ...of(({ frozen }) => quantile(frozen, 0.99)), unit: 'ms', digits: 1 },
+      { name: 'max', ...of(({ frozen }) => quantile(frozen, 1)), unit: 'ms', digits: 1 },
+      { name: 'p99 frozen / healthy', ...of(p99Ratio), digits: 2, ...(isOurs && { atMost: 1.2 }) },
+      { name: 'over 1 s', ...of(({ frozen }) => 100 * share(frozen, 1000)), unit: '%', digits: 1 },
+      { name: `over ${LONG_MS} ms, and the constant not`, ...spreadOf(stalls), ...(isOurs && { atMost: 0 }) },
+      { name: 'still 200 after', ...of(({ staleS }) => staleS), unit: 's', digits: 1, ...(isOurs && { atMost: ttlS }) },
+      { name: '200 again after', ...of(({ backS }) => backS), unit: 's', digits: 2 },
     ],
   };
 }
 
-function knownAgeMs({ sentMs, askedMs = NaN }: Sample): number {
-  return sentMs - askedMs;
+interface Measured {
+  /** What checks waited, in milliseconds. */
+  readonly healthy: readonly number[];
+  readonly frozen: readonly number[];
+  /** From the freeze to the last 200 within it. */
+  readonly staleS: number;
+  /** From the thaw to the first 200 after it. */
+  readonly backS: number;
 }
 
-function largest(samples: readonly Sample[], of: (sample: Sample) => number): number {
-  return Math.max(...samples.map(of));
+function measure({ checks, frozenMs, thawedMs }: Frozen): Measured {
+  const during = checks.filter(({ dueMs }) => dueMs >= frozenMs && dueMs < thawedMs);
+  const last200 = during.findLast(({ status, endMs }) => status === 200 && endMs < thawedMs);
+  const first200 = checks.find(({ status, endMs }) => status === 200 && endMs >= thawedMs);
+  return {
+    healthy: checks.filter(({ dueMs }) => dueMs < frozenMs).map(waitedMs),
+    frozen: during.map(waitedMs),
+    staleS: last200 === undefined ? 0 : (last200.endMs - frozenMs) / 1000,
+    backS: ((first200?.endMs ?? NaN) - thawedMs) / 1000,
+  };
 }
 
-/** When the first 200 came; NaN if none did. */
-function firstGood(samples: readonly Sample[], route: string): number {
-  return samples.find((sample) => sample.route === route && sample.status === 200)?.endMs ?? NaN;
+function p99Ratio({ healthy, frozen }: Measured): number {
+  return quantile(frozen, 0.99) / quantile(healthy, 0.99);
+}
+
+function share(values: readonly number[], overMs: number): number {
+  return values.filter((value) => value > overMs).length / values.length;
+}
+
+/** Checks that waited long, and whose neighbours at the constant server did not. NaN without such a server. */
+function stallsBeside({ checks }: Frozen, control: Frozen | undefined): number {
+  if (control === undefined) return NaN;
+  return checks.filter((check, index) => {
+    const beside = control.checks[index];
+    return waitedMs(check) > LONG_MS && beside !== undefined && waitedMs(beside) <= LONG_MS;
+  }).length;
+}
+
+function isThere<T>(value: T | undefined): value is T {
+  return value !== undefined;
 }

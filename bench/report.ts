@@ -41,19 +41,22 @@ function line(cells: readonly string[]): string {
 }
 
 function cell(measure: Measure): string {
-  const { atMost, below } = measure;
-  if (atMost === undefined && below === undefined) return shown(measure);
+  const { atMost, below, atLeast } = measure;
+  if (atMost === undefined && below === undefined && atLeast === undefined) return shown(measure);
   return keepsBound(measure)
     ? `${shown(measure)} (${bound(measure)})`
     : `**${shown(measure)}** (not ${bound(measure)})`;
 }
 
-function shown({ value, unit, digits = 0 }: Measure): string {
+function shown({ value, unit, digits = 0, spread }: Measure): string {
   if (typeof value === 'string') return value;
-  const number = value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return unit ? `${number} ${unit}` : number;
+  const text = (number: number): string =>
+    number.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const around = spread === undefined ? '' : ` [${text(spread[0])} to ${text(spread[1])}]`;
+  return `${text(value)}${unit ? ` ${unit}` : ''}${around}`;
 }
 
-function bound({ atMost, below = NaN }: Measure): string {
+function bound({ atMost, atLeast, below = NaN }: Measure): string {
+  if (atLeast !== undefined) return `≥ ${atLeast.toLocaleString('en')}`;
   return atMost === undefined ? `< ${below.toLocaleString('en')}` : `≤ ${atMost.toLocaleString('en')}`;
 }

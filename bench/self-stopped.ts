@@ -28,7 +28,7 @@ export const selfStopped: Figure = {
         await sleep((round * BRISK_PACE.interval * 1000) / ROUNDS); // another moment between two polls each time
         rows.push(await stopOnce(`stop ${round}`, service, upstream));
       }
-      return rows;
+      return { rows };
     } finally {
       await service.close();
       await upstream.close();

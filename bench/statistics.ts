@@ -9,6 +9,12 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
+/** The median of several rounds, and the least and the most: what a {@link Measure} shows. */
+export function spreadOf(values: readonly number[]): { value: number; spread?: readonly [number, number] } {
+  const ends = [quantile(values, 0), quantile(values, 1)] as const;
+  return { value: median(values), ...(values.length > 1 && { spread: ends }) };
+}
+
 /** How often each value occurs, in order of first appearance: `200 × 31, 503 × 4`. */
 export function tally(values: readonly (number | string)[]): string {
   const counts = new Map<number | string, number>();

@@ -29,6 +29,7 @@ const behaviours: Readonly<Record<Exclude<BehaviourName, 'refused' | 'stalled TL
   '100 MB body': pouring(100_000_000),
   redirect: ending('HTTP/1.0 302 Found\r\nLocation: /replica\r\nContent-Type: text/plain\r\n\r\nelsewhere'),
   'status 500': answering(500, '{"state": "starting"}'),
+  'status 503': answering(503, '{"state": "running", "role": "replica"}'),
 };
 
 let tls: { readonly cert: string; readonly key: string } | undefined;

@@ -12,6 +12,7 @@ export type BehaviourName =
   | '100 MB body'
   | 'redirect'
   | 'status 500'
+  | 'status 503'
   | 'stalled TLS handshake';
 
 /** What the upstream process is told. */

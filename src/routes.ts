@@ -58,6 +58,8 @@ export const defaultRoutes: readonly string[] = ['/primary', '/master', '/replic
  * @param target a request target in origin form: `/replica?lag=10MB`
  */
 export function canonicalRoute(target: string): CanonicalRoute | undefined {
+  const plain = byPath.get(target); // what nearly every check asks: there is nothing more to read in it
+  if (plain !== undefined) return plain.paths[0] as CanonicalRoute;
   if (malformation(target) !== undefined) return undefined;
   const [path, query] = split(target);
   const question = questionAt(path);

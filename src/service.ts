@@ -6,7 +6,7 @@ import { describeFailure } from './describe.js';
 import { createAccessLine } from './http/access-log.js';
 import type { Crowding } from './http/connections.js';
 import { type FrontEnd, listen } from './http/frontend.js';
-import { reply } from './http/handler.js';
+import { createHandler } from './http/handler.js';
 import { type Room, roomForConnections } from './http/room.js';
 import { tlsOptions } from './http/tls.js';
 import { createLogOutput } from './log-output.js';
@@ -95,7 +95,7 @@ function listenFor({ frontend }: Config, cache: Cache, scheduler: SchedulerLike,
     host: frontend.host,
     port: frontend.port,
     ...(frontend.tls && { tls: tlsOptions(frontend.tls) }),
-    handle: (request) => reply(request, cache, clock),
+    handle: createHandler(cache, clock),
     ...(log.isVerboseEnabled() && {
       onReply: (entry) => {
         log.verbose(accessLine(entry), { event: 'request', ...entry });

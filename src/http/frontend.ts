@@ -6,6 +6,7 @@ import { performance } from 'node:perf_hooks';
 import { ListenError } from '../errors.js';
 import type { AccessEntry } from './access-log.js';
 import { type Connections, type OnCrowding, boundConnections } from './connections.js';
+import { announcesBody, shareFairly } from './fair-share.js';
 import type { CheckRequest, Reply } from './handler.js';
 import { MAX_CONNECTIONS } from './room.js';
 
@@ -46,7 +47,6 @@ const LIMITS: ServerOptions = {
   connectionsCheckingInterval: 1000, // how often the first two are looked at: 30 s unless told
   requireHostHeader: false, // HAProxy's `http-check send ver HTTP/1.1` has none, and Node would answer 400
 };
-const IDLE_SOCKET_MS = 10_000;
 
 /**
  * Listens, and answers each request with what `handle` says, at once.
@@ -55,17 +55,19 @@ const IDLE_SOCKET_MS = 10_000;
  */
 export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
   const { host, port, tls, maxConnections = MAX_CONNECTIONS, resolve = resolveAll } = options;
-  const onRequest = createListener(options);
+  const { admit, onRequest } = shareFairly(createListener(options));
   const addresses = await resolve(host).catch((cause: unknown) => {
     throw new ListenError(`cannot listen on ${host}: ${messageOf(cause)}`, { cause });
   });
   const servers = addresses.map(() => (tls ? createTlsServer({ ...LIMITS, ...tls }) : createServer(LIMITS)));
   const connections = boundConnections(servers, maxConnections, options.onCrowding);
   for (const server of servers) {
-    server.timeout = IDLE_SOCKET_MS;
+    server.maxHeadersCount = 0; // as many as fit: Node would drop those after 2,000 in silence, a Content-Length too
+    server.on(tls ? 'secureConnection' : 'connection', admit);
     server.on('request', onRequest);
     if (options.onReply) server.on(tls ? 'secureConnection' : 'connection', keepAddress);
     server.on('checkContinue', onRequest); // `Expect: 100-continue`: the final reply, and never "go on"
+    server.on('checkExpectation', onRequest); // any other: as without; Node's 417 would then wait for a body
   }
   const listening: Server[] = [];
   for (const [index, server] of servers.entries()) {
@@ -96,11 +98,12 @@ function createListener({ handle, onReply }: FrontEndOptions): (req: IncomingMes
   return (req, res) => {
     const startedMs = onReply ? performance.now() : 0;
     const { method = '', httpVersion, url: target = '', headers } = req;
-    const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
-    const reply = handle({ method, httpVersion, target, hasBody });
+    const reply = handle({ method, httpVersion, target, hasBody: announcesBody(headers) });
     const bodyIsSent = method !== 'OPTIONS';
     res.writeHead(reply.status, bodyIsSent ? reply.headers : { ...reply.headers, 'Content-Length': 0 });
-    res.end(bodyIsSent ? reply.body : undefined); // Node itself sends none for HEAD
+    if (bodyIsSent)
+      res.end(reply.body, 'latin1'); // Node itself sends none for HEAD
+    else res.end();
     onReply?.({
       address: req.socket.remoteAddress ?? '-',
       method,

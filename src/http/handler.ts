@@ -2,6 +2,8 @@ import { STATUS_CODES } from 'node:http';
 import { describeFailure, describeUnknown } from '../describe.js';
 import { type CanonicalRoute, canonicalRoute, knownPaths, whatIsWrong } from '../routes.js';
 import { type Snapshot, readAt } from '../snapshot.js';
+import { bodyOf } from './body.js';
+import { createFreshReply } from './fresh-reply.js';
 import { ownReply } from './own-routes.js';
 
 /** What a client asks. */
@@ -15,7 +17,10 @@ export interface CheckRequest {
   readonly hasBody: boolean;
 }
 
-/** What it gets. `body` is what a `GET` is sent; `HEAD` and `OPTIONS` get the status and the headers alone. */
+/**
+ * What it gets. `body` is what a `GET` is sent; `HEAD` and `OPTIONS` get the status and the headers alone. As a text it has
+ * one character a byte (Latin-1): see {@link bodyOf}.
+ */
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | number>>;
@@ -43,25 +48,37 @@ export interface ReplyClock {
 const ALLOWED = ['GET', 'HEAD', 'OPTIONS'];
 
 /**
- * The reply to a request, from the latest snapshots and nothing else: at once. Its one effect is that a route is learned.
+ * Makes replies to requests from the latest snapshots and nothing else: at once. The one effect is that a route is learned.
  *
  * One `GET` of Patroni's serves `GET`, `HEAD` and `OPTIONS`, to which it gives the same status on health routes
  * (`do_HEAD`, `do_OPTIONS` in `patroni/api.py`). Nothing is ever passed on, so all that could change a cluster is 405.
  */
-export function reply(request: CheckRequest, snapshots: Snapshots, clock: ReplyClock): Reply {
-  const { method, httpVersion, target, hasBody } = request;
+export function createHandler(snapshots: Snapshots, clock: ReplyClock): (request: CheckRequest) => Reply {
+  const freshReply = createFreshReply();
+  return (request) => {
+    const refusal = refusalOf(request);
+    if (refusal) return refusal;
+    const { target } = request;
+    const own = ownReply(target, snapshots, clock);
+    if (own) return own;
+    const route = canonicalRoute(target);
+    if (route === undefined) return noRoute(target, snapshots);
+    const latest = snapshots.ask(route);
+    if (latest === undefined) return notLearned(route, snapshots);
+    const nowMs = clock.nowMs(); // after the snapshot was taken: it is no older than that
+    const snapshot = readAt(latest, nowMs);
+    return snapshot.kind === 'fresh' ? freshReply(snapshot, nowMs) : unknownReply(route, snapshot, nowMs, clock);
+  };
+}
+
+/** The reply to what cannot be asked here, whatever the route. */
+function refusalOf({ method, httpVersion, hasBody }: CheckRequest): Reply | undefined {
   if (!httpVersion.startsWith('1.')) return problem(400, 'HTTP/1.0 and HTTP/1.1 are spoken here', {}, closing(true));
   if (!ALLOWED.includes(method)) {
     const headers = closing(hasBody, { Allow: ALLOWED.join(', ') });
     return problem(405, `${method} is not served here: patroniglue only reads`, {}, headers);
   }
-  if (hasBody) return problem(413, 'a health check has no body', {}, closing(true));
-  const own = ownReply(target, snapshots, clock);
-  if (own) return own;
-  const route = canonicalRoute(target);
-  if (route === undefined) return noRoute(target, snapshots);
-  const snapshot = snapshots.ask(route);
-  return snapshot ? snapshotReply(route, snapshot, clock) : notLearned(route, snapshots);
+  return hasBody ? problem(413, 'a health check has no body', {}, closing(true)) : undefined;
 }
 
 function noRoute(target: string, { maxLearned, prefetched }: Snapshots): Reply {
@@ -77,20 +94,12 @@ function notLearned(route: CanonicalRoute, { maxLearned, prefetched }: Snapshots
   return problem(503, detail, { route, state: 'not-learned' });
 }
 
-function snapshotReply(route: CanonicalRoute, latest: Snapshot, clock: ReplyClock): Reply {
-  const nowMs = clock.nowMs(); // after the snapshot was taken: it is no older than that
-  const snapshot = readAt(latest, nowMs);
-  if (snapshot.kind === 'fresh') {
-    const { answer, sentAtMs, freshUntilMs } = snapshot;
-    const headers = {
-      ...(answer.contentType !== undefined && { 'Content-Type': answer.contentType }),
-      'Content-Length': answer.body.length,
-      'Cache-Control': 'no-store', // whoever stored this reply would give it past its time to live
-      Age: Math.floor((nowMs - sentAtMs) / 1000), // RFC 9111, section 5.1
-      'Cache-Status': `patroniglue; hit; ttl=${Math.floor((freshUntilMs - nowMs) / 1000)}`, // RFC 9211
-    };
-    return { status: answer.status, headers, body: answer.body };
-  }
+function unknownReply(
+  route: CanonicalRoute,
+  snapshot: Exclude<Snapshot, { kind: 'fresh' }>,
+  nowMs: number,
+  clock: ReplyClock,
+): Reply {
   const { kind, sinceMs, failures } = snapshot;
   const members = {
     route,
@@ -108,15 +117,16 @@ function closing(close: boolean, headers: Reply['headers'] = {}): Reply['headers
 
 /** RFC 9457: without `type` the title is the status's own phrase. */
 function problem(status: number, detail: string, members: object = {}, headers: Reply['headers'] = {}): Reply {
-  const body = `${JSON.stringify({ title: STATUS_CODES[status], status, detail, ...members }, undefined, 2)}\n`;
+  const text = `${JSON.stringify({ title: STATUS_CODES[status], status, detail, ...members }, undefined, 2)}\n`;
+  const bytes = Buffer.from(text);
   return {
     status,
     headers: {
       'Content-Type': 'application/problem+json',
-      'Content-Length': Buffer.byteLength(body),
+      'Content-Length': bytes.length,
       'Cache-Control': 'no-store',
       ...headers,
     },
-    body,
+    body: bodyOf(bytes),
   };
 }

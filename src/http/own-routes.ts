@@ -8,6 +8,7 @@ import type { Reply, ReplyClock, Snapshots } from './handler.js';
  * - `/-/ready`: 200 when every prefetched route is fresh, else 503; names those that are not.
  */
 export function ownReply(target: string, snapshots: Snapshots, clock: ReplyClock): Reply | undefined {
+  if (!target.startsWith('/-/')) return undefined;
   const path = target.split('?', 1)[0];
   if (path === '/-/healthy') return textReply(200, 'healthy\n');
   if (path === '/-/ready') return readiness(snapshots, clock.nowMs());

@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import type { ServerOptions } from 'node:https';
 import { DEFAULT_CIPHERS } from 'node:tls';
 
@@ -24,6 +25,7 @@ export function tlsOptions(tls: Pick<FrontendTls, 'cert' | 'key' | 'minVersion' 
     key,
     honorCipherOrder: true,
     handshakeTimeout: handshakeTimeoutMs,
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION, // before TLS 1.3 a client could have one handshake after another
     ...cipherOptions(minVersion, ciphers),
     ...(ciphers.some((cipher) => cipher.startsWith('DHE-')) && { dhparam: 'auto' }),
   };

@@ -69,6 +69,7 @@ function boundBytes(socket: Socket, maxBytes: number): void {
   });
 }
 
-function withCode(code: string, message: string): Error {
+/** An error that is classified by its code. */
+export function withCode(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
 }

@@ -30,7 +30,10 @@ describe('an answer on a machine that was suspended, or whose wall clock was set
       // the first poll is answered, and every later one hangs
       const request = of(undefined).pipe(mergeMap(() => ((asked += 1) === 1 ? of(answer) : concat(NEVER, of(answer)))));
       const classify = (): never => assert.fail('no poll fails by itself');
-      return expire(poll(request, { intervalMs: 60_000, deadlineMs: 30_000, scheduler, classify }), { ttlMs: TTL_MS, scheduler });
+      return expire(poll(request, { intervalMs: 60_000, deadlineMs: 30_000, scheduler, classify }), {
+        ttlMs: TTL_MS,
+        scheduler,
+      });
     };
     cache = createCache(['/primary' as never], { snapshots, maxLearned: 0, forgetAfterMs: HOUR_MS, scheduler });
     polling = cache.route$.pipe(mergeMap(({ snapshot$ }) => snapshot$)).subscribe(() => undefined);

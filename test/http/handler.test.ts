@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type CheckRequest, type Reply, reply } from '../../src/http/handler.js';
+import { type CheckRequest, type Reply, createHandler } from '../../src/http/handler.js';
 import { type CanonicalRoute, knownPaths } from '../../src/routes.js';
 import type { Snapshot } from '../../src/snapshot.js';
 
@@ -28,13 +28,20 @@ function ask(
   const prefetched = ['/primary' as CanonicalRoute];
   const latest = (route: CanonicalRoute): Snapshot | undefined => (prefetched.includes(route) ? snapshot : undefined);
   const snapshots = { prefetched, maxLearned, latest, ask: latest };
-  return reply({ method, httpVersion, target, hasBody }, snapshots, { nowMs: () => nowMs, wallMs: () => WALL_MS });
+  const handle = createHandler(snapshots, { nowMs: () => nowMs, wallMs: () => WALL_MS });
+  return handle({ method, httpVersion, target, hasBody });
+}
+
+/** What a body is on the wire. */
+function bytesOf(body: Reply['body']): Buffer {
+  return typeof body === 'string' ? Buffer.from(body, 'latin1') : body;
 }
 
 function problemOf({ headers, body }: Reply): Record<string, unknown> {
   assert.equal(headers['Content-Type'], 'application/problem+json');
-  assert.equal(headers['Content-Length'], Buffer.byteLength(body));
-  return JSON.parse(String(body)) as Record<string, unknown>;
+  const bytes = bytesOf(body);
+  assert.equal(headers['Content-Length'], bytes.length);
+  return JSON.parse(bytes.toString()) as Record<string, unknown>;
 }
 
 describe('reply', () => {
@@ -48,8 +55,41 @@ describe('reply', () => {
         Age: 2,
         'Cache-Status': 'patroniglue; hit; ttl=1',
       },
-      body: BODY,
+      body: BODY.toString(),
     });
+  });
+
+  it('makes it anew when a second has passed, and when there is another answer', () => {
+    let nowMs = NOW_MS;
+    let snapshot = fresh;
+    const snapshots = { prefetched: [], maxLearned: 0, latest: () => snapshot, ask: () => snapshot };
+    const handle = createHandler(snapshots, { nowMs: () => nowMs, wallMs: () => WALL_MS });
+    const told = (): unknown[] => {
+      const { status, headers, body } = handle({ method: 'GET', httpVersion: '1.1', target: '/', hasBody: false });
+      return [status, headers['Age'], headers['Cache-Status'], String(body)];
+    };
+    const first = [200, 2, 'patroniglue; hit; ttl=1', BODY.toString()];
+    assert.deepEqual([told(), told()], [first, first]);
+    nowMs += 499;
+    assert.deepEqual(told(), first);
+    nowMs += 1;
+    assert.deepEqual(told(), [200, 3, 'patroniglue; hit; ttl=1', BODY.toString()]);
+    nowMs += 501;
+    assert.deepEqual(told(), [200, 3, 'patroniglue; hit; ttl=0', BODY.toString()]);
+    snapshot = {
+      ...fresh,
+      answer: { status: 503, body: Buffer.from('no') },
+      sentAtMs: nowMs,
+      freshUntilMs: nowMs + 4000,
+    };
+    assert.deepEqual(told(), [503, 0, 'patroniglue; hit; ttl=4', 'no']);
+  });
+
+  it('gives a body byte for byte, whatever its bytes and its length', () => {
+    const every = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+    for (const body of [every, Buffer.concat(Array.from({ length: 100 }, () => every)), Buffer.alloc(0)]) {
+      assert.deepEqual(bytesOf(ask({ ...fresh, answer: { status: 200, body } }).body), body);
+    }
   });
 
   it('passes on whatever status Patroni gave', () => {
@@ -106,7 +146,7 @@ describe('reply', () => {
     const ask = (): Snapshot => ({ kind: 'pending', sinceMs: clock.nowMs() });
     const snapshots = { prefetched: [], maxLearned: 1, latest: ask, ask };
     const request = { method: 'GET', httpVersion: '1.1', target: '/health', hasBody: false };
-    assert.match(String(reply(request, snapshots, clock).body), /pending: no answer for 0\.0 s/);
+    assert.match(String(createHandler(snapshots, clock)(request).body), /pending: no answer for 0\.0 s/);
   });
 
   it('answers 404 with the routes that it knows to any other', () => {

@@ -9,7 +9,7 @@ import type { CanonicalRoute } from '../../src/routes.js';
 import type { Answer, FailureReason } from '../../src/snapshot.js';
 import { classifyFailure } from '../../src/streams/failure.js';
 import type { ResolveAll } from '../../src/streams/lookup.js';
-import { createRequest, MAX_BODY_BYTES } from '../../src/streams/request.js';
+import { createRequest, MAX_BODY_BYTES, MAX_PARTS } from '../../src/streams/request.js';
 import { fillAcceptQueue } from '../support/accept-queue.js';
 import { type CertificateFiles, type Certificates, createCertificates } from '../support/certificates.js';
 import {
@@ -258,6 +258,23 @@ describe('createRequest', () => {
     const upstream = await start(flooding('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', '1\r\nx\r\n'));
     assert.equal(await reasonOf(ask(upstream.port)), 'too-large');
     upstream.behave(flooding('', 'HTTP/1.1 102 Processing\r\n\r\n'));
+    assert.equal(await reasonOf(ask(upstream.port)), 'too-large');
+    await upstream.idle();
+  });
+
+  it('bounds the parts in which an answer comes, however small they are', async () => {
+    const chunks = (count: number): Behaviour =>
+      ending(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${'1\r\nx\r\n'.repeat(count)}0\r\n\r\n`);
+    const upstream = await start(chunks(MAX_PARTS));
+    assert.equal((await ask(upstream.port)).body.length, MAX_PARTS);
+    upstream.behave(chunks(MAX_PARTS + 1));
+    assert.equal(await reasonOf(ask(upstream.port)), 'too-large');
+
+    const informing = (count: number): Behaviour =>
+      ending(`${'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(count)}HTTP/1.1 200 OK\r\n\r\n`);
+    upstream.behave(informing(MAX_PARTS));
+    assert.equal((await ask(upstream.port)).status, 200);
+    upstream.behave(informing(MAX_PARTS + 1));
     assert.equal(await reasonOf(ask(upstream.port)), 'too-large');
     await upstream.idle();
   });

@@ -8,17 +8,19 @@ export interface FullListener {
   close(): void;
 }
 
-/** Listens with a short queue and then never accepts. */
+/** Listens with a short queue, at the port that it is told, and then never accepts. */
 const LISTEN_AND_HANG = `
-  const server = require('node:net').createServer().listen({ host: '127.0.0.1', port: 0, backlog: 1 }, () => {
+  const port = Number(process.argv[1]);
+  const server = require('node:net').createServer().listen({ host: '127.0.0.1', port, backlog: 1 }, () => {
     require('node:fs').writeSync(1, server.address().port + '\\n');
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   });
 `;
 
-/** Starts a listener in a process of its own, which hangs, and connects until its accept queue is full. */
-export async function fillAcceptQueue(): Promise<FullListener> {
-  const child = spawn(process.execPath, ['-e', LISTEN_AND_HANG], { stdio: ['ignore', 'pipe', 'inherit'] });
+/** Starts a listener in a process of its own, which hangs, and connects until its accept queue is full; at any port, unless told. */
+export async function fillAcceptQueue(wantedPort = 0): Promise<FullListener> {
+  const args = ['-e', LISTEN_AND_HANG, String(wantedPort)];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
   const port = Number(line.toString());
   const sockets: Socket[] = [];

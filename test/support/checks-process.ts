@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { serveOrders } from './child.js';
 import { nowMs } from './monotonic.js';
 import type { ChecksOrder, FloodLoad, PacedLoad, Sample } from './checks.js';
@@ -27,9 +28,13 @@ serveOrders<readonly Sample[]>(async (order: ChecksOrder) => {
   }
 });
 
-type Pace = Pick<PacedLoad, 'ports' | 'routes' | 'perSecond'>;
+type Pace = Pick<PacedLoad, 'ports' | 'routes' | 'perSecond' | 'tls'>;
 
-async function paced({ ports, routes, perSecond }: Pace, count: number, end: AbortSignal): Promise<readonly Sample[]> {
+async function paced(
+  { ports, routes, perSecond, tls }: Pace,
+  count: number,
+  end: AbortSignal,
+): Promise<readonly Sample[]> {
   const startedMs = nowMs();
   const checks: Promise<Sample>[] = [];
   let sent = 0;
@@ -50,7 +55,7 @@ async function paced({ ports, routes, perSecond }: Pace, count: number, end: Abo
         }
         const route = routes[sent % routes.length] ?? '/';
         // In turn the first: the one behind it waits for it a little.
-        for (const port of sent % 2 ? ports : ports.toReversed()) checks.push(check(port, route, dueMs));
+        for (const port of sent % 2 ? ports : ports.toReversed()) checks.push(check(port, route, dueMs, tls));
         sent += 1;
       }
     };
@@ -73,15 +78,16 @@ async function flood({ port, routes, checks, concurrency }: FloodLoad): Promise<
   return samples;
 }
 
-function check(port: number, route: string, dueMs: number): Promise<Sample> {
+function check(port: number, route: string, dueMs: number, tls = false): Promise<Sample> {
   const sentMs = nowMs();
   return new Promise((resolve) => {
     let text = '';
-    const socket = connect(port, '127.0.0.1');
+    const tcp = connect(port, '127.0.0.1');
+    const socket = tls ? connectTls({ socket: tcp, rejectUnauthorized: false }) : tcp;
     const end = (result: Pick<Sample, 'status' | 'failure' | 'ageS' | 'askedMs'>): void => {
       clearTimeout(deadline);
       resolve({ port, route, dueMs, sentMs, endMs: nowMs(), ...result });
-      socket.resetAndDestroy();
+      tcp.resetAndDestroy();
     };
     const fail = (failure: string): void => {
       end({ status: 0, failure });
@@ -89,9 +95,11 @@ function check(port: number, route: string, dueMs: number): Promise<Sample> {
     const deadline = setTimeout(fail, DEADLINE_MS, 'no reply');
     socket.setEncoding('latin1');
     socket.write(`GET ${route} HTTP/1.0\r\n\r\n`);
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      fail(error.code ?? error.message);
-    });
+    for (const each of new Set([tcp, socket])) {
+      each.on('error', (error: NodeJS.ErrnoException) => {
+        fail(error.code ?? error.message);
+      });
+    }
     socket.on('end', () => {
       fail('cut off');
     });

@@ -1,4 +1,4 @@
-import { startChild } from './child.js';
+import { startChild, startWorker, type Worker } from './child.js';
 
 /** Checks at a steady rate, whether earlier ones are answered or not (open loop). */
 interface Pace {
@@ -7,6 +7,8 @@ interface Pace {
   /** Asked for in turn. */
   readonly routes: readonly string[];
   readonly perSecond: number;
+  /** By HTTPS, whatever the certificate. */
+  readonly tls?: boolean;
 }
 
 /** A steady rate for a while. */
@@ -62,28 +64,12 @@ export async function checkWith(load: Load): Promise<readonly Sample[]> {
   }
 }
 
-/** Checks that go on beside whatever else happens. */
-export interface SteadyChecks {
-  /** Sends no more; resolves with all of them once each is answered, or has failed. */
-  end(): Promise<readonly Sample[]>;
-  /** Ends the process without waiting for anything. */
-  close(): Promise<void>;
-}
-
-/** Begins to check at a steady rate, as {@link checkWith} does, until it is told to end. */
-export async function startSteadyChecks(pace: Pace): Promise<SteadyChecks> {
-  const child = await startChild<ChecksOrder, readonly Sample[]>(processFile);
-  await child.ask({ kind: 'begin', ...pace });
-  return {
-    async end() {
-      try {
-        return await child.ask({ kind: 'end' }, 30_000);
-      } finally {
-        await child.close();
-      }
-    },
-    close: () => child.close(),
-  };
+/**
+ * Begins to check at a steady rate, as {@link checkWith} does, beside whatever else happens. Told to end, it sends no more,
+ * and resolves with all checks once each is answered, or has failed.
+ */
+export function startSteadyChecks(pace: Pace): Promise<Worker<readonly Sample[]>> {
+  return startWorker<ChecksOrder, readonly Sample[]>(processFile, { kind: 'begin', ...pace }, { kind: 'end' });
 }
 
 /** What a load balancer waited, from when the check was due: a stall of the service delays the checks behind it too. */

@@ -51,6 +51,34 @@ export async function startChild<Order extends object, Reply>(
   };
 }
 
+/** A helper process that works until it is told to end. */
+export interface Worker<Reply> {
+  /** Resolves with what it has done. */
+  end(): Promise<Reply>;
+  /** Ends the process without waiting for anything. */
+  close(): Promise<void>;
+}
+
+/** Starts `script` as {@link startChild} does; it works from the one order to the other. */
+export async function startWorker<Order extends object, Reply>(
+  script: URL,
+  begin: Order,
+  end: Order,
+): Promise<Worker<Reply>> {
+  const child = await startChild<Order, Reply>(script);
+  await child.ask(begin);
+  return {
+    async end() {
+      try {
+        return await child.ask(end, 30_000);
+      } finally {
+        await child.close();
+      }
+    },
+    close: () => child.close(),
+  };
+}
+
 async function askChild<Reply>(child: ChildProcess, order: object, deadlineMs: number): Promise<Reply> {
   const ended = new AbortController();
   const end = (): void => {

@@ -43,10 +43,14 @@ const needed: readonly (Program & { find: () => string | undefined })[] = [
 const special: typeof needed = [
   { name: 'check_http', packages: ['monitoring-plugins-basic'], find: findCheckHttp },
   { name: 'curl', packages: ['curl'], find: () => inPath('curl') },
+  { name: 'h2load', packages: ['nghttp2-client'], find: () => inPath('h2load') },
+  { name: 'nginx', packages: ['nginx-light'], find: () => inPath('nginx') },
   { name: 'patronictl', packages: ['patroni'], find: () => inPath('patronictl') },
   { name: 'prometheus', packages: ['prometheus'], find: () => inPath('prometheus') },
   { name: 'promtool', packages: ['prometheus'], find: () => inPath('promtool') },
   { name: 'systemd-analyze', packages: ['systemd'], find: () => inPath('systemd-analyze') },
+  { name: 'varnish', packages: ['varnish'], find: () => inPath('varnishd') },
+  { name: 'wrk', packages: ['wrk'], find: () => inPath('wrk') },
 ];
 
 const policyFile = '/usr/sbin/policy-rc.d';

@@ -17,7 +17,7 @@ export interface ServiceOptions {
   readonly config: ConfigObject;
   /** In place of `--verbose`. */
   readonly flags?: readonly string[];
-  /** What is put before it on its command line: `prlimit --nofile=64`. */
+  /** A program, with its arguments, that is told to run it: `unshare -m`, say. Must become it, not fork. */
   readonly under?: readonly string[];
   /** Node's own flags. */
   readonly nodeFlags?: readonly string[];

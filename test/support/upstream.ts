@@ -11,8 +11,8 @@ export interface Upstream {
   readonly port: number;
   /** The request heads that came, in order. */
   readonly requests: readonly string[];
-  /** Connections that are open now, and the most that ever were. */
-  readonly connections: { readonly open: number; readonly most: number };
+  /** Connections that are open now, the most that ever were, and the most that ever were for one route. */
+  readonly connections: { readonly open: number; readonly most: number; readonly mostOfRoute: number };
   /** From the next request on. Replaces what `behave` said before. */
   behave(behaviour: Behaviour): void;
   /** Settles when no connection is open. */
@@ -35,7 +35,9 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
   const { host = '127.0.0.1', port = 0, tls, onConnection } = options;
   const requests: string[] = [];
   const open = new Set<Socket>();
+  const routes = new Map<Socket, string | undefined>();
   let most = 0;
+  let mostOfRoute = 0;
   let behaviour: Behaviour = answering(200);
   const serve = (socket: Socket): void => {
     let head = '';
@@ -50,17 +52,21 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
       head += chunk.toString('latin1');
       if (!head.includes('\r\n\r\n')) return;
       requests.push(head);
+      const route = routeOf(head);
+      routes.set(socket, route);
+      socket.once('close', () => routes.delete(socket));
+      whenEndsAreRead(() => {
+        const ofRoute = [...routes.keys()].filter((other) => routes.get(other) === route);
+        mostOfRoute = Math.max(mostOfRoute, ofRoute.filter(isLive).length);
+      });
       behaviour(socket, head);
     });
   };
   const server: Server = tls ? createTlsServer(tls, serve) : createServer(serve);
   server.on('connection', (socket: Socket) => {
     open.add(socket);
-    // Counted a turn later: the end of the connection before, which came first, may be read in the same turn as this.
-    setImmediate(() => {
-      setImmediate(() => {
-        most = Math.max(most, [...open].filter(({ readableEnded, destroyed }) => !readableEnded && !destroyed).length);
-      });
+    whenEndsAreRead(() => {
+      most = Math.max(most, [...open].filter(isLive).length);
     });
     socket.on('error', () => undefined);
     socket.once('close', () => open.delete(socket));
@@ -71,7 +77,7 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
     port: (server.address() as AddressInfo).port,
     requests,
     get connections() {
-      return { open: open.size, most };
+      return { open: open.size, most, mostOfRoute };
     },
     behave(next) {
       behaviour = next;
@@ -86,6 +92,20 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
       await closed;
     },
   };
+}
+
+/** A turn later: the end of the connection before, which came first, may be read in the same turn as the next beginning. */
+function whenEndsAreRead(count: () => void): void {
+  setImmediate(() => setImmediate(count));
+}
+
+function isLive({ readableEnded, destroyed }: Socket): boolean {
+  return !readableEnded && !destroyed;
+}
+
+/** What a request asks for. */
+export function routeOf(requestHead: string): string | undefined {
+  return requestHead.split(' ')[1];
 }
 
 /** The body that Patroni's primary gives, shortened. */
@@ -126,6 +146,36 @@ export function dripping(everyMs: number): Behaviour {
     const timer = setInterval(() => socket.write('x'), everyMs);
     socket.once('close', () => {
       clearInterval(timer);
+    });
+  };
+}
+
+/** These bytes one by one, one every `everyMs`, the first at once; then a clean end. */
+export function trickling(bytes: string, everyMs: number): Behaviour {
+  return (socket) => {
+    let sent = 0;
+    const send = (): void => {
+      if (sent === bytes.length) clearInterval(timer);
+      if (sent === bytes.length) socket.end();
+      else socket.write(bytes.charAt(sent));
+      sent += 1;
+    };
+    const timer = setInterval(send, everyMs);
+    socket.once('close', () => {
+      clearInterval(timer);
+    });
+    send();
+  };
+}
+
+/** The same, so much later. */
+export function delayed(delayMs: number, behaviour: Behaviour): Behaviour {
+  return (socket, head) => {
+    const timer = setTimeout(() => {
+      behaviour(socket, head);
+    }, delayMs);
+    socket.once('close', () => {
+      clearTimeout(timer);
     });
   };
 }

@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises';
+import { findPrograms } from '../../test/support/programs.js';
+import { freePort } from '../../test/support/ports.js';
+import { type Peer, startPeer } from './peer.js';
+
+/** Its own small cache: of 200s alone, for a second. */
+export const haproxyCache: Peer = {
+  name: "HAProxy's cache",
+  speaksTls: true,
+  async start({ upstreamPort, tls }) {
+    const { haproxy } = findPrograms();
+    const port = await freePort();
+    return startPeer(haproxyCache.name, port, async (workspace) => {
+      const pem = tls && `${await readFile(tls.cert, 'utf8')}\n${await readFile(tls.key, 'utf8')}`;
+      const crt = pem === undefined ? '' : ` ssl crt ${await workspace.write('server.pem', pem)}`;
+      const file = await workspace.write('haproxy.cfg', configuration(port, upstreamPort, crt));
+      return [haproxy, '-db', '-f', file];
+    });
+  },
+};
+
+function configuration(port: number, upstreamPort: number, crt: string): string {
+  return `global
+    nbthread 1
+    maxconn 4096
+defaults
+    mode http
+    timeout connect 1s
+    timeout server 2s
+    timeout client 10s
+cache checks
+    total-max-size 4
+    max-age 1
+frontend checks
+    bind 127.0.0.1:${port}${crt}
+    default_backend patroni
+backend patroni
+    http-request cache-use checks
+    http-response set-header Cache-Control max-age=1
+    http-response cache-store checks
+    server patroni 127.0.0.1:${upstreamPort}
+`;
+}

@@ -1,0 +1,77 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+type Listener = (req: IncomingMessage, res: ServerResponse) => void;
+
+/** A server's listeners that keep each connection to its share. */
+export interface FairShare {
+  /** For `connection`, or `secureConnection`. */
+  readonly admit: (socket: Socket) => void;
+  /** For `request` and its like. */
+  readonly onRequest: Listener;
+}
+
+/** The most requests of a connection that wait behind a reply: no health check sends a second one before its reply. */
+const MAX_WAITING = 8;
+
+/** From a connection's start to its first request, and from each to the next, or to the end of the last reply. */
+const MAX_TURN_MS = 10_000;
+const SWEEP_MS = 1000;
+
+interface Share {
+  /** Sweeps since the last request. */
+  sweeps: number;
+  /** Requests behind a reply that is not out yet. */
+  waiting: number;
+  /** The reply to the last request ends it. */
+  over: boolean;
+}
+
+/**
+ * Bounds what a single connection takes from the others.
+ *
+ * - Its time: Node's own limits begin anew with every byte that drips in (empty lines after a request, say) or out (a reply
+ *   that is read in sips). This one begins anew with a request alone, and Node reads none while replies pile up.
+ * - Its place in the queue: Node parses all requests of a read, up to 64 kB of them or some 3,000, before anybody else gets
+ *   a turn, and keeps their replies until they are read. The connection with too many is ended, the rest not answered.
+ * - Nothing after a request whose reply ends the connection: what follows may be its body, and is not heard.
+ */
+export function shareFairly(listener: Listener): FairShare {
+  const shares = new Map<Socket, Share>();
+  let sweeper: NodeJS.Timeout | undefined;
+  const sweep = (): void => {
+    for (const [socket, share] of shares) if ((share.sweeps += 1) > MAX_TURN_MS / SWEEP_MS) socket.destroy();
+    if (shares.size > 0) return;
+    clearInterval(sweeper);
+    sweeper = undefined;
+  };
+  return {
+    admit(socket) {
+      shares.set(socket, { sweeps: 0, waiting: 0, over: false });
+      socket.once('close', () => shares.delete(socket));
+      sweeper ??= setInterval(sweep, SWEEP_MS).unref();
+    },
+    onRequest(req, res) {
+      const { socket } = req;
+      const share = shares.get(socket);
+      if (share === undefined || share.over || socket.destroyed) return;
+      if (res.socket === null) {
+        // behind another one: Node gives a reply its socket when it is the first in the queue
+        share.waiting += 1;
+        if (share.waiting > MAX_WAITING) {
+          socket.destroy();
+          return;
+        }
+        res.once('finish', () => (share.waiting -= 1));
+      }
+      share.sweeps = 0;
+      listener(req, res);
+      share.over = !res.shouldKeepAlive || announcesBody(req.headers);
+    },
+  };
+}
+
+/** A body follows these headers, or may follow. */
+export function announcesBody(headers: IncomingHttpHeaders): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+}

@@ -1,0 +1,41 @@
+import type { Snapshot } from '../snapshot.js';
+import { bodyOf } from './body.js';
+import type { Reply } from './handler.js';
+
+type FreshSnapshot = Extract<Snapshot, { kind: 'fresh' }>;
+
+interface Rendered {
+  /** What the headers say of the age and of what is left of the life, in whole seconds. */
+  readonly ageS: number;
+  readonly leftS: number;
+  readonly reply: Reply;
+}
+
+/**
+ * Makes the reply with a fresh answer: status, type and body are Patroni's own. It is made anew when a snapshot is, or a
+ * second has passed, and not for each request.
+ */
+export function createFreshReply(): (snapshot: FreshSnapshot, nowMs: number) => Reply {
+  const rendered = new WeakMap<FreshSnapshot, Rendered>();
+  return (snapshot, nowMs) => {
+    const ageS = Math.floor((nowMs - snapshot.sentAtMs) / 1000);
+    const leftS = Math.floor((snapshot.freshUntilMs - nowMs) / 1000);
+    const last = rendered.get(snapshot);
+    if (last?.ageS === ageS && last.leftS === leftS) return last.reply;
+    const reply = render(snapshot, ageS, leftS);
+    rendered.set(snapshot, { ageS, leftS, reply });
+    return reply;
+  };
+}
+
+function render({ answer }: FreshSnapshot, ageS: number, leftS: number): Reply {
+  const { status, contentType, body } = answer;
+  const headers = {
+    ...(contentType !== undefined && { 'Content-Type': contentType }),
+    'Content-Length': body.length,
+    'Cache-Control': 'no-store', // whoever stored this reply would give it past its time to live
+    Age: ageS, // RFC 9111, section 5.1
+    'Cache-Status': `patroniglue; hit; ttl=${leftS}`, // RFC 9211
+  };
+  return { status, headers, body: bodyOf(body) };
+}
