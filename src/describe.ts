@@ -10,6 +10,7 @@ const REASONS: Readonly<Record<FailureReason, string>> = {
   tls: 'TLS failed',
   malformed: 'answer malformed',
   'too-large': 'answer too large',
+  'no-files': 'out of file descriptors',
   other: 'poll failed',
 };
 

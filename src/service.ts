@@ -4,8 +4,10 @@ import { createScheduler } from './clock.js';
 import type { Config } from './config.js';
 import { describeFailure } from './describe.js';
 import { createAccessLine } from './http/access-log.js';
+import type { Crowding } from './http/connections.js';
 import { type FrontEnd, listen } from './http/frontend.js';
 import { createHandler } from './http/handler.js';
+import { type Room, roomForConnections } from './http/room.js';
 import { tlsOptions } from './http/tls.js';
 import { createLogOutput } from './log-output.js';
 import { type LogLevel, createLogger } from './logger.js';
@@ -88,6 +90,7 @@ function listenFor({ frontend }: Config, cache: Cache, scheduler: SchedulerLike,
   const accessLine = createAccessLine(frontend.logFormat);
   // eslint-disable-next-line no-restricted-properties -- a time for people, in the body of a 503
   const clock = { nowMs: () => scheduler.now(), wallMs: () => Date.now() };
+  const room = roomForConnections(cache.prefetched.length + cache.maxLearned);
   return listen({
     host: frontend.host,
     port: frontend.port,
@@ -101,7 +104,26 @@ function listenFor({ frontend }: Config, cache: Cache, scheduler: SchedulerLike,
     onSkipped: (warning) => {
       log.warn(warning, { event: 'listening' });
     },
+    maxConnections: room.connections,
+    onCrowding: (crowding) => {
+      logCrowding(log, crowding, room);
+    },
   });
+}
+
+function logCrowding(log: Logger, crowding: Crowding, { connections, openFilesLimit }: Room): void {
+  if (crowding.kind === 'relieved') {
+    log.info(`no longer too many connections: ${crowding.ended} were ended`, {
+      event: 'relieved',
+      ended: crowding.ended,
+    });
+    return;
+  }
+  const room =
+    openFilesLimit === undefined
+      ? `${connections} are the most at a time`
+      : `a limit of ${openFilesLimit} open files (LimitNOFILE, ulimit -n) has room for ${connections} at a time`;
+  log.warn(`too many connections: ${room}, so each new one ends the oldest`, { event: 'crowded', connections });
 }
 
 function announce(

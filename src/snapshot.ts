@@ -19,6 +19,7 @@ export type FailureReason =
   | 'tls'
   | 'malformed'
   | 'too-large'
+  | 'no-files'
   | 'other';
 
 /** A poll that brought no answer. Without the error itself, which would keep request and socket in memory. */

@@ -1,47 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createClock } from '../src/clock.js';
+import { type Machine, createMachine } from './support/machine.js';
 
-/** A machine whose three clocks the test moves. Boot time is as coarse as Linux gives it. */
-function createMachine(): {
-  wait(ms: number): void;
-  suspend(ms: number): void;
-  stepWallClock(ms: number): void;
-  forgetBoot(ms: number): void;
-  now(): number;
-} {
-  const HOUR = 3_600_000;
-  let monotonic = 5 * HOUR;
-  let boot = 7 * HOUR + 4;
-  let wall = 1_000_000 * HOUR;
-  const clock = createClock({
-    monotonicMs: () => monotonic,
-    bootMs: () => Math.floor(boot / 10) * 10,
-    wallMs: () => Math.floor(wall),
-  });
-  return {
-    wait(ms) {
-      monotonic += ms;
-      boot += ms;
-      wall += ms;
-    },
-    suspend(ms) {
-      boot += ms;
-      wall += ms;
-    },
-    stepWallClock(ms) {
-      wall += ms;
-    },
-    forgetBoot(ms) {
-      boot -= ms;
-    },
-    now: () => clock.now(),
-  };
+/** A machine, and what a clock on it tells. */
+function createClockedMachine(): Machine & { now(): number } {
+  const machine = createMachine();
+  return { ...machine, ...createClock(machine) };
 }
 
 describe('createClock', () => {
   it('goes with the monotonic clock, to its precision', () => {
-    const machine = createMachine();
+    const machine = createClockedMachine();
     const before = machine.now();
     machine.wait(1234.5);
     assert.equal(machine.now() - before, 1234.5);
@@ -49,7 +19,7 @@ describe('createClock', () => {
 
   it('is not moved by a step of the wall clock, in either direction', () => {
     for (const step of [7_200_000, -7_200_000, 50]) {
-      const machine = createMachine();
+      const machine = createClockedMachine();
       const before = machine.now();
       machine.stepWallClock(step);
       machine.wait(100);
@@ -58,7 +28,7 @@ describe('createClock', () => {
   });
 
   it('counts the time in which the machine was suspended, never too low, and too high by its coarseness at most', () => {
-    const machine = createMachine();
+    const machine = createClockedMachine();
     let before = machine.now();
     for (const sleepMs of [3000, 100, 28_800_000]) {
       machine.wait(10);
@@ -70,7 +40,7 @@ describe('createClock', () => {
   });
 
   it('counts a suspension at whose end the wall clock was set as well', () => {
-    const machine = createMachine();
+    const machine = createClockedMachine();
     const before = machine.now();
     machine.suspend(60_000);
     machine.stepWallClock(-3_600_000);
@@ -78,7 +48,7 @@ describe('createClock', () => {
   });
 
   it('counts a suspension after one that it took too high', () => {
-    const machine = createMachine();
+    const machine = createClockedMachine();
     machine.suspend(10_000);
     machine.now();
     machine.forgetBoot(10_000); // what told the boot time was replaced: it tells ten seconds less
@@ -89,7 +59,7 @@ describe('createClock', () => {
   });
 
   it('never goes back', () => {
-    const machine = createMachine();
+    const machine = createClockedMachine();
     let last = machine.now();
     for (const act of [
       () => {

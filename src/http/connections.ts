@@ -6,12 +6,26 @@ export interface Connections {
   destroyAll(): void;
 }
 
+/** What is told of the bound: once when it begins to end connections, and once when it has long ended none. */
+export type Crowding = { readonly kind: 'crowded' } | { readonly kind: 'relieved'; readonly ended: number };
+
+/** Told of crowding, as it happens. */
+export type OnCrowding = (crowding: Crowding) => void;
+
+/** A crowd is over when no connection had to be ended for so long; the next one is told of anew. */
+const RELIEVED_AFTER_MS = 5000;
+
 /**
  * Bounds the open connections of some servers together: one too many ends the oldest. Replies are given at once, so an
  * old connection is an idle or a slow one, and a new one is a health check that must get through.
  */
-export function boundConnections(servers: readonly Server[], max: number): Connections {
+export function boundConnections(
+  servers: readonly Server[],
+  max: number,
+  onCrowding: OnCrowding = () => undefined,
+): Connections {
   const open = new Set<Socket>(); // in the order of their arrival
+  const noteEnded = watchCrowding(onCrowding);
   const admit = (socket: Socket): void => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
@@ -19,11 +33,32 @@ export function boundConnections(servers: readonly Server[], max: number): Conne
     if (open.size <= max || oldest === undefined) return;
     open.delete(oldest);
     oldest.destroy();
+    noteEnded();
   };
   for (const server of servers) server.on('connection', admit);
   return {
     destroyAll() {
       for (const socket of open) socket.destroy();
     },
+  };
+}
+
+/** Makes a series of connections that were ended two events: its first, and that there was none for a while. */
+function watchCrowding(onCrowding: OnCrowding): () => void {
+  let ended = 0;
+  let relief: NodeJS.Timeout | undefined;
+  return () => {
+    ended += 1;
+    if (relief) {
+      relief.refresh();
+      return;
+    }
+    relief = setTimeout(() => {
+      const crowding: Crowding = { kind: 'relieved', ended };
+      relief = undefined;
+      ended = 0;
+      onCrowding(crowding);
+    }, RELIEVED_AFTER_MS).unref();
+    onCrowding({ kind: 'crowded' });
   };
 }

@@ -5,9 +5,10 @@ import type { AddressInfo, Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { ListenError } from '../errors.js';
 import type { AccessEntry } from './access-log.js';
-import { type Connections, boundConnections } from './connections.js';
+import { type Connections, type OnCrowding, boundConnections } from './connections.js';
 import { announcesBody, shareFairly } from './fair-share.js';
 import type { CheckRequest, Reply } from './handler.js';
+import { MAX_CONNECTIONS } from './room.js';
 
 /** Where and how to listen. */
 export interface FrontEndOptions {
@@ -21,6 +22,8 @@ export interface FrontEndOptions {
   readonly onReply?: (entry: AccessEntry) => void;
   /** The most connections at a time. */
   readonly maxConnections?: number;
+  /** Told when that bound ends connections, and when it no longer does. */
+  readonly onCrowding?: OnCrowding;
   /** The addresses of `host`; replaced in tests. */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
   /** Told in a sentence of an address of several that cannot be listened on. */
@@ -34,9 +37,6 @@ export interface FrontEnd {
   /** Stops listening, lets replies that are under way go out, and ends every connection within `withinMs`. */
   close(withinMs: number): Promise<void>;
 }
-
-/** More than a load balancer and its friends ever hold, and within the usual limit of 1,024 open files. */
-const MAX_CONNECTIONS = 900;
 
 /** A health check sends its few hundred bytes at once. Whoever does not is gone after a few seconds. */
 const LIMITS: ServerOptions = {
@@ -60,7 +60,7 @@ export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
     throw new ListenError(`cannot listen on ${host}: ${messageOf(cause)}`, { cause });
   });
   const servers = addresses.map(() => (tls ? createTlsServer({ ...LIMITS, ...tls }) : createServer(LIMITS)));
-  const connections = boundConnections(servers, maxConnections);
+  const connections = boundConnections(servers, maxConnections, options.onCrowding);
   for (const server of servers) {
     server.maxHeadersCount = 0; // as many as fit: Node would drop those after 2,000 in silence, a Content-Length too
     server.on(tls ? 'secureConnection' : 'connection', admit);

@@ -24,6 +24,8 @@ const REASON_BY_CODE: Readonly<Record<string, FailureReason>> = {
   EAI_AGAIN: 'name-lookup',
   EAI_FAIL: 'name-lookup',
   ERR_TOO_LARGE: 'too-large',
+  EMFILE: 'no-files',
+  ENFILE: 'no-files',
   EPROTO: 'tls',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'tls',
   SELF_SIGNED_CERT_IN_CHAIN: 'tls',
@@ -58,5 +60,5 @@ function codeOf(cause: unknown): string {
 function firstMessage(error: Error): string {
   if (error instanceof AggregateError) return error.errors.map(String).join('; ').replaceAll('Error: ', '');
   if (error.message === '' && error.cause instanceof Error) return firstMessage(error.cause);
-  return error.message;
+  return error.message.replace(' - Local (undefined:undefined)', ''); // Node's, where there was no socket to be local
 }

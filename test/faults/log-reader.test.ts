@@ -1,47 +1,88 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
-import { afterEach, describe, it } from 'node:test';
+import { openSync, readFileSync, rmSync, statSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { checkWith, latencyMs, outcomeOf } from '../support/checks.js';
 import { ask } from '../support/http-get.js';
 import { freePort } from '../support/ports.js';
+import { residentMB } from '../support/proc.js';
 import { mainFile } from '../support/service.js';
 import { type Upstream, startUpstream } from '../support/upstream.js';
 import { eventually, within } from '../support/wait.js';
 import { type Workspace, createWorkspace } from '../support/workspace.js';
 
+/** A long line a request, so that the pipe and the buffer behind it are soon full. */
+const LONG = 'x'.repeat(3000);
+
+/** Some 9 MB of log, of which a pipe and the buffer hold a little more than 1. */
+const CHECKS = 3000;
+
+/** A check waits no longer than this, on a machine that is busy with other tests, too. */
+const PATIENCE_MS = 1500;
+
+/** What the buffer of 1 MiB may take in memory, as strings and garbage, and what the heap moves by itself. */
+const MEMORY_NOISE_MB = 40;
+
+/** Mounting takes root, and a namespace of its own. */
+const noMounts =
+  spawnSync('unshare', ['-m', 'true']).status !== 0 && 'no mount namespaces here (run as root, with CAP_SYS_ADMIN)';
+
 describe('a log reader that stops', () => {
   let workspace: Workspace;
   let upstream: Upstream;
   let child: ChildProcess;
-  afterEach(async () => {
-    child.kill('SIGKILL');
-    await upstream.close();
-    await workspace.close();
-  });
-
-  async function start(stdout: 'pipe' | number): Promise<number> {
+  let port: number;
+  /** The memory of a service whose reader reads, after the same checks. */
+  let readMB: number;
+  before(async () => {
     upstream = await startUpstream();
+    await start('pipe');
+    child.stdout?.resume();
+    await checkOften();
+    readMB = residentMB(child.pid ?? 0);
+    await end();
+  });
+  after(() => upstream.close());
+  afterEach(end);
+
+  async function end(): Promise<void> {
+    child.kill('SIGKILL');
+    await workspace.close();
+  }
+
+  /** @param under a shell's script, which gets the service's command line as its arguments */
+  async function start(
+    stdout: 'pipe' | 'ignore' | number,
+    { under = 'exec "$@"', flag = '--debug' } = {},
+  ): Promise<void> {
     workspace = await createWorkspace();
-    const port = await freePort();
-    // a long line a request, so that the pipe and the buffer behind it are soon full
+    port = await freePort();
     const config = {
-      frontend: { host: '127.0.0.1', port, logformat: `%a ${'x'.repeat(4000)} %U` },
+      frontend: { host: '127.0.0.1', port, logformat: `check ${LONG} %U.` },
       backend: { host: '127.0.0.1', port: upstream.port },
       cache: { ttl: 1, interval: 0.1 },
     };
     const file = await workspace.write('config.yml', JSON.stringify(config));
-    child = spawn(process.execPath, [mainFile, '--config', file, '--debug'], { stdio: ['ignore', stdout, 'inherit'] });
+    const stdio: StdioOptions = ['ignore', stdout, 'inherit'];
+    const command = [process.execPath, mainFile, '--config', file, flag];
+    child = spawn('sh', ['-c', under, 'sh', ...command], { stdio, cwd: workspace.dir });
     await eventually('/primary is 200', 5000, async () => (await ask(port, '/primary')).status === 200);
-    return port;
   }
 
-  /** More log than pipe and buffer hold, in checks that must all be answered. */
-  async function checkOften(port: number): Promise<void> {
-    for (let round = 0; round < 40; round += 1) {
-      const replies = await Promise.all(Array.from({ length: 20 }, () => ask(port, '/primary')));
-      for (const { status } of replies) assert.equal(status, 200);
-    }
+  /** More log than pipe and buffer hold, in checks that must all be answered, and soon. */
+  async function checkOften(): Promise<void> {
+    const samples = await checkWith({ kind: 'flood', port, routes: ['/primary'], checks: CHECKS, concurrency: 20 });
+    assert.deepEqual(new Set(samples.map(outcomeOf)), new Set([200]));
+    const longestMs = Math.max(...samples.map(latencyMs));
+    assert.ok(longestMs < PATIENCE_MS, `a check took ${longestMs} ms`);
+  }
+
+  function assertMemoryIsBounded(): void {
+    const nowMB = residentMB(child.pid ?? 0);
+    assert.ok(nowMB < readMB + MEMORY_NOISE_MB, `${nowMB} MB, and with a reader that reads ${readMB} MB`);
   }
 
   async function terminate(): Promise<void> {
@@ -50,30 +91,135 @@ describe('a log reader that stops', () => {
     assert.deepEqual(await within('ended after SIGTERM', 2000, ended), [0, null]);
   }
 
-  it('delays no reply and no exit: lines are dropped, counted, and the count is logged when it is back', async () => {
-    const port = await start('pipe');
-    await checkOften(port);
+  /** Reads on from where the reader stopped. */
+  function collect(stream: Readable | null): () => string {
     let text = '';
-    child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    await eventually('the count is logged', 5000, () => /warn: [1-9]\d* log lines were dropped/.test(text));
+    stream?.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    return () => text;
+  }
+
+  it('delays no reply: lines are dropped, counted, and the count is told where they are missing', async () => {
+    await start('pipe', { flag: '--verbose' });
+    await checkOften();
+    assertMemoryIsBounded();
+    const text = collect(child.stdout);
+    await eventually('the count is logged', 5000, () => countIn(text()) > 0);
+    assert.equal((await ask(port, '/replica')).status, 200);
+    await eventually('the log goes on', 5000, () => / \/replica\.\n/.test(text()));
+    assertWhole(text());
+    const checks = text().match(/: check /g)?.length ?? 0;
+    // Those of the start are besides: they may have been one or several.
+    assert.ok(checks + countIn(text()) > CHECKS, `${checks} lines of checks and ${countIn(text())} dropped`);
+    assert.ok(checks + countIn(text()) < CHECKS + 110, `${checks} lines of checks and ${countIn(text())} dropped`);
+    const afterCount = text().slice(text().lastIndexOf('log lines were dropped'));
+    assert.equal(afterCount.match(/: check /g)?.length, 1, 'the count comes after what was kept, before what is new');
   });
 
-  it('does not hold up the end', async () => {
-    const port = await start('pipe');
-    await checkOften(port);
+  it('delays no end, and what it finds then are whole lines', async () => {
+    await start('pipe');
+    await checkOften();
     await terminate();
+    const text = collect(child.stdout);
+    await within('all is read', 5000, once(child.stdout ?? child, 'end'));
+    assertWhole(text());
+  });
+
+  it('may read on too slowly, and is told the count meanwhile', async () => {
+    await start('pipe');
+    const text = { read: '' };
+    const ended = new AbortController();
+    const reading = (async () => {
+      while (!ended.signal.aborted) {
+        text.read += String((child.stdout?.read() as Buffer | null) ?? '');
+        await sleep(100);
+      }
+    })();
+    try {
+      await eventually(
+        'the count is logged while lines are dropped',
+        30_000,
+        async () => {
+          await checkOften();
+          return countIn(text.read) > 0;
+        },
+        0,
+      );
+      assertMemoryIsBounded();
+      assertWhole(text.read.slice(0, text.read.lastIndexOf('\n') + 1));
+    } finally {
+      ended.abort();
+      await reading;
+    }
   });
 
   it('may close its end', async () => {
-    const port = await start('pipe');
+    await start('pipe');
     child.stdout?.destroy();
-    await checkOften(port);
+    await checkOften();
+    assertMemoryIsBounded();
     await terminate();
   });
 
+  it('may be a named pipe that is read by another one later', async () => {
+    const reader = (): ChildProcess => spawn('cat', [workspace.path('log')], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const under = 'mkfifo log && exec "$@" > log';
+    const started = start('ignore', { under });
+    await eventually('there is the pipe', 5000, () => statSync(workspace.path('log')).isFIFO());
+    const first = reader();
+    const before = collect(first.stdout);
+    await started;
+    await eventually('the first reader reads', 5000, () => before().includes('polling'));
+    first.kill('SIGKILL');
+    await once(first, 'close');
+    await checkOften();
+    assertMemoryIsBounded();
+    const second = reader();
+    const text = collect(second.stdout);
+    try {
+      await eventually('the count is logged', 10_000, () => countIn(text()) > 0);
+      assertWhole(text().slice(0, text().lastIndexOf('\n') + 1));
+    } finally {
+      second.kill('SIGKILL');
+    }
+  });
+
   it('may be a full disk', async () => {
-    const port = await start(openSync('/dev/full', 'w'));
-    await checkOften(port);
+    await start(openSync('/dev/full', 'w'));
+    await checkOften();
+    assertMemoryIsBounded();
+    await terminate();
+  });
+
+  it('may be a disk that was full and has room again', { skip: noMounts }, async () => {
+    const under = [
+      'mkdir disk && mount -t tmpfs -o size=8m none disk',
+      'head -c 20M /dev/zero > disk/filler 2> /dev/null',
+      'exec "$@" > disk/log',
+    ];
+    await start('ignore', { under: `exec unshare -m sh -c '${under.join('\n')}' sh "$@"` });
+    const disk = `/proc/${child.pid ?? 0}/root${workspace.path('disk')}`;
+    const text = (): string => readFileSync(`${disk}/log`, 'utf8');
+    await checkOften();
+    assert.equal(text(), '');
+    assertMemoryIsBounded();
+    rmSync(`${disk}/filler`);
+    await eventually('the count is logged', 10_000, () => countIn(text()) > 0);
+    assertWhole(text());
     await terminate();
   });
 });
+
+/** How many lines the log says were dropped. */
+function countIn(text: string): number {
+  const counts = [...text.matchAll(/ warn: ([1-9]\d*) log lines were dropped: nobody read them\n/g)];
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+/** Every line begins as a line does and ends as one: none is cut, none runs into another. */
+function assertWhole(text: string): void {
+  assert.ok(text.endsWith('\n'), `ends with ${JSON.stringify(text.slice(-100))}`);
+  const line = new RegExp(
+    `^[\\d-]+T[\\d:.]+Z (error|warn|info|verbose|debug): (check ${LONG} \\S+\\.|(?!check )(?:(?!Z \\w+: |xx).)+)$`,
+  );
+  for (const found of text.slice(0, -1).split('\n')) assert.match(found, line);
+}

@@ -19,6 +19,10 @@ export interface ServiceOptions {
   readonly flags?: readonly string[];
   /** A program, with its arguments, that is told to run it: `unshare -m`, say. Must become it, not fork. */
   readonly under?: readonly string[];
+  /** Node's own flags. */
+  readonly nodeFlags?: readonly string[];
+  /** Added to its environment. */
+  readonly env?: Record<string, string>;
   /** By which `get` trusts the front end; makes it ask by HTTPS. */
   readonly tls?: AskOptions['tls'];
 }
@@ -42,13 +46,13 @@ export interface Service {
 export async function startService(options: ServiceOptions): Promise<Service> {
   const workspace = await createWorkspace();
   try {
-    const { config, flags = ['--verbose'], under = [], tls } = options;
+    const { config, flags = ['--verbose'], under = [], nodeFlags = [], env = {}, tls } = options;
     const frontend = { host: '127.0.0.1', port: await freePort(), ...config['frontend'] };
     const { port } = frontend;
     const configFile = await workspace.write('config.yml', stringify({ ...config, frontend }));
-    const commandLine = [...under, process.execPath, mainFile, '--config', configFile, ...flags];
-    const [command = '', ...args] = commandLine;
-    const running = await workspace.start('patroniglue', command, args);
+    const node = [process.execPath, ...nodeFlags];
+    const [command = '', ...args] = [...under, ...node, mainFile, '--config', configFile, ...flags];
+    const running = await workspace.start('patroniglue', command, args, env);
     const get = (path: string): Promise<Reply> => ask(port, path, { tls });
     await eventually('patroniglue answers /-/healthy', 10_000, async () => {
       if (!running.alive()) throw new Error('patroniglue has ended');

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net';
 import { type TlsOptions, createServer as createTlsServer } from 'node:tls';
+import { nowMs } from './monotonic.js';
 
 /** What the upstream does with a connection once the request's headers are there. */
 export type Behaviour = (socket: Socket, requestHead: string) => void;
@@ -114,6 +115,11 @@ export const PRIMARY_BODY = '{"state": "running", "role": "primary", "server_ver
 export function answering(status: number, body = PRIMARY_BODY, contentType = 'application/json'): Behaviour {
   return (socket) => socket.end(`HTTP/1.0 ${status} Some Reason\r\nContent-Type: ${contentType}\r\n\r\n${body}`);
 }
+
+/** Patroni's answer on a primary, with the moment at which its request was whole: `askedMs` of test/support/checks.ts. */
+export const dated: Behaviour = (socket, head) => {
+  answering(200, JSON.stringify({ state: 'running', role: 'primary', askedMs: nowMs() }))(socket, head);
+};
 
 /** Nothing, for ever. */
 export const silent: Behaviour = () => undefined;

@@ -1,0 +1,12 @@
+import { readFileSync, readdirSync } from 'node:fs';
+
+/** A process's resident memory in MB (10^6 bytes). */
+export function residentMB(pid: number): number {
+  const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return (Number(kib) * 1024) / 1e6;
+}
+
+/** How many files a process has open now: polls come and go. */
+export function openFiles(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
