@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { type Socket, connect } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { outcomeOf, startSteadyChecks } from '../support/checks.js';
+import { type Sample, outcomeOf, startSteadyChecks } from '../support/checks.js';
+import type { Worker } from '../support/child.js';
 import { keepAliveClient } from '../support/raw-http.js';
 import { type Service, startService } from '../support/service.js';
 import { type Upstream, startUpstream } from '../support/upstream.js';
@@ -19,6 +20,7 @@ const skip = spawnSync('prlimit', ['--version']).status !== 0 && 'no prlimit her
 describe('a service with few file descriptors', { skip }, () => {
   let upstream: Upstream;
   let service: Service;
+  let checks: Worker<readonly Sample[]> | undefined;
   const clients = new Set<Socket>();
   beforeEach(async () => {
     upstream = await startUpstream();
@@ -28,6 +30,7 @@ describe('a service with few file descriptors', { skip }, () => {
   });
   afterEach(async () => {
     leave();
+    await checks?.close();
     await service.close();
     await upstream.close();
   });
@@ -59,7 +62,7 @@ describe('a service with few file descriptors', { skip }, () => {
     for (let round = 1; round <= 2; round += 1) {
       await crowd();
       // The crowd goes on to sit there: each check ends one of it, and is answered.
-      const checks = await startSteadyChecks({ ports: [service.port], routes: ['/primary'], perSecond: 50 });
+      checks = await startSteadyChecks({ ports: [service.port], routes: ['/primary'], perSecond: 50 });
       const polled = upstream.requests.length;
       await eventually('polls go on', 10_000, () => upstream.requests.length > polled + 15);
       assert.ok(openFiles() < LIMIT, `${openFiles()} open files`);

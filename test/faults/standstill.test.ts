@@ -6,6 +6,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Standstill, tooOld } from '../support/ages.js';
 import { type Sample, outcomeOf, startSteadyChecks } from '../support/checks.js';
+import type { Worker } from '../support/child.js';
 import { type Blocker, createBlocker } from '../support/blocker.js';
 import { nowMs } from '../support/monotonic.js';
 import { createRandom } from '../support/random.js';
@@ -26,11 +27,15 @@ const MOMENT_MS = 400;
 describe('a service that stood still itself', () => {
   let upstream: Upstream;
   let service: Service;
+  let checks: Worker<readonly Sample[]> | undefined;
   before(async () => {
     upstream = await startUpstream();
   });
   after(() => upstream.close());
-  afterEach(() => service.close());
+  afterEach(async () => {
+    await checks?.close();
+    await service.close();
+  });
 
   async function start(options: Omit<ServiceOptions, 'config'> = {}): Promise<void> {
     upstream.behave(dated);
@@ -99,7 +104,7 @@ describe('a service that stood still itself', () => {
     const random = createRandom();
     t.diagnostic(`PATRONIGLUE_SEED=${random.seed}`);
     await start();
-    const checks = await startSteadyChecks({ ports: [service.port], routes: ROUTES, perSecond: CHECKS_A_SECOND });
+    checks = await startSteadyChecks({ ports: [service.port], routes: ROUTES, perSecond: CHECKS_A_SECOND });
     const standstills: Standstill[] = [];
     const endMs = nowMs() + 8000;
     while (nowMs() < endMs) {
@@ -133,7 +138,7 @@ describe('a service that stood still itself', () => {
     });
 
     it('has no check unanswered, and no 200 too old', async () => {
-      const checks = await startSteadyChecks({ ports: [service.port], routes: ROUTES, perSecond: CHECKS_A_SECOND });
+      checks = await startSteadyChecks({ ports: [service.port], routes: ROUTES, perSecond: CHECKS_A_SECOND });
       const standstills: Standstill[] = [];
       for (const whatIsPolled of [dated, silent]) {
         await ready();

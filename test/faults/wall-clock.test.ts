@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { renameSync, writeFileSync } from 'node:fs';
-import { after, before, describe, it } from 'node:test';
+import { after, afterEach, before, describe, it } from 'node:test';
 import { tooOld } from '../support/ages.js';
-import { startSteadyChecks } from '../support/checks.js';
+import { type Sample, startSteadyChecks } from '../support/checks.js';
+import type { Worker } from '../support/child.js';
 import { findProgram, skipReason } from '../support/programs.js';
 import { type Service, startService } from '../support/service.js';
 import { type Upstream, dated, silent, startUpstream } from '../support/upstream.js';
@@ -21,6 +22,7 @@ describe('a wall clock that is set for real, hours forward and back', { skip }, 
   let workspace: Workspace;
   let upstream: Upstream;
   let service: Service;
+  let checks: Worker<readonly Sample[]> | undefined;
   let offsetFile: string;
   const setClock = (offset: string): void => {
     writeFileSync(`${offsetFile}.next`, `${offset}\n`);
@@ -40,6 +42,7 @@ describe('a wall clock that is set for real, hours forward and back', { skip }, 
     const backend = { host: '127.0.0.1', port: upstream.port };
     service = await startService({ config: { backend, cache: { ttl: TTL_MS / 1000, interval: 0.1 } }, env });
   });
+  afterEach(() => checks?.close());
   after(async () => {
     await service.close();
     await upstream.close();
@@ -60,19 +63,19 @@ describe('a wall clock that is set for real, hours forward and back', { skip }, 
     it(`changes no reply, and lets no answer live longer or shorter: ${hours} h`, async () => {
       upstream.behave(dated);
       await eventually('/primary is 200', 5000, async () => (await service.get('/primary')).status === 200);
-      const checks = await startSteadyChecks({ ports: [service.port], routes: ['/primary'], perSecond: 50 });
+      checks = await startSteadyChecks({ ports: [service.port], routes: ['/primary'], perSecond: 50 });
       setClock(`${hours > 0 ? '+' : ''}${hours}h`);
       await untilClockIs(hours);
       const healthy = await checks.end();
       assert.deepEqual([...new Set(healthy.map(({ status }) => status))], [200], 'while Patroni answers');
 
-      const frozen = await startSteadyChecks({ ports: [service.port], routes: ['/primary'], perSecond: 50 });
+      checks = await startSteadyChecks({ ports: [service.port], routes: ['/primary'], perSecond: 50 });
       upstream.behave(silent);
       setClock('+0');
       await untilClockIs(0);
       await eventually('/primary is 503', 5000, async () => (await service.get('/primary')).status === 503);
       await always('/primary stays 503', 200, async () => (await service.get('/primary')).status === 503);
-      const samples = await frozen.end();
+      const samples = await checks.end();
       assert.deepEqual(tooOld(samples, TTL_MS), []);
       for (const { status } of samples) assert.ok([200, 503].includes(status), String(status));
       const lastAskedMs = Math.max(...samples.map(({ askedMs = -Infinity }) => askedMs));
