@@ -1,0 +1,86 @@
+import type { Measure, Row } from './figure.js';
+import type { Round } from './soak-rounds.js';
+import { tally } from './statistics.js';
+
+/**
+ * What may come on top of the first round's: compiled code and what V8 learns of types go on to grow for a while, by less
+ * and less. A leak of a hundred bytes a check would be 600 kB in every round.
+ */
+const HEAP_NOISE_KB = 400;
+const HEAP_SLOPE_KB = 15;
+
+/** Buffers of polls that are under way, and Node's pool of small ones. */
+const EXTERNAL_NOISE_KB = 200;
+
+/** The heap breathes, and what it gave back may not be the system's yet. */
+const RESIDENT_NOISE_MB = 30;
+
+/** On a machine that is busy with other things the checks come late, and the last ones not at all. */
+const LEAST_SHARE_OF_DUE = 0.5;
+
+/**
+ * A row a round. The first is the warm-up, in which everything is compiled and every route learned; the second is what those
+ * behind it are held against.
+ */
+export function rowsOf(rounds: readonly Round[]): readonly Row[] {
+  const first = rounds[1];
+  return rounds.map((round, index) => ({
+    label: index === 0 ? 'warm-up' : `round ${index}`,
+    measures: [...checksOf(round), ...holdingsOf(round, index > 1 ? first : undefined, index - 1)],
+  }));
+}
+
+/** What no single round shows. */
+export function brokenOverall(rounds: readonly Round[]): readonly string[] {
+  const dropped = rounds.reduce((sum, { linesDropped }) => sum + linesDropped, 0);
+  return dropped > 0 ? [] : ['no log line was dropped: that the log reader stops had no effect'];
+}
+
+/** What the service held, by type: `PipeWrap × 1, Timeout × 28`. */
+export function describeResources({ state: { resources } }: Round): string {
+  return Object.entries(resources)
+    .sort()
+    .map(([type, count]) => `${type} × ${count}`)
+    .join(', ');
+}
+
+function checksOf({ checks, due, good, refused, failures, tooOld, latencies, linesDropped }: Round): Measure[] {
+  return [
+    { name: 'checks', value: checks, atLeast: Math.floor(due * LEAST_SHARE_OF_DUE) },
+    { name: '200', value: good, atLeast: 1 },
+    { name: '503', value: refused, atLeast: 1 },
+    failures.length === 0 ? { name: 'else', value: 0 } : { name: 'else', value: tally(failures), atMost: 0 },
+    { name: '200 too old', value: tooOld, atMost: 0 },
+    { name: 'p99', value: latencies.p99, unit: 'ms', digits: 1 },
+    { name: 'max', value: latencies.max, unit: 'ms', digits: 0 },
+    { name: 'log lines dropped', value: linesDropped },
+  ];
+}
+
+function holdingsOf({ state }: Round, first: Round | undefined, roundsSince: number): Measure[] {
+  const since = first?.state;
+  const bounded = (measure: Measure, atMost: number | undefined): Measure =>
+    atMost === undefined ? measure : { ...measure, atMost: Math.round(atMost) };
+  const kB = (bytes: number): number => bytes / 1000;
+  const { heapBytes, externalBytes, bufferBytes, files, residentMB } = state;
+  const heapMore = HEAP_NOISE_KB + HEAP_SLOPE_KB * roundsSince;
+  return [
+    bounded({ name: 'heap, kB', value: kB(heapBytes) }, since && kB(since.heapBytes) + heapMore),
+    bounded({ name: 'external, kB', value: kB(externalBytes) }, since && kB(since.externalBytes) + EXTERNAL_NOISE_KB),
+    bounded({ name: 'of it buffers, kB', value: kB(bufferBytes) }, since && kB(since.bufferBytes) + EXTERNAL_NOISE_KB),
+    bounded({ name: 'resident', value: residentMB, unit: 'MB' }, since && since.residentMB + RESIDENT_NOISE_MB),
+    bounded({ name: 'files', value: files }, since?.files),
+    bounded({ name: 'handles', value: handles(state.resources) }, since && handles(since.resources)),
+    bounded({ name: 'timers', value: timers(state.resources) }, since && timers(since.resources)),
+  ];
+}
+
+type Resources = Round['state']['resources'];
+
+function timers(resources: Resources): number {
+  return resources['Timeout'] ?? 0;
+}
+
+function handles(resources: Resources): number {
+  return Object.values(resources).reduce((sum, count) => sum + count, 0) - timers(resources);
+}
