@@ -7,7 +7,10 @@ export interface Held {
   /** Outside of V8's heap, buffers included. */
   readonly externalBytes: number;
   readonly bufferBytes: number;
-  /** How many there are of each type of what keeps the event loop alive: `TCPServerWrap`, `Timeout`. */
+  /**
+   * How many there are of each type of what keeps the event loop alive: `TCPServerWrap`, `Timeout`. Of those that do not
+   * (`unref`) the heap tells, and of sockets the open files.
+   */
   readonly resources: Readonly<Record<string, number>>;
 }
 

@@ -3,11 +3,13 @@ import type { Round } from './soak-rounds.js';
 import { tally } from './statistics.js';
 
 /**
- * What may come on top of the first round's: compiled code and what V8 learns of types go on to grow for a while, by less
- * and less. A leak of a hundred bytes a check would be 600 kB in every round.
+ * What the heap may hold on top of the first round's. V8 goes on to compile, and to learn of types, for about a minute: some
+ * 100 kB a round, less and less, until it stays within 100. A leak of fifty bytes a check would be 300 kB in every round.
  */
-const HEAP_NOISE_KB = 400;
-const HEAP_SLOPE_KB = 15;
+const HEAP_NOISE_KB = 300;
+const HEAP_LEARNING_KB = 100;
+const LEARNING_ROUNDS = 6;
+const HEAP_SLOPE_KB = 10;
 
 /** Buffers of polls that are under way, and Node's pool of small ones. */
 const EXTERNAL_NOISE_KB = 200;
@@ -63,7 +65,8 @@ function holdingsOf({ state }: Round, first: Round | undefined, roundsSince: num
     atMost === undefined ? measure : { ...measure, atMost: Math.round(atMost) };
   const kB = (bytes: number): number => bytes / 1000;
   const { heapBytes, externalBytes, bufferBytes, files, residentMB } = state;
-  const heapMore = HEAP_NOISE_KB + HEAP_SLOPE_KB * roundsSince;
+  const heapMore =
+    HEAP_NOISE_KB + HEAP_LEARNING_KB * Math.min(roundsSince, LEARNING_ROUNDS) + HEAP_SLOPE_KB * roundsSince;
   return [
     bounded({ name: 'heap, kB', value: kB(heapBytes) }, since && kB(since.heapBytes) + heapMore),
     bounded({ name: 'external, kB', value: kB(externalBytes) }, since && kB(since.externalBytes) + EXTERNAL_NOISE_KB),

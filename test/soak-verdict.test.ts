@@ -45,7 +45,7 @@ describe('the verdict on a soak', () => {
 
   const { heapBytes, externalBytes, bufferBytes, residentMB, files, resources } = round.state;
   const leaks: readonly (readonly [string, (rounds: number) => Partial<Round['state']>])[] = [
-    ['heap', (rounds) => ({ heapBytes: heapBytes + rounds * 150_000 })],
+    ['heap', (rounds) => ({ heapBytes: heapBytes + rounds * 300_000 })],
     ['external', (rounds) => ({ externalBytes: externalBytes + rounds * 50_000 })],
     ['buffers', (rounds) => ({ bufferBytes: bufferBytes + rounds * 50_000 })],
     ['resident', (rounds) => ({ residentMB: residentMB + rounds * 8 })],
