@@ -4,7 +4,7 @@ import { nowMs } from '../test/support/monotonic.js';
 import { type Latencies, latencies } from './latency.js';
 import { BRISK_PACE } from './processes.js';
 import type { State } from './soak-service.js';
-import { CHECKED_ROUTES, STEPS, type Scene, allPlacesTaken, recovered } from './soak-steps.js';
+import { CHECKED_ROUTES, STEPS, type Scene, recovered, settled } from './soak-steps.js';
 
 /** What the checks of a round came to, and what the service held when all was quiet again. */
 export interface Round {
@@ -42,8 +42,7 @@ export async function runRound(scene: Scene, perSecond: number, onStep: (name: s
     await checks.close();
   }
   onStep('at rest');
-  await allPlacesTaken(scene);
-  await recovered(scene);
+  await settled(scene);
   const state = await service.stateAtRest();
   const outcomes = samples.map(outcomeOf);
   return {

@@ -11,7 +11,7 @@ import { BRISK_PACE } from './processes.js';
 import type { Held } from './soak-probe.js';
 
 /** How many routes the service may learn. */
-const LEARN = 8;
+export const LEARNED = 8;
 
 /** At rest nothing has become less for so long: every route has been polled meanwhile, and between its polls. */
 const AT_REST_MS = 2 * BRISK_PACE.interval * 1000;
@@ -50,7 +50,7 @@ export async function startSoakService(upstreamPort: number, lineBytes: number):
     const config = {
       frontend: { host: '127.0.0.1', port, logformat: `%s %D %U ${'x'.repeat(lineBytes)}` },
       backend: { host: '127.0.0.1', port: upstreamPort },
-      cache: { ...BRISK_PACE, learn: LEARN },
+      cache: { ...BRISK_PACE, learn: LEARNED },
     };
     child = await startChild(pathToFileURL(mainFile), SERVICE_CORE, {
       args: ['--config', await workspace.write('config.yml', JSON.stringify(config)), '--verbose'],

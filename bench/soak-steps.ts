@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../test/support/http-get.js';
 import { nowMs } from '../test/support/monotonic.js';
 import { eventually } from '../test/support/wait.js';
-import type { SoakService } from './soak-service.js';
+import { BRISK_PACE } from './processes.js';
+import { LEARNED, type SoakService } from './soak-service.js';
 import { type BehaviourName, type BenchUpstream, startBenchUpstream } from './upstream.js';
 
 /** What the steps act upon. */
@@ -32,14 +33,18 @@ const FLAP_MS = 50;
 /** More than the service learns. */
 const LAGS = 20;
 
+/** Twice a poll's deadline. */
+const OUTLIVED_MS = BRISK_PACE.ttl * 1000;
+
 const RECOVERED_WITHIN_MS = 15_000;
 const PREFETCHED = ['/primary', '/replica', '/read-only'];
 
 /** Asked for by the checks: the prefetched routes, an alias, and two that are learned with their first check. */
 export const CHECKED_ROUTES = [...PREFETCHED, '/master', '/leader', '/health'];
 
-/** One round. */
+/** One round. The restart is the first, since it cuts every connection: what later ones leave behind shall be seen. */
 export const STEPS: readonly Step[] = [
+  { name: 'restart', run: restart },
   { name: 'frozen', run: frozen },
   failing('refused', SHORT_MS),
   failing('reset', SHORT_MS),
@@ -47,7 +52,6 @@ export const STEPS: readonly Step[] = [
   failing('100 MB body', SHORT_MS),
   failing('drip', LONG_MS),
   { name: 'flapping', run: flapping },
-  { name: 'restart', run: restart },
   { name: 'log reader away', run: logReaderAway },
   { name: 'learned routes', run: learnedRoutes },
   // { name: 'reload', run: reload }: once SIGHUP reads the configuration again, its step comes here.
@@ -104,9 +108,24 @@ async function askForNewLag(scene: Scene): Promise<boolean> {
   return reply.kind === 'reply' && reply.body.includes('"not-learned"');
 }
 
-/** Until all places for learned routes are taken: where one was forgotten meanwhile, there is one less to compare. */
-export async function allPlacesTaken(scene: Scene): Promise<void> {
+/**
+ * Until all that is held at rest is there: every place for a learned route is taken, also where one was forgotten meanwhile,
+ * and every route that is polled has been answered, and so has the timer of its expiry. And until all else is gone: that
+ * polls which met a fault have left no connection behind.
+ */
+export async function settled(scene: Scene): Promise<void> {
   await eventually('all places for learned routes are taken', RECOVERED_WITHIN_MS, () => askForNewLag(scene), 0);
+  const sinceMs = nowMs();
+  await eventually('every route is answered', RECOVERED_WITHIN_MS, async () => {
+    const polls = await scene.upstream.connectionsSince(sinceMs);
+    const answered = polls.filter(({ askedMs, closedMs }) => askedMs >= sinceMs && closedMs !== undefined);
+    return new Set(answered.map(({ route }) => route)).size === PREFETCHED.length + LEARNED;
+  });
+  await eventually('no connection to the upstream has outlived its poll', RECOVERED_WITHIN_MS, async () => {
+    const openedBeforeMs = nowMs() - OUTLIVED_MS;
+    const polls = await scene.upstream.connectionsSince(openedBeforeMs);
+    return polls.every(({ askedMs, closedMs }) => closedMs !== undefined || askedMs > openedBeforeMs);
+  });
 }
 
 /** Until each route is answered with what the upstream was asked for from now on. */

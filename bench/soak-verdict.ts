@@ -1,5 +1,6 @@
 import type { Measure, Row } from './figure.js';
 import type { Round } from './soak-rounds.js';
+import type { State } from './soak-service.js';
 import { tally } from './statistics.js';
 
 /**
@@ -22,13 +23,12 @@ const LEAST_SHARE_OF_DUE = 0.5;
 
 /**
  * A row a round. The first is the warm-up, in which everything is compiled and every route learned; the second is what those
- * behind it are held against.
+ * behind it are held against; of things that are counted, the more of both.
  */
 export function rowsOf(rounds: readonly Round[]): readonly Row[] {
-  const first = rounds[1];
   return rounds.map((round, index) => ({
     label: index === 0 ? 'warm-up' : `round ${index}`,
-    measures: [...checksOf(round), ...holdingsOf(round, index > 1 ? first : undefined, index - 1)],
+    measures: [...checksOf(round), ...holdingsOf(round, index > 1 ? rounds.slice(0, 2) : [], index - 1)],
   }));
 }
 
@@ -59,8 +59,12 @@ function checksOf({ checks, due, good, refused, failures, tooOld, latencies, lin
   ];
 }
 
-function holdingsOf({ state }: Round, first: Round | undefined, roundsSince: number): Measure[] {
-  const since = first?.state;
+/** @param before the warm-up and the first round; none for those themselves */
+function holdingsOf({ state }: Round, before: readonly Round[], roundsSince: number): Measure[] {
+  const since = before[1]?.state;
+  // On a machine so busy that polls fail a route may have been without its timer in one of the two.
+  const most = (count: (state: State) => number): number | undefined =>
+    since && Math.max(...before.map((round) => count(round.state)));
   const bounded = (measure: Measure, atMost: number | undefined): Measure =>
     atMost === undefined ? measure : { ...measure, atMost: Math.round(atMost) };
   const kB = (bytes: number): number => bytes / 1000;
@@ -72,13 +76,22 @@ function holdingsOf({ state }: Round, first: Round | undefined, roundsSince: num
     bounded({ name: 'external, kB', value: kB(externalBytes) }, since && kB(since.externalBytes) + EXTERNAL_NOISE_KB),
     bounded({ name: 'of it buffers, kB', value: kB(bufferBytes) }, since && kB(since.bufferBytes) + EXTERNAL_NOISE_KB),
     bounded({ name: 'resident', value: residentMB, unit: 'MB' }, since && since.residentMB + RESIDENT_NOISE_MB),
-    bounded({ name: 'files', value: files }, since?.files),
-    bounded({ name: 'handles', value: handles(state.resources) }, since && handles(since.resources)),
-    bounded({ name: 'timers', value: timers(state.resources) }, since && timers(since.resources)),
+    bounded(
+      { name: 'files', value: files },
+      most((then) => then.files),
+    ),
+    bounded(
+      { name: 'handles', value: handles(state.resources) },
+      most((then) => handles(then.resources)),
+    ),
+    bounded(
+      { name: 'timers', value: timers(state.resources) },
+      most((then) => timers(then.resources)),
+    ),
   ];
 }
 
-type Resources = Round['state']['resources'];
+type Resources = State['resources'];
 
 function timers(resources: Resources): number {
   return resources['Timeout'] ?? 0;
