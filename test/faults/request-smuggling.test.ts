@@ -14,7 +14,7 @@ const CHUNKED = 'Transfer-Encoding: chunked\r\n';
 const NO_CHUNKS = '0\r\n\r\n';
 
 /** Bytes that a proxy in front may take for one request where we took them for two; each is followed by {@link HIDDEN}. */
-const FORMS: readonly (readonly [name: string, status: number, bytes: string])[] = [
+const FORMS: readonly (readonly [name: string, status: number | readonly number[], bytes: string])[] = [
   ['a length and chunks', 400, `${GET}Content-Length: 5\r\n${CHUNKED}\r\n${NO_CHUNKS}`],
   ['chunks and a length', 400, `${POST}${CHUNKED}Content-Length: 5\r\n\r\n${NO_CHUNKS}`],
   ['two lengths', 400, `${GET}Content-Length: 0\r\n${LENGTH}\r\n`],
@@ -44,7 +44,7 @@ const FORMS: readonly (readonly [name: string, status: number, bytes: string])[]
     400,
     `${GET}${CHUNKED}Transfer-Encoding: identity\r\n\r\n${NO_CHUNKS}`,
   ],
-  ['an empty coding', 413, `${GET}Transfer-Encoding:\r\n\r\n`],
+  ['an empty coding', [400, 413], `${GET}Transfer-Encoding:\r\n\r\n`], // the former since Node 22
   ['a vertical tab before chunked', 400, `${GET}Transfer-Encoding: \x0bchunked\r\n\r\n${NO_CHUNKS}`],
   ['a space before the colon', 400, `${GET}Transfer-Encoding : chunked\r\n\r\n${NO_CHUNKS}`],
   ['a space before the first header', 400, `GET /primary HTTP/1.1\r\n Host: h\r\n\r\n`],
@@ -95,7 +95,9 @@ for (const scheme of ['http', 'https'] as const) {
         const connection = await openRaw(service.port, scheme === 'https');
         connection.send(bytes + HIDDEN);
         await within('the connection is ended', 4000, connection.ended);
-        assert.deepEqual(connection.statuses(), [status], connection.text());
+        assert.equal(connection.statuses().length, 1, connection.text());
+        const allowed = typeof status === 'number' ? [status] : status;
+        assert.ok(allowed.includes(connection.statuses()[0] ?? 0), connection.text());
       });
     }
 

@@ -1,50 +1,75 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { NEVER, Subject, concat, mergeMap, of } from 'rxjs';
+import { NEVER, type Subscription, concat, mergeMap, of } from 'rxjs';
 import { createClock, createScheduler } from '../../src/clock.js';
-import { type Answer, type Snapshot, readAt } from '../../src/snapshot.js';
-import { type Cache, createCache } from '../../src/streams/cache.js';
+import { createHandler } from '../../src/http/handler.js';
+import type { CanonicalRoute } from '../../src/routes.js';
+import type { PollOutcome } from '../../src/snapshot.js';
+import { createCache } from '../../src/streams/cache.js';
 import { expire } from '../../src/streams/expiry.js';
-import { poll } from '../../src/streams/poll.js';
 import { type Machine, createMachine } from '../support/machine.js';
-import { eventually } from '../support/wait.js';
 
 const TTL_MS = 4000;
 const HOUR_MS = 3_600_000;
 
-const answer: Answer = { status: 200, body: Buffer.from('{"role": "primary"}') };
-
-/** Production's clock and streams on a machine whose clocks the test moves; Node's timers stand still meanwhile, or are late. */
+/** Production's clock, cache and replies on a machine whose clocks the test moves. No timer fires meanwhile: all are late. */
 describe('an answer on a machine that was suspended, or whose wall clock was set', () => {
   let machine: Machine;
-  let cache: Cache;
-  let nowMs: () => number;
-  const stop$ = new Subject<void>();
-  let polling: { unsubscribe(): void };
-  beforeEach(async () => {
+  let told: () => number;
+  let polling: Subscription;
+  beforeEach(() => {
     machine = createMachine();
     const scheduler = createScheduler(createClock(machine));
-    nowMs = () => scheduler.now();
-    let asked = 0;
-    const snapshots = (): ReturnType<typeof expire> => {
-      // the first poll is answered, and every later one hangs
-      const request = of(undefined).pipe(mergeMap(() => ((asked += 1) === 1 ? of(answer) : concat(NEVER, of(answer)))));
-      const classify = (): never => assert.fail('no poll fails by itself');
-      return expire(poll(request, { intervalMs: 60_000, deadlineMs: 30_000, scheduler, classify }), {
-        ttlMs: TTL_MS,
-        scheduler,
-      });
+    const outcome: PollOutcome = {
+      kind: 'answered',
+      answer: { status: 200, body: Buffer.from('{"role": "primary"}') },
+      sentAtMs: scheduler.now(),
+      endedAtMs: scheduler.now(),
     };
-    cache = createCache(['/primary' as never], { snapshots, maxLearned: 0, forgetAfterMs: HOUR_MS, scheduler });
-    polling = cache.route$.pipe(mergeMap(({ snapshot$ }) => snapshot$)).subscribe(() => undefined);
-    await eventually('the answer is there', 5000, () => told() === 'fresh');
+    const snapshots = (): ReturnType<typeof expire> => expire(concat(of(outcome), NEVER), { ttlMs: TTL_MS, scheduler });
+    const route = '/primary' as CanonicalRoute;
+    const cache = createCache([route], { snapshots, maxLearned: 0, forgetAfterMs: HOUR_MS, scheduler });
+    polling = cache.route$.pipe(mergeMap(({ snapshot$ }) => snapshot$)).subscribe({
+      error: (error: unknown) => {
+        throw error;
+      },
+    });
+    const handle = createHandler(cache, { nowMs: () => scheduler.now(), wallMs: machine.wallMs });
+    told = () => handle({ method: 'GET', httpVersion: '1.0', target: '/primary', hasBody: false }).status;
+    assert.equal(told(), 200);
   });
   afterEach(() => {
     polling.unsubscribe();
-    stop$.complete();
   });
-  const told = (): Snapshot['kind'] | undefined => {
-    const latest = cache.latest('/primary' as never);
-    return latest && readAt(latest, nowMs()).kind;
-  };
+
+  it('is 503 at the first check after a sleep longer than its time to live', () => {
+    machine.suspend(8 * HOUR_MS);
+    assert.equal(told(), 503);
+  });
+
+  it('has lived for as long as the machine slept, and lives for the rest', () => {
+    machine.wait(1000);
+    machine.suspend(2000);
+    machine.wait(900);
+    assert.equal(told(), 200);
+    machine.wait(100);
+    assert.equal(told(), 503);
+  });
+
+  it('lives no shorter and no longer when the wall clock is set, hours forward or back', () => {
+    for (const stepMs of [5 * HOUR_MS, -9 * HOUR_MS]) {
+      machine.stepWallClock(stepMs);
+      machine.wait(TTL_MS / 2 - 1);
+      assert.equal(told(), 200);
+    }
+    machine.stepWallClock(5 * HOUR_MS);
+    machine.wait(2);
+    assert.equal(told(), 503);
+  });
+
+  it('has ended with a sleep, at whose end the wall clock was set back to when it began', () => {
+    machine.suspend(HOUR_MS);
+    machine.stepWallClock(-HOUR_MS - 50);
+    assert.equal(told(), 503);
+  });
 });

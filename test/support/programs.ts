@@ -43,6 +43,7 @@ const needed: readonly (Program & { find: () => string | undefined })[] = [
 const special: typeof needed = [
   { name: 'check_http', packages: ['monitoring-plugins-basic'], find: findCheckHttp },
   { name: 'curl', packages: ['curl'], find: () => inPath('curl') },
+  { name: 'faketime', packages: ['faketime'], find: findFaketime },
   { name: 'h2load', packages: ['nghttp2-client'], find: () => inPath('h2load') },
   { name: 'nginx', packages: ['nginx-light'], find: () => inPath('nginx') },
   { name: 'patronictl', packages: ['patroni'], find: () => inPath('patronictl') },
@@ -222,6 +223,12 @@ function findPostgres(): string | undefined {
     .sort((a, b) => b - a)
     .map((version) => join(root, String(version), 'bin'))
     .find((bin) => ['postgres', 'initdb', 'pg_ctl', 'pg_basebackup'].every((name) => isExecutable(join(bin, name))));
+}
+
+/** Its library, to be loaded before others; the command itself cannot change the time of a process that runs. */
+function findFaketime(): string | undefined {
+  const dirs = existsSync('/usr/lib') ? readdirSync('/usr/lib').map((name) => join('/usr/lib', name)) : [];
+  return ['/usr/lib', ...dirs].map((dir) => join(dir, 'faketime/libfaketimeMT.so.1')).find((path) => existsSync(path));
 }
 
 /** Nagios' plugins are not in anybody's PATH. */

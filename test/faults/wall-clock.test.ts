@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { tooOld } from '../support/ages.js';
+import { startSteadyChecks } from '../support/checks.js';
+import { findProgram, skipReason } from '../support/programs.js';
+import { type Service, startService } from '../support/service.js';
+import { type Upstream, answering, silent, startUpstream } from '../support/upstream.js';
+import { nowMs } from '../support/monotonic.js';
+import { eventually } from '../support/wait.js';
+import { type Workspace, createWorkspace } from '../support/workspace.js';
+
+const TTL_MS = 1000;
+const skip = await skipReason(['faketime']);
+
+/** libfaketime puts the wall clock of a running process wherever a file says, and leaves the monotonic one alone. */
+describe('a wall clock that is set for real, hours forward and back', { skip }, () => {
+  let workspace: Workspace;
+  let upstream: Upstream;
+  let service: Service;
+  let offsetFile: string;
+  const setClock = (offset: string): void => {
+    writeFileSync(offsetFile, `${offset}\n`);
+  };
+  before(async () => {
+    workspace = await createWorkspace();
+    offsetFile = await workspace.write('offset', '+0\n');
+    upstream = await startUpstream();
+    const env = {
+      LD_PRELOAD: findProgram('faketime'),
+      FAKETIME_TIMESTAMP_FILE: offsetFile,
+      FAKETIME_NO_CACHE: '1',
+      DONT_FAKE_MONOTONIC: '1',
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    };
+    const backend = { host: '127.0.0.1', port: upstream.port };
+    service = await startService({ config: { backend, cache: { ttl: TTL_MS / 1000, interval: 0.1 } }, env });
+  });
+  after(async () => {
+    await service.close();
+    await upstream.close();
+    await workspace.close();
+  });
+
+  /** The time of the newest log line of a request is off by so many hours: the service's wall clock is where it should be. */
+  async function untilClockIs(hours: number): Promise<void> {
+    await eventually(`its wall clock is off by ${hours} h`, 5000, async () => {
+      await service.get('/primary');
+      const lines = service.output().trim().split('\n');
+      const at = Date.parse(lines.at(-1)?.split(' ')[0] ?? '');
+      return Math.abs(at - new Date().getTime() - hours * 3_600_000) < 60_000;
+    });
+  }
+
+  for (const hours of [5, -5]) {
+    it(`changes no reply, and lets no answer live longer: ${hours} h`, async () => {
+      upstream.behave((socket, head) => {
+        answering(200, JSON.stringify({ role: 'primary', askedMs: nowMs() }))(socket, head);
+      });
+      await eventually('/primary is 200', 5000, async () => (await service.get('/primary')).status === 200);
+      const checks = await startSteadyChecks({ ports: [service.port], routes: ['/primary'], perSecond: 50 });
+      setClock(`${hours > 0 ? '+' : ''}${hours}h`);
+      await untilClockIs(hours);
+      const healthy = await checks.end();
+      assert.deepEqual([...new Set(healthy.map(({ status }) => status))], [200], 'while Patroni answers');
+
+      const frozen = await startSteadyChecks({ ports: [service.port], routes: ['/primary'], perSecond: 50 });
+      upstream.behave(silent);
+      setClock('+0');
+      await untilClockIs(0);
+      await eventually('/primary is 503', 5000, async () => (await service.get('/primary')).status === 503);
+      const samples = await frozen.end();
+      assert.deepEqual(tooOld(samples, TTL_MS), []);
+      for (const { status } of samples) assert.ok([200, 503].includes(status), String(status));
+    });
+  }
+});
