@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkWith, latencyMs, outcomeOf } from '../support/checks.js';
+import { assertEndsAsAsked } from '../support/ends.js';
 import { ask } from '../support/http-get.js';
 import { freePort } from '../support/ports.js';
 import { residentMB } from '../support/proc.js';
@@ -85,12 +86,6 @@ describe('a log reader that stops', () => {
     assert.ok(nowMB < readMB + MEMORY_NOISE_MB, `${nowMB} MB, and with a reader that reads ${readMB} MB`);
   }
 
-  async function terminate(): Promise<void> {
-    const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    assert.deepEqual(await within('ended after SIGTERM', 2000, ended), [0, null]);
-  }
-
   /** Reads on from where the reader stopped. */
   function collect(stream: Readable | null): () => string {
     let text = '';
@@ -118,7 +113,7 @@ describe('a log reader that stops', () => {
   it('delays no end, and what it finds then are whole lines', async () => {
     await start('pipe');
     await checkOften();
-    await terminate();
+    await assertEndsAsAsked(child);
     const text = collect(child.stdout);
     await within('all is read', 5000, once(child.stdout ?? child, 'end'));
     assertWhole(text());
@@ -157,7 +152,7 @@ describe('a log reader that stops', () => {
     child.stdout?.destroy();
     await checkOften();
     assertMemoryIsBounded();
-    await terminate();
+    await assertEndsAsAsked(child);
   });
 
   it('may be a named pipe that is read by another one later', async () => {
@@ -187,7 +182,7 @@ describe('a log reader that stops', () => {
     await start(openSync('/dev/full', 'w'));
     await checkOften();
     assertMemoryIsBounded();
-    await terminate();
+    await assertEndsAsAsked(child);
   });
 
   it('may be a disk that was full and has room again', { skip: noMounts }, async () => {
@@ -205,7 +200,7 @@ describe('a log reader that stops', () => {
     rmSync(`${disk}/filler`);
     await eventually('the count is logged', 10_000, () => countIn(text()) > 0);
     assertWhole(text());
-    await terminate();
+    await assertEndsAsAsked(child);
   });
 });
 

@@ -1,8 +1,8 @@
-import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
+import { assertEndsAsAsked } from '../support/ends.js';
 import { ask } from '../support/http-get.js';
 import { freePort } from '../support/ports.js';
 import { mainFile } from '../support/service.js';
@@ -37,14 +37,6 @@ describe('a name server that never answers', { skip }, () => {
     return spawn('unshare', ['-m', 'sh', '-c', script], { stdio: ['ignore', 'ignore', 'inherit'] });
   }
 
-  /** Ended as asked: with 0, or by SIGTERM itself, where a look-up would hold up `process.exit`. */
-  async function assertEndsInTime(child: ChildProcess): Promise<void> {
-    const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    const [code, signal] = (await within('it ends after SIGTERM', 2000, ended)) as [number | null, string | null];
-    assert.ok(code === 0 || signal === 'SIGTERM', `code ${String(code)}, signal ${String(signal)}`);
-  }
-
   it('delays neither a reply nor the end where Patroni has a name', async () => {
     const port = await freePort();
     const backend = { host: 'patroni.example.test', port: 8008 };
@@ -52,13 +44,13 @@ describe('a name server that never answers', { skip }, () => {
     const child = await start({ frontend: { host: '127.0.0.1', port }, backend });
     await within('the name is asked for', 10_000, asked);
     await eventually('it answers 503', 10_000, async () => (await ask(port, '/primary')).status === 503);
-    await assertEndsInTime(child);
+    await assertEndsAsAsked(child);
   });
 
   it('does not delay the end where the front end has a name', async () => {
     const asked = once(nameServer, 'message');
     const child = await start({ frontend: { host: 'front.example.test', port: await freePort() } });
     await within('the name is asked for', 10_000, asked);
-    await assertEndsInTime(child);
+    await assertEndsAsAsked(child);
   });
 });
