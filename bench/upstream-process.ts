@@ -42,7 +42,7 @@ const connections: UpstreamConnection[] = [];
 serveOrders<UpstreamReport>(async (order: UpstreamOrder) => {
   switch (order.kind) {
     case 'start':
-      ({ tls } = order);
+      ({ tls, port } = order);
       await behave('healthy');
       return report(nowMs());
     case 'behave':

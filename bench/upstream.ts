@@ -17,7 +17,7 @@ export type BehaviourName =
 
 /** What the upstream process is told. */
 export type UpstreamOrder =
-  | { readonly kind: 'start'; readonly tls?: { readonly cert: string; readonly key: string } }
+  | { readonly kind: 'start'; readonly port: number; readonly tls?: { readonly cert: string; readonly key: string } }
   | { readonly kind: 'behave'; readonly behaviour: BehaviourName }
   | { readonly kind: 'report'; readonly sinceMs: number };
 
@@ -48,15 +48,15 @@ export interface BenchUpstream {
   close(): Promise<void>;
 }
 
-/** Starts it, healthy. Every 200 that it gives says in its body when it was asked: see `askedMs` in test/support/checks-process.ts. */
-export async function startBenchUpstream(tls?: {
-  readonly cert: string;
-  readonly key: string;
-}): Promise<BenchUpstream> {
+/** Starts it, healthy, at any free port where none is given. Every 200 that it gives says in its body when it was asked: see `askedMs` in test/support/checks-process.ts. */
+export async function startBenchUpstream(
+  tls?: { readonly cert: string; readonly key: string },
+  wantedPort = 0,
+): Promise<BenchUpstream> {
   const child: Child<UpstreamOrder, UpstreamReport> = await startChild(
     new URL('./upstream-process.js', import.meta.url),
   );
-  const { port } = await child.ask({ kind: 'start', ...(tls && { tls }) });
+  const { port } = await child.ask({ kind: 'start', port: wantedPort, ...(tls && { tls }) });
   return {
     port,
     behave: async (behaviour) => (await child.ask({ kind: 'behave', behaviour })).atMs,

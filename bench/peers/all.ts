@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { install, installPlan, missingPrograms, whyNotInstallable } from '../../test/support/programs.js';
+import { eventually } from '../../test/support/wait.js';
 import { nodeHttp, nodeNet } from './constant.js';
 import { haproxyCache } from './haproxy.js';
 import { nginx, nginxTwoHops } from './nginx.js';
@@ -42,9 +45,20 @@ export async function withPeers<T>(
 ): Promise<T> {
   const running: RunningPeer[] = [];
   try {
-    for (const peer of peers) running.push(await peer.start(options));
+    for (const peer of peers) {
+      const started = await peer.start(options);
+      running.push(started);
+      await eventually(`${peer.name} listens`, 20_000, () => isListening(started.port));
+    }
     return await body(running);
   } finally {
     await Promise.all(running.map((peer) => peer.close()));
   }
+}
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect'); // or throws
+  socket.destroy();
+  return true;
 }

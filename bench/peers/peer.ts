@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import type { CertificateFiles } from '../../test/support/certificates.js';
 import type { Running } from '../../test/support/processes.js';
 import { type Workspace, createWorkspace } from '../../test/support/workspace.js';
@@ -51,12 +51,26 @@ export async function startPeer(
     return {
       name,
       port,
-      memoryMB: () => workspace.processes().reduce((sum, pid) => sum + proportionalMB(pid), 0),
+      memoryMB: () => processesOf(running.pid).reduce((sum, pid) => sum + proportionalMB(pid), 0),
       close: () => workspace.close(),
     };
   } catch (error) {
     await workspace.close();
     throw error;
+  }
+}
+
+/** A process and its children, which are of its group. */
+function processesOf(group: number): readonly number[] {
+  const pids = readdirSync('/proc').map(Number);
+  return pids.filter((pid) => pid > 0 && groupOf(pid) === group);
+}
+
+function groupOf(pid: number): number {
+  try {
+    return Number(/\) \S \d+ (\d+) /.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1]);
+  } catch {
+    return NaN; // it has ended
   }
 }
 

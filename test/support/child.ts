@@ -1,11 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { within } from './wait.js';
 import { OTHERS_CORE, taskset } from './cores.js';
 
 /** A helper process that answers orders, one reply each, in their order. */
 export interface Child<Order, Reply> {
   readonly pid: number;
+  /** Its standard output, where that is a pipe. */
+  readonly stdout: Readable | null;
   /** Rejects when the child fails, ends, or has not replied after `deadlineMs`. */
   ask(order: Order, deadlineMs?: number): Promise<Reply>;
   signal(signal: NodeJS.Signals): void;
@@ -18,15 +21,30 @@ type Message<Reply> = { readonly reply: Reply } | { readonly error: string };
 
 const alive = new Set<ChildProcess>();
 
-/** Starts `script`, which must call {@link serveOrders}, in a process of its own, on a core other than the service's. */
+/** How else than by itself a child is started. */
+export interface ChildOptions {
+  readonly args?: readonly string[];
+  /** Node's own flags. */
+  readonly nodeFlags?: readonly string[];
+  /** Ours, unless it is piped. */
+  readonly stdout?: 'inherit' | 'pipe';
+}
+
+/**
+ * Starts `script`, which must call {@link serveOrders} or do what that does, in a process of its own, on a core other than
+ * the service's.
+ */
 export async function startChild<Order extends object, Reply>(
   script: URL,
   core = OTHERS_CORE,
+  { args = [], nodeFlags = [], stdout = 'inherit' }: ChildOptions = {},
 ): Promise<Child<Order, Reply>> {
   endWithUs();
-  const child = fork(script, [], {
-    ...(taskset && { execPath: taskset, execArgv: ['-c', String(core), process.execPath] }),
+  const child = fork(script, args, {
+    execArgv: [...nodeFlags],
+    ...(taskset && { execPath: taskset, execArgv: ['-c', String(core), process.execPath, ...nodeFlags] }),
     env: { PATH: process.env['PATH'] },
+    stdio: ['ignore', stdout, 'inherit', 'ipc'],
   });
   alive.add(child);
   child.once('exit', () => alive.delete(child));
@@ -34,6 +52,7 @@ export async function startChild<Order extends object, Reply>(
   let last: Promise<unknown> = Promise.resolve();
   return {
     pid: child.pid ?? 0,
+    stdout: child.stdout,
     ask(order, deadlineMs = 10_000) {
       const reply = last.catch(() => undefined).then(() => askChild<Reply>(child, order, deadlineMs));
       last = reply;
