@@ -21,6 +21,9 @@ const LONG = 'x'.repeat(3000);
 /** Some 9 MB of log, of which a pipe and the buffer hold a little more than 1. */
 const CHECKS = 3000;
 
+/** Far more in as many checks than {@link MEMORY_NOISE_MB}, which without the buffer's bound would all be kept. */
+const VERY_LONG = 'x'.repeat(30_000);
+
 /** A check waits no longer than this, on a machine that is busy with other tests, too. */
 const PATIENCE_MS = 1500;
 
@@ -57,12 +60,12 @@ describe('a log reader that stops', () => {
   /** @param under a shell's script, which gets the service's command line as its arguments */
   async function start(
     stdout: 'pipe' | 'ignore' | number,
-    { under = 'exec "$@"', flag = '--debug' } = {},
+    { under = 'exec "$@"', flag = '--debug', line = LONG } = {},
   ): Promise<void> {
     workspace = await createWorkspace();
     port = await freePort();
     const config = {
-      frontend: { host: '127.0.0.1', port, logformat: `check ${LONG} %U.` },
+      frontend: { host: '127.0.0.1', port, logformat: `check ${line} %U.` },
       backend: { host: '127.0.0.1', port: upstream.port },
       cache: { ttl: 1, interval: 0.1 },
     };
@@ -163,7 +166,7 @@ describe('a log reader that stops', () => {
   });
 
   it('may close its end', async () => {
-    await start('pipe');
+    await start('pipe', { line: VERY_LONG });
     child.stdout?.destroy();
     await checkOften();
     assertMemoryIsBounded();
@@ -187,7 +190,7 @@ describe('a log reader that stops', () => {
   });
 
   it('may be a full disk', async () => {
-    await start(openSync('/dev/full', 'w'));
+    await start(openSync('/dev/full', 'w'), { line: VERY_LONG });
     await checkOften();
     assertMemoryIsBounded();
     await assertEndsAsAsked(child);
