@@ -54,7 +54,9 @@ export function createClock(sources: ClockSources = systemSources): { now(): num
 
   return {
     now() {
-      if (Math.abs(wallMs() - monotonicMs() - wallLead) > 2 * COARSENESS_MS) noticeSleep();
+      const readMs = monotonicMs();
+      if (Math.abs(wallMs() - readMs - wallLead) <= 2 * COARSENESS_MS) return readMs + suspendedMs;
+      noticeSleep();
       return monotonicMs() + suspendedMs;
     },
   };

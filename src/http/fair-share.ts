@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 type Listener = (req: IncomingMessage, res: ServerResponse) => void;
@@ -68,7 +68,7 @@ export function shareFairly(listener: Listener): FairShare {
       if (share.over) return;
       share.sweeps = 0;
       listener(req, res);
-      share.over = !res.shouldKeepAlive || announcesBody(req.headers);
+      share.over = !res.shouldKeepAlive || announcesBody(req);
     },
   };
 }
@@ -86,7 +86,15 @@ function stopParsing(socket: Socket): void {
 
 const REST_IS_NO_HTTP = 2;
 
-/** A body follows these headers, or may follow. */
-export function announcesBody(headers: IncomingHttpHeaders): boolean {
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+/**
+ * A body follows the headers of this request, or may follow (RFC 9112, section 6.3). Looked for in the headers as they came:
+ * Node makes the object with their names only for who asks for it, and nobody else does.
+ */
+export function announcesBody({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): boolean {
+  return rawHeaders.some((name, index) => {
+    if (index % 2 === 1) return false; // a value
+    if (name.length === 'transfer-encoding'.length) return name.toLowerCase() === 'transfer-encoding';
+    if (name.length !== 'content-length'.length || name.toLowerCase() !== 'content-length') return false;
+    return rawHeaders[index + 1] !== '0';
+  });
 }

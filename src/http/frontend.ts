@@ -97,8 +97,8 @@ export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
 function createListener({ handle, onReply }: FrontEndOptions): (req: IncomingMessage, res: ServerResponse) => void {
   return (req, res) => {
     const startedMs = onReply ? performance.now() : 0;
-    const { method = '', httpVersion, url: target = '', headers } = req;
-    const reply = handle({ method, httpVersion, target, hasBody: announcesBody(headers) });
+    const { method = '', httpVersion, url: target = '' } = req;
+    const reply = handle({ method, httpVersion, target, hasBody: announcesBody(req) });
     const bodyIsSent = method !== 'OPTIONS';
     res.writeHead(reply.status, bodyIsSent ? reply.headers : { ...reply.headers, 'Content-Length': 0 });
     if (bodyIsSent)
