@@ -9,7 +9,8 @@ import { type Sample, checkWith, outcomeOf } from '../test/support/checks.js';
 import { latencyMeasures } from './latency.js';
 import { nodeHttp } from './peers/constant.js';
 import type { RunningPeer } from './peers/peer.js';
-import { BRISK_PACE, openFilesAtRest, residentMB, startBenchService } from './processes.js';
+import { BRISK_PACE, openFilesAtRest, startBenchService } from './processes.js';
+import { residentMB } from '../test/support/proc.js';
 import { tally } from './statistics.js';
 import { type BehaviourName, type BenchUpstream, mostAtOnce, startBenchUpstream } from './upstream.js';
 

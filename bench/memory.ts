@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Figure } from './figure.js';
 import { checkFast } from './h2load.js';
-import { residentMB, startBenchService } from './processes.js';
+import { startBenchService } from './processes.js';
+import { residentMB } from '../test/support/proc.js';
 import { median } from './statistics.js';
 import { startBenchUpstream } from './upstream.js';
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openFiles } from '../test/support/proc.js';
 import { type Service, startService } from '../test/support/service.js';
 import { SERVICE_CORE, taskset } from '../test/support/cores.js';
 
@@ -35,17 +35,11 @@ function pinToServiceCore(pid: number): void {
   if (taskset) execFileSync(taskset, ['-a', '-c', '-p', String(SERVICE_CORE), String(pid)], { stdio: 'ignore' });
 }
 
-/** A process's resident memory in MB (10^6 bytes). */
-export function residentMB(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return (Number(kib) * 1024) / 1e6;
-}
-
 /** The files that a process has open at rest: the fewest seen within `durationMs`, since polls come and go. */
 export async function openFilesAtRest(pid: number, durationMs: number): Promise<number> {
   const counts: number[] = [];
   for (let sampledMs = 0; sampledMs < durationMs; sampledMs += 10) {
-    counts.push(readdirSync(`/proc/${pid}/fd`).length);
+    counts.push(openFiles(pid));
     await sleep(10);
   }
   return Math.min(...counts);

@@ -2,6 +2,7 @@ import {
   type Behaviour,
   type Upstream,
   answering,
+  dated,
   dripping,
   ending,
   pouring,
@@ -14,13 +15,8 @@ import { serveOrders } from '../test/support/child.js';
 import { nowMs } from '../test/support/monotonic.js';
 import type { BehaviourName, UpstreamConnection, UpstreamOrder, UpstreamReport } from './upstream.js';
 
-/** Patroni's answer on a primary, shortened, with the moment at which this process had the whole request. */
-const healthy: Behaviour = (socket, head) => {
-  answering(200, JSON.stringify({ state: 'running', role: 'primary', askedMs: nowMs() }))(socket, head);
-};
-
 const behaviours: Readonly<Record<Exclude<BehaviourName, 'refused' | 'stalled TLS handshake'>, Behaviour>> = {
-  healthy,
+  healthy: dated,
   silent,
   'half headers': stalling('HTTP/1.0 200 OK\r\nContent-Ty'),
   drip: dripping(50),

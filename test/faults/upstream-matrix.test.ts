@@ -15,13 +15,13 @@ import {
   createNamedScene,
   createPlainScene,
   createTlsScene,
-  healthy,
   withoutNames,
 } from '../support/scenes.js';
 import {
   type Behaviour,
   PRIMARY_BODY,
   answering,
+  dated,
   delayed,
   dripping,
   ending,
@@ -140,21 +140,21 @@ const FAULTS: readonly Fault<PlainScene>[] = [
   {
     name: 'flaps between 200 and 503 every 50 ms',
     begin: (scene) => {
-      scene.behave(alternating(50, healthy, answering(503)));
+      scene.behave(alternating(50, dated, answering(503)));
     },
     says: [503],
   },
   {
     name: 'flaps between 200 and a reset every 50 ms',
     begin: (scene) => {
-      scene.behave(alternating(50, healthy, resetting()));
+      scene.behave(alternating(50, dated, resetting()));
     },
   },
   {
     name: 'hangs for one route while it answers the others',
     begin: (scene) => {
       scene.behave((socket, head) => {
-        if (routeOf(head) !== '/primary') healthy(socket, head);
+        if (routeOf(head) !== '/primary') dated(socket, head);
       });
     },
     becomes: 503,
@@ -177,7 +177,7 @@ const FAULTS: readonly Fault<PlainScene>[] = [
       });
     },
   },
-  silence('is slow, and answers just after the deadline', delayed(TIMEOUT_MS + 20, healthy)),
+  silence('is slow, and answers just after the deadline', delayed(TIMEOUT_MS + 20, dated)),
 ];
 
 /** The upstream's side of the handshake, or of what follows it, ends early. */

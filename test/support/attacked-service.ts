@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { memoryMb, openFiles } from './attacks.js';
 import { createCertificates } from './certificates.js';
 import { type Sample, outcomeOf, startSteadyChecks } from './checks.js';
 import type { Worker } from './child.js';
+import { openFiles, residentMB } from './proc.js';
 import { type Service, startService } from './service.js';
 import { type Upstream, answering, startUpstream } from './upstream.js';
 import { eventually } from './wait.js';
@@ -67,7 +67,7 @@ export async function startAttackedService(scheme: Scheme): Promise<AttackedServ
     upstream,
     async watch() {
       await eventually('it answers', 10_000, answers);
-      before = { files: openFiles(service.pid), memoryMb: memoryMb(service.pid), logLines: logLines().length };
+      before = { files: openFiles(service.pid), memoryMb: residentMB(service.pid), logLines: logLines().length };
       const pace = { ports: [service.port], routes: ['/primary'], perSecond: CHECKS_PER_SECOND[scheme] };
       checks = await startSteadyChecks({ ...pace, tls: scheme === 'https' });
     },
@@ -79,7 +79,7 @@ export async function startAttackedService(scheme: Scheme): Promise<AttackedServ
       const slowestMs = Math.max(...samples.map(({ sentMs, endMs }) => endMs - sentMs));
       assert.ok(slowestMs < NOTICED_MS, `the slowest of ${samples.length} checks took ${slowestMs.toFixed()} ms`);
       await eventually('its files are closed', 10_000, () => openFiles(service.pid) <= before.files + SLACK.files);
-      const usedMb = memoryMb(service.pid);
+      const usedMb = residentMB(service.pid);
       assert.ok(
         usedMb < before.memoryMb + SLACK.memoryMb,
         `${usedMb.toFixed()} MB, after ${before.memoryMb.toFixed()}`,

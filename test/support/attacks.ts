@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type Child, startChild } from './child.js';
 
 /** Clients that do one and the same thing to a loopback port, and then hold on to their connections. */
@@ -72,14 +72,4 @@ export function heldConnections(port: number, from: string): number {
     .filter(
       ([, at, peer, state]) => at?.endsWith(local) && peer?.startsWith(`${address}:`) && HELD.includes(state ?? ''),
     ).length;
-}
-
-/** How many files a process has open. */
-export function openFiles(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
-}
-
-/** The memory of a process that is in use (RSS), in MB. */
-export function memoryMb(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }

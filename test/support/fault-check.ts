@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Sample, startSteadyChecks } from './checks.js';
 import { nowMs } from './monotonic.js';
-import { INTERVAL_MS, type Scene, TIMEOUT_MS, TTL_MS, openFiles } from './scenes.js';
+import { openFiles, residentMB } from './proc.js';
+import { INTERVAL_MS, type Scene, TIMEOUT_MS, TTL_MS } from './scenes.js';
 import { routeOf } from './upstream.js';
 import { eventually } from './wait.js';
 
@@ -78,7 +78,12 @@ export async function checkFault<S extends Scene>(scene: S, fault: Fault<S>): Pr
     assert.ok(recoveryMs < inFlightMs + INTERVAL_MS + laxMs, `recovered only after ${recoveryMs} ms`);
     assertPatroniSpared(scene, scene.seen().requests.slice(requestsBefore), nowMs() - sinceMs);
     assertLogged(service.output().slice(logBefore));
-    await eventually(`${scene.filesAtRest} files are open`, 5000, () => openFiles(service) <= scene.filesAtRest, 10);
+    await eventually(
+      `${scene.filesAtRest} files are open`,
+      5000,
+      () => openFiles(service.pid) <= scene.filesAtRest,
+      10,
+    );
     assert.ok(residentMB(service.pid) < MEMORY_MB, `${residentMB(service.pid)} MB`);
   } finally {
     delay.disable();
@@ -160,9 +165,4 @@ function assertLogged(output: string): void {
       last.set(route, { ...before, ...(to !== undefined && { told: to }) });
     }
   }
-}
-
-function residentMB(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return (Number(kib) * 1024) / 1e6;
 }

@@ -5,11 +5,11 @@ import type { SecureVersion } from 'node:tls';
 import { type FullListener, fillAcceptQueue } from './accept-queue.js';
 import type { Certificates } from './certificates.js';
 import { type HandshakeRelay, createHandshakeRelay } from './handshake-relay.js';
-import { nowMs } from './monotonic.js';
 import { type NameServer, startNameServer } from './name-server.js';
 import { freePort } from './ports.js';
+import { openFiles } from './proc.js';
 import { type Service, startService } from './service.js';
-import { type Behaviour, type Upstream, answering, startUpstream } from './upstream.js';
+import { type Behaviour, type Upstream, answering, dated, startUpstream } from './upstream.js';
 import { always, eventually } from './wait.js';
 import { createWorkspace } from './workspace.js';
 
@@ -33,11 +33,6 @@ export interface Scene {
   heal(): void | Promise<void>;
   close(): Promise<void>;
 }
-
-/** Patroni's answer on a primary, with the moment at which it was asked, for `askedMs` of a sample. */
-export const healthy: Behaviour = (socket, head) => {
-  answering(200, JSON.stringify({ state: 'running', role: 'primary', askedMs: nowMs() }))(socket, head);
-};
 
 /** By plain HTTP. */
 export interface PlainScene extends Scene {
@@ -86,7 +81,7 @@ async function buildPlainScene(onClose: OnClose): Promise<Open<PlainScene>> {
     async heal() {
       emptyQueue();
       upstream ??= await eventually('the port is free again', 5000, () => healthyUpstream({ port }));
-      upstream.behave(healthy);
+      upstream.behave(dated);
     },
   };
 }
@@ -141,7 +136,7 @@ async function buildTlsScene(
     heal() {
       instead = undefined;
       relay.cut(undefined);
-      upstream.behave(healthy);
+      upstream.behave(dated);
     },
   };
 }
@@ -203,7 +198,7 @@ async function buildNamedScene(onClose: OnClose): Promise<Open<NamedScene>> {
     },
     heal() {
       nameServer.say(NAMED);
-      upstream.behave(healthy);
+      upstream.behave(dated);
     },
   };
 }
@@ -228,7 +223,7 @@ async function closable<S extends Scene>(build: (onClose: OnClose) => Promise<Op
 
 async function healthyUpstream(options: Parameters<typeof startUpstream>[0]): Promise<Upstream> {
   const upstream = await startUpstream(options);
-  upstream.behave(healthy);
+  upstream.behave(dated);
   return upstream;
 }
 
@@ -258,15 +253,10 @@ async function startAtRest(
   await always(
     'the service runs',
     2 * INTERVAL_MS,
-    () => (filesAtRest = Math.min(filesAtRest, openFiles(service))),
+    () => (filesAtRest = Math.min(filesAtRest, openFiles(service.pid))),
     10,
   );
   return { service, routes: backend.routes ?? ['/primary', '/replica', '/read-only'], filesAtRest };
-}
-
-/** How many files a service has open now. */
-export function openFiles({ pid }: Service): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
 }
 
 /** How many connections to a port of 127.0.0.1 a service has or tries to make: the kernel knows before anybody accepts. */
