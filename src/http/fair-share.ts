@@ -1,14 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-type Listener = (req: IncomingMessage, res: ServerResponse) => void;
+/** Answers a request, and says whether the reply goes on for as long as the client likes. */
+type Listener = (req: IncomingMessage, res: ServerResponse) => 'lasting' | undefined;
 
 /** A server's listeners that keep each connection to its share. */
 export interface FairShare {
   /** For `connection`, or `secureConnection`. */
   readonly admit: (socket: Socket) => void;
   /** For `request` and its like. */
-  readonly onRequest: Listener;
+  readonly onRequest: (req: IncomingMessage, res: ServerResponse) => void;
 }
 
 /** The most requests of a connection that wait behind a reply: no health check sends a second one before its reply. */
@@ -25,6 +26,8 @@ interface Share {
   waiting: number;
   /** The reply to the last request ends it. */
   over: boolean;
+  /** The last reply goes on, and takes no turn from anybody. */
+  lasting: boolean;
 }
 
 /**
@@ -40,14 +43,18 @@ export function shareFairly(listener: Listener): FairShare {
   const shares = new Map<Socket, Share>();
   let sweeper: NodeJS.Timeout | undefined;
   const sweep = (): void => {
-    for (const [socket, share] of shares) if ((share.sweeps += 1) > MAX_TURN_MS / SWEEP_MS) socket.destroy();
+    for (const [socket, share] of shares) {
+      if (share.lasting) continue;
+      share.sweeps += 1;
+      if (share.sweeps > MAX_TURN_MS / SWEEP_MS) socket.destroy();
+    }
     if (shares.size > 0) return;
     clearInterval(sweeper);
     sweeper = undefined;
   };
   return {
     admit(socket) {
-      shares.set(socket, { sweeps: 0, waiting: 0, over: false });
+      shares.set(socket, { sweeps: 0, waiting: 0, over: false, lasting: false });
       socket.once('close', () => shares.delete(socket));
       sweeper ??= setInterval(sweep, SWEEP_MS).unref();
     },
@@ -67,7 +74,7 @@ export function shareFairly(listener: Listener): FairShare {
       }
       if (share.over) return;
       share.sweeps = 0;
-      listener(req, res);
+      share.lasting = listener(req, res) === 'lasting';
       share.over = !res.shouldKeepAlive || announcesBody(req);
     },
   };

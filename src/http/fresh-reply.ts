@@ -1,6 +1,6 @@
 import type { Snapshot } from '../snapshot.js';
 import { bodyOf } from './body.js';
-import type { Reply } from './handler.js';
+import type { Reply } from './reply.js';
 
 type FreshSnapshot = Extract<Snapshot, { kind: 'fresh' }>;
 

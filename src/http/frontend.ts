@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { type IncomingMessage, type Server, type ServerOptions, type ServerResponse, createServer } from 'node:http';
+import { type Server, type ServerOptions, type ServerResponse, createServer } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions as TlsServerOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
@@ -7,8 +7,10 @@ import { ListenError } from '../errors.js';
 import type { AccessEntry } from './access-log.js';
 import { type Connections, type OnCrowding, boundConnections } from './connections.js';
 import { announcesBody, shareFairly } from './fair-share.js';
-import type { CheckRequest, Reply } from './handler.js';
+import type { CheckRequest } from './handler.js';
+import type { PageReply, Reply } from './reply.js';
 import { MAX_CONNECTIONS } from './room.js';
+import { createStreams } from './stream-reply.js';
 
 /** Where and how to listen. */
 export interface FrontEndOptions {
@@ -17,7 +19,7 @@ export interface FrontEndOptions {
   readonly port: number;
   /** HTTPS where given. */
   readonly tls?: TlsServerOptions;
-  readonly handle: (request: CheckRequest) => Reply;
+  readonly handle: (request: CheckRequest) => PageReply;
   /** Told of every reply; without it nothing is measured. */
   readonly onReply?: (entry: AccessEntry) => void;
   /** The most connections at a time. */
@@ -47,6 +49,9 @@ const LIMITS: ServerOptions = {
   connectionsCheckingInterval: 1000, // how often the first two are looked at: 30 s unless told
   requireHostHeader: false, // HAProxy's `http-check send ver HTTP/1.1` has none, and Node would answer 400
 };
+
+/** Replies that go on, such as a status page's events: for a few people. */
+const MAX_STREAMS = 16;
 
 /**
  * Listens, and answers each request with what `handle` says, at once.
@@ -94,24 +99,50 @@ export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
   };
 }
 
-function createListener({ handle, onReply }: FrontEndOptions): (req: IncomingMessage, res: ServerResponse) => void {
+type Listener = Parameters<typeof shareFairly>[0];
+
+function createListener({ handle, onReply }: FrontEndOptions): Listener {
+  const sendStream = createStreams(MAX_STREAMS);
   return (req, res) => {
     const startedMs = onReply ? performance.now() : 0;
     const { method = '', httpVersion, url: target = '' } = req;
+    const report = (status: number): void => {
+      onReply?.({
+        address: req.socket.remoteAddress ?? '-',
+        method,
+        target,
+        status,
+        tookUs: (performance.now() - startedMs) * 1000,
+      });
+    };
     const reply = handle({ method, httpVersion, target, hasBody: announcesBody(req) });
-    const bodyIsSent = method !== 'OPTIONS';
-    res.writeHead(reply.status, bodyIsSent ? reply.headers : { ...reply.headers, 'Content-Length': 0 });
-    if (bodyIsSent)
-      res.end(reply.body, 'latin1'); // Node itself sends none for HEAD
-    else res.end();
-    onReply?.({
-      address: req.socket.remoteAddress ?? '-',
-      method,
-      target,
-      status: reply.status,
-      tookUs: (performance.now() - startedMs) * 1000,
-    });
+    if (reply instanceof Promise) {
+      void reply.then(
+        (made) => {
+          send(method, res, made);
+          report(made.status);
+        },
+        () => res.destroy(), // a page that cannot be made is a bug; to others it is none of their business
+      );
+      return undefined;
+    }
+    if ('body$' in reply && method === 'GET') {
+      sendStream(res, reply);
+      report(reply.status);
+      return 'lasting';
+    }
+    send(method, res, 'body$' in reply ? { ...reply, body: '' } : reply);
+    report(reply.status);
+    return undefined;
   };
+}
+
+function send(method: string, res: ServerResponse, { status, headers, body }: Reply): void {
+  const bodyIsSent = method !== 'OPTIONS';
+  res.writeHead(status, bodyIsSent ? headers : { ...headers, 'Content-Length': 0 });
+  if (bodyIsSent)
+    res.end(body, 'latin1'); // Node itself sends none for HEAD
+  else res.end();
 }
 
 /** Node asks the kernel once and keeps the answer; after a reset, which HAProxy sends with the status line, there is none. */

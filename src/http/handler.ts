@@ -5,6 +5,7 @@ import { type Snapshot, readAt } from '../snapshot.js';
 import { bodyOf } from './body.js';
 import { createFreshReply } from './fresh-reply.js';
 import { ownReply } from './own-routes.js';
+import type { PageReply, Pages, Reply } from './reply.js';
 
 /** What a client asks. */
 export interface CheckRequest {
@@ -15,16 +16,6 @@ export interface CheckRequest {
   readonly target: string;
   /** The request announces a body. */
   readonly hasBody: boolean;
-}
-
-/**
- * What it gets. `body` is what a `GET` is sent; `HEAD` and `OPTIONS` get the status and the headers alone. As a text it has
- * one character a byte (Latin-1): see {@link bodyOf}.
- */
-export interface Reply {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | number>>;
-  readonly body: Buffer | string;
 }
 
 /** What replies are made from: reading it never waits. */
@@ -53,13 +44,17 @@ const ALLOWED = ['GET', 'HEAD', 'OPTIONS'];
  * One `GET` of Patroni's serves `GET`, `HEAD` and `OPTIONS`, to which it gives the same status on health routes
  * (`do_HEAD`, `do_OPTIONS` in `patroni/api.py`). Nothing is ever passed on, so all that could change a cluster is 405.
  */
-export function createHandler(snapshots: Snapshots, clock: ReplyClock): (request: CheckRequest) => Reply {
+export function createHandler<Page extends PageReply = never>(
+  snapshots: Snapshots,
+  clock: ReplyClock,
+  pages: Pages<Page> = new Map(),
+): (request: CheckRequest) => Reply | Page {
   const freshReply = createFreshReply();
   return (request) => {
     const refusal = refusalOf(request);
     if (refusal) return refusal;
     const { target } = request;
-    const own = ownReply(target, snapshots, clock);
+    const own = ownReply(target, snapshots, clock, pages);
     if (own) return own;
     const route = canonicalRoute(target);
     if (route === undefined) return noRoute(target, snapshots);

@@ -10,7 +10,7 @@ import { connect as connectTls } from 'node:tls';
 import { ListenError } from '../../src/errors.js';
 import type { AccessEntry } from '../../src/http/access-log.js';
 import { type FrontEnd, type FrontEndOptions, listen } from '../../src/http/frontend.js';
-import type { Reply } from '../../src/http/handler.js';
+import type { Reply } from '../../src/http/reply.js';
 import { tlsOptions } from '../../src/http/tls.js';
 import { createCertificates } from '../support/certificates.js';
 import { eventually, within } from '../support/wait.js';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type CheckRequest, type Reply, createHandler } from '../../src/http/handler.js';
+import { type CheckRequest, createHandler } from '../../src/http/handler.js';
+import type { Reply } from '../../src/http/reply.js';
 import { type CanonicalRoute, knownPaths } from '../../src/routes.js';
 import type { Snapshot } from '../../src/snapshot.js';
 
