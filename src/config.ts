@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { DEFAULT_CIPHERS } from 'node:tls';
-import { type FileSource, fileReason, type KeyPair, readCa, readPair, readPairPaths } from './config-files.js';
+import { type FileSource, type KeyPair, readCa, readPair, readPairPaths } from './config-files.js';
 import { createSections, type Field, type Findings, type Section, valueOf } from './config-section.js';
 import * as check from './config-values.js';
 import { ConfigError, type Problem } from './errors.js';
@@ -65,31 +64,6 @@ export interface ConfigSource extends FileSource {
   readonly text: string;
   /** Its name in messages. */
   readonly file: string;
-}
-
-/**
- * Reads a configuration file, and the PEM files that it names (relative paths: to the working directory).
- *
- * @throws ConfigError with every problem of them all
- */
-export function loadConfig(file: string): Config {
-  const nowMs = new Date().getTime(); // certificates have dates of the wall clock
-  return parseConfig({ text: readText(file), file, nowMs, readFile: (path) => readFileSync(path, 'utf8') });
-}
-
-function readText(file: string): string {
-  const unusable = (message: string): ConfigError => new ConfigError(file, [{ line: 1, column: 1, message }]);
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(file);
-  } catch (error) {
-    throw unusable(`cannot read the configuration: ${fileReason(error)} (--config FILE names another)`);
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw unusable('not a text in UTF-8');
-  }
 }
 
 /**

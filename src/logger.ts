@@ -16,10 +16,15 @@ const text = printf(({ timestamp: at, level, message }) => `${String(at)} ${leve
 export function createLogger(level: LogLevel, format: 'text' | 'json', output: LogOutput): winston.Logger {
   return winston.createLogger({
     level,
-    format: combine(timestamp(), format === 'json' ? json() : text),
+    format: lineFormat(format),
     // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- two typings of one class
     transports: [new winston.transports.Stream({ stream: output.stream, eol: '\n' })],
   });
+}
+
+/** How a line is written, for `logger.format`. */
+export function lineFormat(format: 'text' | 'json'): winston.Logform.Format {
+  return combine(timestamp(), format === 'json' ? json() : text);
 }
 
 /** Control characters and line ends as escapes: nothing that is logged can forge a line or move a terminal. */

@@ -29,9 +29,13 @@ const stopSignal = new Promise<NodeJS.Signals>((resolve) => {
   }
 });
 
+/** SIGHUP would end the process from its first moment on, were it not listened to. */
+process.on('SIGHUP', () => undefined);
+
 // Loaded only now: before the libraries take memory, and while a signal is heard already.
 const { runProgram } = await import('./program.js');
-leave(await runProgram(process.argv.slice(2), stopSignal));
+const { fromEvent } = await import('rxjs');
+leave(await runProgram(process.argv.slice(2), { stop: stopSignal, hangUp$: fromEvent(process, 'SIGHUP') }));
 
 /**
  * Ends the process. `process.exit` would wait for what libuv's threads are busy with, and a look-up that hangs, or a write

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
-import { from } from 'rxjs';
+import { type Observable, from } from 'rxjs';
 import { type Invocation, parseArguments, usage } from './cli.js';
-import { loadConfig } from './config.js';
+import { loadConfig } from './config-loader.js';
 import { ConfigError, ListenError, UsageError } from './errors.js';
 import { serve } from './service.js';
 import { version } from './version.js';
@@ -9,17 +9,25 @@ import { version } from './version.js';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
-/** What the command line asks for. Resolves with the exit code when it is done: for the service, after `stopSignal`. */
-export async function runProgram(argv: readonly string[], stopSignal: Promise<NodeJS.Signals>): Promise<number> {
+/** The signals that the process is sent. */
+export interface Signals {
+  /** The one that ends the service as asked. */
+  readonly stop: Promise<NodeJS.Signals>;
+  /** Each SIGHUP: read the configuration again. */
+  readonly hangUp$: Observable<unknown>;
+}
+
+/** What the command line asks for. Resolves with the exit code when it is done: for the service, after the stop signal. */
+export async function runProgram(argv: readonly string[], signals: Signals): Promise<number> {
   try {
-    await run(parseArguments(argv), stopSignal);
+    await run(parseArguments(argv), signals);
     return 0;
   } catch (error) {
     return explain(error);
   }
 }
 
-async function run(invocation: Invocation, stopSignal: Promise<NodeJS.Signals>): Promise<void> {
+async function run(invocation: Invocation, { stop, hangUp$ }: Signals): Promise<void> {
   switch (invocation.kind) {
     case 'help':
       process.stdout.write(usage);
@@ -28,12 +36,12 @@ async function run(invocation: Invocation, stopSignal: Promise<NodeJS.Signals>):
       process.stdout.write(`${version}\n`);
       return;
     case 'check': {
-      const { warnings } = loadConfig(invocation.config);
+      const { warnings } = (await loadConfig(invocation.config)).config;
       process.stdout.write([...warnings.map((warning) => `warning: ${warning}`), 'configuration ok', ''].join('\n'));
       return;
     }
     case 'run':
-      await serve(loadConfig(invocation.config), invocation.level, from(stopSignal));
+      await serve(await loadConfig(invocation.config), invocation.level, { stop$: from(stop), hangUp$ });
   }
 }
 

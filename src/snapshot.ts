@@ -76,6 +76,12 @@ export function readAt(snapshot: Snapshot, nowMs: number): Snapshot {
   return { kind: 'stale', answer, sentAtMs, sinceMs: freshUntilMs, ...(failures && { failures }) };
 }
 
+/** The snapshot under another time to live: a shorter one holds at once, a longer one from the next answer on. */
+export function withTimeToLive(snapshot: Snapshot, ttlMs: number, nowMs: number): Snapshot {
+  if (snapshot.kind !== 'fresh' || snapshot.freshUntilMs <= snapshot.sentAtMs + ttlMs) return readAt(snapshot, nowMs);
+  return readAt({ ...snapshot, freshUntilMs: snapshot.sentAtMs + ttlMs }, nowMs);
+}
+
 /**
  * The snapshot after an event. Only an answer renews it; a failed poll is counted and changes nothing else.
  *

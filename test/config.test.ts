@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { type Config, loadConfig, parseConfig } from '../src/config.js';
+import { loadConfig } from '../src/config-loader.js';
+import { type Config, parseConfig } from '../src/config.js';
 import { knownKeys } from '../src/config-section.js';
 import { ConfigError } from '../src/errors.js';
 import { knownPaths } from '../src/routes.js';
@@ -390,17 +391,17 @@ describe('configuration with certificates', { skip: await withoutOpenssl() }, ()
   after(() => {
     rmSync(dir, { recursive: true, force: true });
   });
-  const load = (text: string): Config => {
+  const load = async (text: string): Promise<Config> => {
     const file = join(dir, 'config.yml');
     writeFileSync(file, text);
-    return loadConfig(file);
+    return (await loadConfig(file)).config;
   };
   const read = (file: string): string => readFileSync(file, 'utf8');
 
-  it('takes the example of the Go program as it is', () => {
+  it('takes the example of the Go program as it is', async () => {
     const { cert: certfile, key: keyfile } = files.server;
     const text = read(join(testdata, 'go-example.yml')).replace('server.pem', certfile).replace('server.key', keyfile);
-    const { frontend, backend, cache } = load(text);
+    const { frontend, backend, cache } = await load(text);
     assert.deepEqual(frontend, {
       host: '127.0.0.1',
       port: 8443,
@@ -421,16 +422,17 @@ describe('configuration with certificates', { skip: await withoutOpenssl() }, ()
     assert.deepEqual([cache.ttlMs, cache.intervalMs], [1000, 250]);
   });
 
-  it('serves TLSv1.2 and the ciphers of the runtime unless told otherwise', () => {
-    const { tls } = load(`frontend: {certfile: ${files.server.cert}, keyfile: ${files.server.key}}`).frontend;
+  it('serves TLSv1.2 and the ciphers of the runtime unless told otherwise', async () => {
+    const config = await load(`frontend: {certfile: ${files.server.cert}, keyfile: ${files.server.key}}`);
+    const { tls } = config.frontend;
     assert.equal(tls?.minVersion, 'TLSv1.2');
     assert.equal('ciphers' in tls, false);
   });
 
-  it('reads the CA and the client certificate for https', () => {
+  it('reads the CA and the client certificate for https', async () => {
     const { cert: certfile, key: keyfile } = files.client;
     const cafile = files.ca.cert;
-    const { backend, warnings } = load(
+    const { backend, warnings } = await load(
       `backend: {scheme: https, cafile: ${cafile}, certfile: ${certfile}, keyfile: ${keyfile}}`,
     );
     const texts = { ca: read(cafile), cert: read(certfile), key: read(keyfile) };
@@ -438,21 +440,26 @@ describe('configuration with certificates', { skip: await withoutOpenssl() }, ()
     assert.deepEqual(warnings, []);
   });
 
-  it('warns of an expired certificate', () => {
+  it('warns of an expired certificate', async () => {
     const { cert, key } = files.expired;
-    const { warnings } = load(`frontend: {certfile: ${cert}, keyfile: ${key}}`);
+    const { warnings } = await load(`frontend: {certfile: ${cert}, keyfile: ${key}}`);
     const place = `${join(dir, 'config.yml')}:1:22: frontend.certfile: ${cert}`;
     assert.deepEqual(warnings, [`${place}: the certificate expired on 2020-02-01T00:00:00Z`]);
   });
 
-  it('says that the file itself cannot be read', () => {
+  it('says that the file itself cannot be read', async () => {
     const advice = '(--config FILE names another)';
-    const at = (file: string): string[] => problemsOf(() => loadConfig(file));
-    assert.deepEqual(at(join(dir, 'x')), [`1:1: cannot read the configuration: no such file ${advice}`]);
-    assert.deepEqual(at(dir), [`1:1: cannot read the configuration: it is a directory ${advice}`]);
+    const at = async (file: string): Promise<string[]> => {
+      const [error] = await Promise.allSettled([loadConfig(file)]);
+      return problemsOf(() => {
+        throw (error as PromiseRejectedResult).reason;
+      });
+    };
+    assert.deepEqual(await at(join(dir, 'x')), [`1:1: cannot read the configuration: no such file ${advice}`]);
+    assert.deepEqual(await at(dir), [`1:1: cannot read the configuration: it is a directory ${advice}`]);
     const latin1 = join(dir, 'latin1.yml');
     writeFileSync(latin1, Buffer.from([0x23, 0xe9]));
-    assert.deepEqual(at(latin1), ['1:1: not a text in UTF-8']);
+    assert.deepEqual(await at(latin1), ['1:1: not a text in UTF-8']);
   });
 });
 
@@ -460,8 +467,8 @@ describe('config.yml.example', () => {
   const text = readFileSync(example, 'utf8');
   const uncommented = text.replaceAll(/^( *)#(?! |$)/gm, '$1').replaceAll(/^( *)# {2}- /gm, '$1  - ');
 
-  it('is ready to use, with nothing changed but the port', () => {
-    const { frontend, ...rest } = loadConfig(example);
+  it('is ready to use, with nothing changed but the port', async () => {
+    const { frontend, ...rest } = (await loadConfig(example)).config;
     const { frontend: defaultFrontend, ...defaults } = parse('');
     assert.deepEqual(rest, defaults);
     assert.deepEqual(frontend, { ...defaultFrontend, port: 8009 });

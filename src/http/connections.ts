@@ -2,6 +2,12 @@ import type { Server, Socket } from 'node:net';
 
 /** The open connections of the front end. */
 export interface Connections {
+  /** The most at a time. */
+  max: number;
+  /** How many there are. */
+  count(): number;
+  /** Bounds those of a server, too. */
+  watch(server: Server): void;
   /** Ends them all, in whatever state: Node's `closeAllConnections` knows none that is in its TLS handshake. */
   destroyAll(): void;
 }
@@ -16,31 +22,32 @@ export type OnCrowding = (crowding: Crowding) => void;
 const RELIEVED_AFTER_MS = 5000;
 
 /**
- * Bounds the open connections of some servers together: one too many ends the oldest. Replies are given at once, so an
+ * Bounds the open connections of all servers that are watched, together: one too many ends the oldest. Replies are given at once, so an
  * old connection is an idle or a slow one, and a new one is a health check that must get through.
  */
-export function boundConnections(
-  servers: readonly Server[],
-  max: number,
-  onCrowding: OnCrowding = () => undefined,
-): Connections {
+export function boundConnections(max: number, onCrowding: OnCrowding = () => undefined): Connections {
   const open = new Set<Socket>(); // in the order of their arrival
   const noteEnded = watchCrowding(onCrowding);
   const admit = (socket: Socket): void => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
     const [oldest] = open;
-    if (open.size <= max || oldest === undefined) return;
+    if (open.size <= connections.max || oldest === undefined) return;
     open.delete(oldest);
     oldest.destroy();
     noteEnded();
   };
-  for (const server of servers) server.on('connection', admit);
-  return {
+  const connections: Connections = {
+    max,
+    count: () => open.size,
+    watch(server) {
+      server.on('connection', admit);
+    },
     destroyAll() {
       for (const socket of open) socket.destroy();
     },
   };
+  return connections;
 }
 
 /** Makes a series of connections that were ended two events: its first, and that there was none for a while. */

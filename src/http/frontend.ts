@@ -1,24 +1,18 @@
-import { lookup } from 'node:dns/promises';
 import { type Server, type ServerOptions, type ServerResponse, createServer } from 'node:http';
-import { createServer as createTlsServer, type ServerOptions as TlsServerOptions } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { ListenError } from '../errors.js';
 import type { AccessEntry } from './access-log.js';
-import { type Connections, type OnCrowding, boundConnections } from './connections.js';
+import { type OnCrowding, boundConnections } from './connections.js';
 import { announcesBody, shareFairly } from './fair-share.js';
 import type { CheckRequest } from './handler.js';
+import { type ListenersOptions, type Place, createListeners } from './listeners.js';
 import type { PageReply, Reply } from './reply.js';
 import { MAX_CONNECTIONS } from './room.js';
 import { createStreams } from './stream-reply.js';
 
-/** Where and how to listen. */
-export interface FrontEndOptions {
-  /** A name is listened on at all of its addresses. */
-  readonly host: string;
-  readonly port: number;
-  /** HTTPS where given. */
-  readonly tls?: TlsServerOptions;
+/** Where and how to listen, and what to answer. */
+export interface FrontEndOptions extends Place, Pick<ListenersOptions, 'resolve' | 'onSkipped'> {
   readonly handle: (request: CheckRequest) => PageReply;
   /** Told of every reply; without it nothing is measured. */
   readonly onReply?: (entry: AccessEntry) => void;
@@ -26,16 +20,16 @@ export interface FrontEndOptions {
   readonly maxConnections?: number;
   /** Told when that bound ends connections, and when it no longer does. */
   readonly onCrowding?: OnCrowding;
-  /** The addresses of `host`; replaced in tests. */
-  readonly resolve?: (host: string) => Promise<readonly string[]>;
-  /** Told in a sentence of an address of several that cannot be listened on. */
-  readonly onSkipped?: (warning: string) => void;
 }
 
 /** A listening front end. */
 export interface FrontEnd {
   /** `127.0.0.1:8009`, `[::1]:8009` */
   readonly addresses: readonly string[];
+  /** How many connections are open. */
+  readonly connections: number;
+  /** Listens elsewhere, or with other certificates, or has another bound: see {@link Listeners.moveTo}. */
+  change(place: Place, maxConnections: number): Promise<void>;
   /** Stops listening, lets replies that are under way go out, and ends every connection within `withinMs`. */
   close(withinMs: number): Promise<void>;
 }
@@ -59,43 +53,44 @@ const MAX_STREAMS = 16;
  * @throws ListenError when no address can be listened on, or one is taken or forbidden
  */
 export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
-  const { host, port, tls, maxConnections = MAX_CONNECTIONS, resolve = resolveAll } = options;
+  const { maxConnections = MAX_CONNECTIONS, resolve, onSkipped } = options;
   const { admit, onRequest } = shareFairly(createListener(options));
-  const addresses = await resolve(host).catch((cause: unknown) => {
-    throw new ListenError(`cannot listen on ${host}: ${messageOf(cause)}`, { cause });
-  });
-  const servers = addresses.map(() => (tls ? createTlsServer({ ...LIMITS, ...tls }) : createServer(LIMITS)));
-  const connections = boundConnections(servers, maxConnections, options.onCrowding);
-  for (const server of servers) {
+  const connections = boundConnections(maxConnections, options.onCrowding);
+  const createServerFor = (tls: Place['tls']): Server => {
+    const server = tls ? createTlsServer({ ...LIMITS, ...tls }) : createServer(LIMITS);
+    connections.watch(server);
     server.maxHeadersCount = 0; // as many as fit: Node would drop those after 2,000 in silence, a Content-Length too
     server.on(tls ? 'secureConnection' : 'connection', admit);
     server.on('request', onRequest);
     if (options.onReply) server.on(tls ? 'secureConnection' : 'connection', keepAddress);
     server.on('checkContinue', onRequest); // `Expect: 100-continue`: the final reply, and never "go on"
     server.on('checkExpectation', onRequest); // any other: as without; Node's 417 would then wait for a body
-  }
-  const listening: Server[] = [];
-  for (const [index, server] of servers.entries()) {
-    try {
-      // Port 0 takes any free port: the first address chooses it for the others.
-      const samePort = port === 0 && listening[0] ? portOf(listening[0]) : port;
-      await listenAt(server, addresses[index] ?? host, samePort);
-      listening.push(server);
-    } catch (cause) {
-      if (!isAddressMissing(cause) || addresses.length === 1) {
-        await close(listening, connections, 0);
-        throw listenError(host, port, cause);
-      }
-      options.onSkipped?.(`not listening on ${addresses[index] ?? ''}: ${messageOf(cause)}`);
-    }
-  }
-  if (listening.length === 0) throw new ListenError(`cannot listen on ${host}: none of its addresses is on this host`);
+    return server;
+  };
+  const listeners = createListeners({
+    createServer: createServerFor,
+    ...(resolve && { resolve }),
+    ...(onSkipped && { onSkipped }),
+  });
+  await listeners.moveTo(options);
   return {
-    addresses: listening.map((server) => {
-      const { address, port: at, family } = server.address() as AddressInfo;
-      return family === 'IPv6' ? `[${address}]:${at}` : `${address}:${at}`;
-    }),
-    close: (withinMs) => close(listening, connections, withinMs),
+    get addresses() {
+      return listeners.addresses();
+    },
+    get connections() {
+      return connections.count();
+    },
+    async change(place, max) {
+      await listeners.moveTo(place);
+      connections.max = max;
+    },
+    async close(withinMs) {
+      const timer = setTimeout(() => {
+        connections.destroyAll();
+      }, withinMs);
+      await listeners.close();
+      clearTimeout(timer);
+    },
   };
 }
 
@@ -148,53 +143,4 @@ function send(method: string, res: ServerResponse, { status, headers, body }: Re
 /** Node asks the kernel once and keeps the answer; after a reset, which HAProxy sends with the status line, there is none. */
 function keepAddress(socket: Socket): void {
   Reflect.get(socket, 'remoteAddress');
-}
-
-async function resolveAll(host: string): Promise<string[]> {
-  const found = await lookup(host, { all: true });
-  return [...new Set(found.map(({ address }) => address))];
-}
-
-function listenAt(server: Server, address: string, port: number): Promise<void> {
-  return new Promise((done, failed) => {
-    server.once('error', failed);
-    server.listen(port, address, () => {
-      server.off('error', failed);
-      done();
-    });
-  });
-}
-
-async function close(servers: readonly Server[], connections: Connections, withinMs: number): Promise<void> {
-  const closed = servers.map((server) => new Promise((done) => server.close(done)));
-  for (const server of servers) server.closeIdleConnections();
-  const timer = setTimeout(() => {
-    connections.destroyAll();
-  }, withinMs);
-  await Promise.all(closed);
-  clearTimeout(timer);
-}
-
-/** The name has an address that this host does not: `::1` of `localhost` where IPv6 is off. */
-function isAddressMissing(cause: unknown): boolean {
-  return ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes((cause as NodeJS.ErrnoException).code ?? '');
-}
-
-function listenError(host: string, port: number, cause: unknown): ListenError {
-  const { code } = cause as NodeJS.ErrnoException;
-  const hint =
-    code === 'EADDRINUSE'
-      ? 'the port is taken: stop the other program, or set frontend.port'
-      : code === 'EACCES'
-        ? 'no right to listen on this port: take one from 1024 up, or grant CAP_NET_BIND_SERVICE'
-        : messageOf(cause);
-  return new ListenError(`cannot listen on ${host} port ${port}: ${hint}`, { cause });
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
-}
-
-function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port;
 }

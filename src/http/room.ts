@@ -13,14 +13,18 @@ export interface Room {
 }
 
 /**
- * The connections that leave room for `polls` others under this process's limit of open files. Without it a crowd would
- * take the polls' files too; and where accept() finds none left, libuv ends every connection in the queue in silence.
+ * The connections that leave room for so many polls under this process's limit of open files, by what is open now: at the
+ * start. Without it a crowd would take the polls' files too; and where accept() finds none left, libuv ends every connection
+ * in the queue in silence.
  */
-export function roomForConnections(polls: number): Room {
+export function measureRoom(): (polls: number) => Room {
   const openFilesLimit = limitOfOpenFiles();
-  const connections = openFilesLimit - countOpenFiles() - polls - SPARE_FILES;
-  if (connections >= MAX_CONNECTIONS) return { connections: MAX_CONNECTIONS };
-  return { connections: Math.max(1, connections), openFilesLimit };
+  const openFiles = countOpenFiles();
+  return (polls) => {
+    const connections = openFilesLimit - openFiles - polls - SPARE_FILES;
+    if (connections >= MAX_CONNECTIONS) return { connections: MAX_CONNECTIONS };
+    return { connections: Math.max(1, connections), openFilesLimit };
+  };
 }
 
 /** The limit in force (Node has raised it to the hard one); Infinity where there is none, or no /proc to tell. */

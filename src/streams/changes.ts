@@ -1,4 +1,15 @@
-import { type Observable, type SchedulerLike, concat, concatMap, map, merge, mergeMap, of, pairwise } from 'rxjs';
+import {
+  EMPTY,
+  type Observable,
+  type SchedulerLike,
+  concat,
+  concatMap,
+  map,
+  merge,
+  mergeMap,
+  of,
+  pairwise,
+} from 'rxjs';
 import { describeDuration, describeFailure, describeUnknown } from '../describe.js';
 import type { CanonicalRoute } from '../routes.js';
 import type { FailureSeries, Snapshot } from '../snapshot.js';
@@ -27,7 +38,7 @@ export type Change =
     }
   /** Somebody asked for a route that was not polled: it is, from now on. */
   | { readonly kind: 'route-learned'; readonly route: CanonicalRoute }
-  /** Nobody has asked for a learned route for long: it is polled no more. */
+  /** Nobody has asked for a learned route for long, or there is no room for it any more: it is polled no more. */
   | { readonly kind: 'route-forgotten'; readonly route: CanonicalRoute }
   /** A route that could not be learned, since `maxLearned` are; told once until there is room again. */
   | { readonly kind: 'route-refused'; readonly route: CanonicalRoute; readonly maxLearned: number };
@@ -37,11 +48,11 @@ export function changes(
   cache: Pick<Cache, 'route$' | 'refused$' | 'maxLearned'>,
   scheduler: SchedulerLike,
 ): Observable<Change> {
-  const { route$, refused$, maxLearned } = cache;
+  const { route$, refused$ } = cache;
   return merge(
     // mergeMap: every route is followed for as long as it lives
     route$.pipe(mergeMap((polled) => changesOf(polled, scheduler))),
-    refused$.pipe(map((route): Change => ({ kind: 'route-refused', route, maxLearned }))),
+    refused$.pipe(map((route): Change => ({ kind: 'route-refused', route, maxLearned: cache.maxLearned }))),
   );
 }
 
@@ -50,8 +61,8 @@ function changesOf({ route, learned, snapshot$ }: PolledRoute, scheduler: Schedu
     pairwise(),
     concatMap(([before, after]) => changesBetween(route, before, after, scheduler.now())),
   );
-  if (!learned) return change$;
-  return concat(of<Change>({ kind: 'route-learned', route }), change$, of<Change>({ kind: 'route-forgotten', route }));
+  const learned$ = learned ? of<Change>({ kind: 'route-learned', route }) : EMPTY;
+  return concat(learned$, change$, of<Change>({ kind: 'route-forgotten', route }));
 }
 
 function changesBetween(route: CanonicalRoute, before: Snapshot, after: Snapshot, atMs: number): Change[] {
@@ -88,7 +99,7 @@ export function describeChange(change: Change): string {
     case 'route-learned':
       return `${change.route}: learned: somebody asks for it, and it is polled from now on`;
     case 'route-forgotten':
-      return `${change.route}: forgotten: nobody has asked for it, and it is polled no more`;
+      return `${change.route}: forgotten: nobody has asked for it, or there is no room for it, and it is polled no more`;
     case 'route-refused':
       return `${change.route}: not learned: ${change.maxLearned} routes are, the most that cache.learn allows`;
   }

@@ -22,35 +22,41 @@ export interface ExpiryOptions {
   readonly ttlMs: number;
   /** Timer and clock at once. */
   readonly scheduler: SchedulerLike;
+  /** What is known already; unless told, nothing. */
+  readonly known?: Snapshot;
 }
 
 /**
- * The snapshots that follow from a route's outcomes: `pending` at subscription, a new one at each outcome, and a
+ * The snapshots that follow from a route's outcomes: what is known at subscription, a new one at each outcome, and a
  * `stale` one at the moment at which the newest answer's time runs out. Ends and errors as `outcome$` does.
  */
 export function expire(outcome$: Observable<PollOutcome>, options: ExpiryOptions): Observable<Snapshot> {
-  const { ttlMs, scheduler } = options;
-  const pending: Snapshot = { kind: 'pending', sinceMs: scheduler.now() };
+  const { ttlMs, scheduler, known = { kind: 'pending', sinceMs: scheduler.now() } } = options;
   return outcome$.pipe(
     connect((shared$) => merge(shared$, expiries(shared$, options))),
-    scan((snapshot: Snapshot, event: SnapshotEvent) => afterEvent(snapshot, event, ttlMs, scheduler.now()), pending),
-    startWith(pending),
+    scan((snapshot: Snapshot, event: SnapshotEvent) => afterEvent(snapshot, event, ttlMs, scheduler.now()), known),
+    startWith(known),
     distinctUntilChanged(), // an expiry that a late answer made void leaves the snapshot as it was
   );
 }
 
 /** Fires when the newest answer's time is over; a failed poll neither renews nor shortens it. */
-function expiries(outcome$: Observable<PollOutcome>, { ttlMs, scheduler }: ExpiryOptions): Observable<SnapshotEvent> {
-  return outcome$.pipe(
+function expiries(
+  outcome$: Observable<PollOutcome>,
+  { ttlMs, scheduler, known }: ExpiryOptions,
+): Observable<SnapshotEvent> {
+  const endsAtMs$ = outcome$.pipe(
     filter((outcome) => outcome.kind === 'answered'),
+    map(({ sentAtMs }) => sentAtMs + ttlMs),
+  );
+  return (known?.kind === 'fresh' ? endsAtMs$.pipe(startWith(known.freshUntilMs)) : endsAtMs$).pipe(
     // switchMap: a new answer restarts the countdown
-    switchMap(({ sentAtMs }) => {
-      const endsAtMs = sentAtMs + ttlMs;
+    switchMap((endsAtMs) =>
       // Node's timers may fire a few milliseconds early (they start at the event loop's cached time): look again then.
-      return timer(Math.max(0, endsAtMs - scheduler.now()), RECHECK_MS, scheduler).pipe(
+      timer(Math.max(0, endsAtMs - scheduler.now()), RECHECK_MS, scheduler).pipe(
         first(() => scheduler.now() >= endsAtMs),
-      );
-    }),
+      ),
+    ),
     map(() => ({ kind: 'expired' })),
   );
 }

@@ -233,3 +233,58 @@ describe('unsubscription', () => {
     });
   });
 });
+
+describe('another plan', () => {
+  const fresh = (): Observable<Snapshot> => concat(of(FRESH), NEVER);
+
+  it('polls what is new in it, and does not touch what stays', () => {
+    runMarbles(({ hot, expectObservable }, scheduler) => {
+      const cache = cacheOf([PRIMARY], scheduler, { snapshots: fresh });
+      const change$ = hot('--c');
+      const update$ = updatesDuring(cache, change$, () => {
+        cache.change({ prefetched: [PRIMARY, REPLICA], maxLearned: 2 });
+        assert.deepEqual(cache.prefetched, [PRIMARY, REPLICA]);
+        assert.deepEqual(cache.routes(), [PRIMARY, REPLICA]);
+      });
+      expectObservable(update$, '^-----!').toBe('p-r', { p: '/primary fresh', r: '/replica fresh' });
+    });
+  });
+
+  it('keeps what is no longer in it as a learned route, for as long as somebody asks', () => {
+    runMarbles(({ hot, expectObservable }, scheduler) => {
+      const cache = cacheOf([PRIMARY, REPLICA], scheduler, { snapshots: fresh, forgetAfterMs: 4 });
+      const action$ = hot('--c-a', { a: 'ask', c: 'change' });
+      const update$ = updatesDuring(cache, action$, (action) => {
+        if (action === 'change') cache.change({ prefetched: [PRIMARY], maxLearned: 1 });
+        assert.deepEqual(cache.ask(REPLICA), FRESH);
+      });
+      const values = { p: '/primary fresh', r: '/replica fresh', e: '/replica ends' };
+      expectObservable(update$, '^-----------!').toBe('(pr)----e', values);
+    });
+  });
+
+  it('ends what it has no room for: what was learned last goes first', () => {
+    runMarbles(({ hot, expectObservable }, scheduler) => {
+      const cache = cacheOf([PRIMARY], scheduler, { snapshots: fresh });
+      const action$ = hot('-h-s-c', { h: HEALTH, s: SYNC, c: undefined });
+      const update$ = updatesDuring(cache, action$, (route) => {
+        if (route) cache.ask(route);
+        else cache.change({ prefetched: [PRIMARY], maxLearned: 1 });
+      });
+      const values = { p: '/primary fresh', h: '/health fresh', s: '/sync fresh', e: '/sync ends' };
+      expectObservable(update$, '^--------!').toBe('ph-s-e', values);
+    });
+  });
+
+  it('makes a learned route a prefetched one, which is not forgotten', () => {
+    runMarbles(({ hot, expectObservable }, scheduler) => {
+      const cache = cacheOf([PRIMARY], scheduler, { snapshots: fresh, forgetAfterMs: 4 });
+      const action$ = hot('-h-c', { h: HEALTH, c: undefined });
+      const update$ = updatesDuring(cache, action$, (route) => {
+        if (route) cache.ask(route);
+        else cache.change({ prefetched: [PRIMARY, HEALTH], maxLearned: 0 });
+      });
+      expectObservable(update$, '^------------!').toBe('ph', { p: '/primary fresh', h: '/health fresh' });
+    });
+  });
+});

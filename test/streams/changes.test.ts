@@ -84,7 +84,7 @@ describe('changes', () => {
       expectObservable(line$).toBe('lc-f', {
         l: '/replica: learned: somebody asks for it, and it is polled from now on',
         c: '/replica: pending -> 200',
-        f: '/replica: forgotten: nobody has asked for it, and it is polled no more',
+        f: '/replica: forgotten: nobody has asked for it, or there is no room for it, and it is polled no more',
       });
     });
   });

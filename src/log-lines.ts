@@ -1,0 +1,115 @@
+import type { Logger } from 'winston';
+import { changedKeys } from './config-changes.js';
+import type { Config } from './config.js';
+import { describeFailure } from './describe.js';
+import type { Crowding } from './http/connections.js';
+import type { Room } from './http/room.js';
+import type { Reload } from './reload.js';
+import type { CanonicalRoute } from './routes.js';
+import type { PollOutcome } from './snapshot.js';
+import type { RoutePlan } from './streams/cache.js';
+import { type Change, describeChange } from './streams/changes.js';
+import { version } from './version.js';
+
+/** What the service tells the operator: a line an event, each with its name and its facts for machines. */
+export interface LogLines {
+  readonly listening: (config: Config, addresses: readonly string[]) => void;
+  readonly polling: (config: Config, plan: RoutePlan) => void;
+  readonly warnings: (config: Config) => void;
+  readonly skipped: (warning: string) => void;
+  readonly crowding: (crowding: Crowding, room: Room) => void;
+  readonly change: (change: Change) => void;
+  readonly outcome: (route: CanonicalRoute, outcome: PollOutcome) => void;
+  readonly reload: (reload: Reload) => void;
+  readonly stopping: (signal: NodeJS.Signals) => void;
+  readonly stopped: () => void;
+}
+
+/** Writes these lines to `log`. */
+export function createLogLines(log: Logger): LogLines {
+  return {
+    listening({ frontend }, listeningAt) {
+      const scheme = frontend.tls ? 'https' : 'http';
+      const addresses = listeningAt.map((address) => `${scheme}://${address}`);
+      log.info(`patroniglue ${version} is listening on ${addresses.join(', ')}`, { event: 'listening', addresses });
+    },
+    polling({ backend, cache: { ttlMs, intervalMs } }, { prefetched, maxLearned }) {
+      const upstream = `${backend.scheme}://${backend.host}:${backend.port}`;
+      const pace = `every ${intervalMs / 1000} s, answers fresh for ${ttlMs / 1000} s`;
+      const learning = maxLearned === 0 ? '' : `; up to ${maxLearned} other routes when somebody asks for them`;
+      log.info(`polling ${upstream} for ${prefetched.join(', ')} ${pace}${learning}`, {
+        event: 'polling',
+        upstream,
+        routes: prefetched,
+      });
+    },
+    warnings({ warnings }) {
+      for (const warning of warnings) log.warn(warning, { event: 'configuration' });
+    },
+    skipped(warning) {
+      log.warn(warning, { event: 'listening' });
+    },
+    crowding(crowding, room) {
+      if (crowding.kind === 'relieved') {
+        const { ended } = crowding;
+        log.info(`no longer too many connections: ${ended} were ended`, { event: 'relieved', ended });
+        return;
+      }
+      const { connections } = room;
+      log.warn(`too many connections: ${describeRoom(room)}, so each new one ends the oldest`, {
+        event: 'crowded',
+        connections,
+      });
+    },
+    change(change) {
+      const isWorse =
+        ['polls-failing', 'route-refused'].includes(change.kind) ||
+        (change.kind === 'reply-changed' && change.to.kind === 'stale');
+      log.log(isWorse ? 'warn' : 'info', describeChange(change), { event: change.kind, route: change.route });
+    },
+    outcome(route, outcome) {
+      const tookMs = outcome.endedAtMs - outcome.sentAtMs;
+      const end = outcome.kind === 'answered' ? String(outcome.answer.status) : describeFailure(outcome.failure);
+      log.debug(`poll ${route}: ${end} in ${tookMs.toFixed(1)} ms`, {
+        event: 'poll',
+        route,
+        outcome: outcome.kind,
+        tookMs,
+      });
+    },
+    reload(reload) {
+      switch (reload.kind) {
+        case 'unchanged':
+          return;
+        case 'accepted': {
+          const changed = changedKeys(reload.before.config, reload.after.config);
+          const what = changed.length === 0 ? 'nothing has changed' : `other ${changed.join(', ')}`;
+          log.info(`reloaded: ${what}`, { event: 'reloaded', changed });
+          return;
+        }
+        case 'refused': {
+          const [first = '', ...others] = messageOf(reload.cause).split('\n');
+          for (const problem of [first, ...others]) {
+            log.warn(`not reloaded, the former configuration stays in force: ${problem}`, { event: 'reload-refused' });
+          }
+        }
+      }
+    },
+    stopping(signal) {
+      log.info(`${signal}: stopping`, { event: 'stopping', signal });
+    },
+    stopped() {
+      log.info('stopped', { event: 'stopped' });
+    },
+  };
+}
+
+function describeRoom({ connections, openFilesLimit }: Room): string {
+  return openFilesLimit === undefined
+    ? `${connections} are the most at a time`
+    : `a limit of ${openFilesLimit} open files (LimitNOFILE, ulimit -n) has room for ${connections} at a time`;
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

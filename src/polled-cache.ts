@@ -1,0 +1,112 @@
+import { isDeepStrictEqual } from 'node:util';
+import { BehaviorSubject, type Observable, type SchedulerLike, map, tap } from 'rxjs';
+import type { Config } from './config.js';
+import { type CanonicalRoute, canonicalRoute, isSlow } from './routes.js';
+import type { Answer, PollOutcome, Snapshot } from './snapshot.js';
+import { type Cache, type RoutePlan, createCache } from './streams/cache.js';
+import { classifyFailure } from './streams/failure.js';
+import { type Polling, follow } from './streams/follow.js';
+import { createPhases } from './streams/phases.js';
+import { poll } from './streams/poll.js';
+import { createRequest } from './streams/request.js';
+
+/** Connecting is given up a little before the next tick, so that the tick finds no poll in flight and asks anew. */
+const CONNECT_SHARE = 0.9;
+
+/** No less than this for connecting, however short the interval. */
+const LEAST_CONNECT_MS = 100;
+
+/** A learned route that nobody asked for in this time is forgotten: a Nagios check comes every five minutes. */
+const FORGET_AFTER_MS = 15 * 60_000;
+
+/** A cache that is polled as the configuration says. */
+export interface PolledCache {
+  readonly cache: Cache;
+  /** Asks the upstream once, whatever is known: a cold observable, as those of {@link createRequest}. */
+  request(route: CanonicalRoute): Observable<Answer>;
+  /** Polls by another configuration from now on. What stays as it was is not touched. */
+  reconfigure(config: Config): void;
+}
+
+/** Told of each poll as it ends. */
+export type OnOutcome = (route: CanonicalRoute, outcome: PollOutcome) => void;
+
+/** The cache of a configuration. */
+export function createPolledCache(config: Config, scheduler: SchedulerLike, onOutcome: OnOutcome): PolledCache {
+  const phaseOf = createPhases();
+  let settings = settingsOf(config);
+  const upstream$ = new BehaviorSubject(createUpstream(settings));
+  const snapshots = (route: CanonicalRoute): Observable<Snapshot> => {
+    const polling$ = upstream$.pipe(map((upstream) => pollingOf(route, upstream, { phaseOf, scheduler, onOutcome })));
+    return follow(polling$, scheduler);
+  };
+  const { prefetched, maxLearned } = planOf(config);
+  const cache = createCache(prefetched, { snapshots, maxLearned, forgetAfterMs: FORGET_AFTER_MS, scheduler });
+  return {
+    cache,
+    request: (route) => upstream$.getValue().request(route),
+    reconfigure(next) {
+      const nextSettings = settingsOf(next);
+      if (!isDeepStrictEqual(nextSettings, settings)) upstream$.next(createUpstream(nextSettings));
+      settings = nextSettings;
+      cache.change(planOf(next));
+    },
+  };
+}
+
+/** Patroni as it is asked: all that the configuration says but for which routes. */
+interface PolledUpstream {
+  readonly settings: PollSettings;
+  readonly request: (route: CanonicalRoute) => Observable<Answer>;
+}
+
+interface PollSettings {
+  readonly backend: Omit<Config['backend'], 'routes'>;
+  readonly times: Omit<Config['cache'], 'learn'>;
+}
+
+function settingsOf({ backend, cache }: Config): PollSettings {
+  const { host, port, scheme, tls, timeoutMs } = backend;
+  const { ttlMs, intervalMs, slowTtlMs, slowIntervalMs } = cache;
+  return { backend: { host, port, scheme, tls, timeoutMs }, times: { ttlMs, intervalMs, slowTtlMs, slowIntervalMs } };
+}
+
+function planOf({ backend, cache }: Config): RoutePlan {
+  const prefetched = backend.routes.map(canonicalRoute).filter((route) => route !== undefined);
+  return { prefetched, maxLearned: cache.learn };
+}
+
+function createUpstream(settings: PollSettings): PolledUpstream {
+  const { backend, times } = settings;
+  const connectMs = Math.min(backend.timeoutMs, Math.max(times.intervalMs * CONNECT_SHARE, LEAST_CONNECT_MS));
+  return { settings, request: createRequest({ ...backend, connectMs }) };
+}
+
+function pollingOf(
+  route: CanonicalRoute,
+  { settings: { backend, times }, request }: PolledUpstream,
+  {
+    phaseOf,
+    scheduler,
+    onOutcome,
+  }: { phaseOf: ReturnType<typeof createPhases>; scheduler: SchedulerLike; onOutcome: OnOutcome },
+): Polling {
+  const slow = isSlow(route);
+  const intervalMs = slow ? times.slowIntervalMs : times.intervalMs;
+  const outcome$ = poll(request(route), {
+    intervalMs,
+    phaseMs: phaseOf(intervalMs),
+    deadlineMs: backend.timeoutMs,
+    scheduler,
+    classify: classifyFailure,
+  }).pipe(
+    tap((outcome) => {
+      onOutcome(route, outcome);
+    }),
+  );
+  return {
+    upstream: `${backend.host}:${backend.port}`,
+    outcome$,
+    ttlMs: slow ? times.slowTtlMs : times.ttlMs,
+  };
+}
