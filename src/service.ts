@@ -109,7 +109,9 @@ async function startFrontEnd(
     frontEnd,
     async reconfigure(next) {
       const nextRoom = roomOf(next);
+      const before = frontEnd.addresses.join();
       await frontEnd.change(placeOf(next), nextRoom.connections);
+      if (frontEnd.addresses.join() !== before) lines.listening(next, frontEnd.addresses);
       room = nextRoom;
       accessLine = createAccessLine(next.frontend.logFormat);
     },
