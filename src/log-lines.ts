@@ -20,6 +20,7 @@ export interface LogLines {
   readonly crowding: (crowding: Crowding, room: Room) => void;
   readonly change: (change: Change) => void;
   readonly outcome: (route: CanonicalRoute, outcome: PollOutcome) => void;
+  readonly unsafeTtl: (warning: string | undefined) => void;
   readonly reload: (reload: Reload) => void;
   readonly stopping: (signal: NodeJS.Signals) => void;
   readonly stopped: () => void;
@@ -76,6 +77,9 @@ export function createLogLines(log: Logger): LogLines {
         outcome: outcome.kind,
         tookMs,
       });
+    },
+    unsafeTtl(warning) {
+      if (warning !== undefined) log.warn(warning, { event: 'ttl-unsafe' });
     },
     reload(reload) {
       switch (reload.kind) {

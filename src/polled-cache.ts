@@ -23,9 +23,9 @@ const FORGET_AFTER_MS = 15 * 60_000;
 export interface PolledCache {
   readonly cache: Cache;
   /** Asks the upstream once, whatever is known: a cold observable, as those of {@link createRequest}. */
-  request(route: CanonicalRoute): Observable<Answer>;
+  readonly request: (route: CanonicalRoute) => Observable<Answer>;
   /** Polls by another configuration from now on. What stays as it was is not touched. */
-  reconfigure(config: Config): void;
+  readonly reconfigure: (config: Config) => void;
 }
 
 /** Told of each poll as it ends. */

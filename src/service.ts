@@ -1,4 +1,4 @@
-import { type Observable, type SchedulerLike, merge, takeUntil, tap } from 'rxjs';
+import { BehaviorSubject, type Observable, type SchedulerLike, merge, takeUntil, tap } from 'rxjs';
 import type { Logger } from 'winston';
 import { createScheduler } from './clock.js';
 import type { LoadedConfig } from './config-loader.js';
@@ -15,6 +15,7 @@ import { type LogLevel, createLogger, lineFormat } from './logger.js';
 import { type PolledCache, createPolledCache } from './polled-cache.js';
 import { reloads } from './reload.js';
 import { changes } from './streams/changes.js';
+import { createTtlCheck } from './ttl-check.js';
 
 /** What is left of the second after a signal: replies under way, then log lines that wait. pm2 kills after 1.6 s. */
 const CLOSE_WITHIN_MS = 400;
@@ -36,6 +37,7 @@ export interface ServiceSignals {
  */
 export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, hangUp$ }: ServiceSignals): Promise<void> {
   const { config } = initial;
+  const config$ = new BehaviorSubject(config); // the one in force
   const output = createLogOutput((lines) => {
     log.warn(`${lines} log lines were dropped: nobody read them`, { event: 'lines-dropped', lines });
   });
@@ -60,10 +62,13 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
         polled.reconfigure(next);
         log.format = lineFormat(next.log.format);
         lines.warnings(next);
+        config$.next(next);
       },
       scheduler,
     }).pipe(tap(lines.reload));
-    await untilStopped(merge(change$, reload$), stop$, lines);
+    const ttlCheck = createTtlCheck(config$, polled, scheduler);
+    const ttlWarning$ = ttlCheck.warning$.pipe(tap(lines.unsafeTtl));
+    await untilStopped(merge(change$, reload$, ttlWarning$), stop$, lines);
     await frontEnd.close(CLOSE_WITHIN_MS);
     lines.stopped();
   } finally {

@@ -1,0 +1,61 @@
+import {
+  type BehaviorSubject,
+  type Observable,
+  type SchedulerLike,
+  defer,
+  distinctUntilChanged,
+  map,
+  of,
+  skip,
+  tap,
+} from 'rxjs';
+import type { Config } from './config.js';
+import type { PolledCache } from './polled-cache.js';
+import type { CanonicalRoute } from './routes.js';
+import { readAt } from './snapshot.js';
+import { timings } from './streams/timings.js';
+import { type PatroniTimings, safeTtlMs, ttlWarning } from './ttl-bound.js';
+
+const EVERY_MS = 60_000;
+const CONFIG = '/config' as CanonicalRoute;
+
+/** `cache.ttl` held against what Patroni says of its leader key. */
+export interface TtlCheck {
+  /** The largest safe `cache.ttl`, in milliseconds; `undefined` while Patroni has not said. */
+  safeTtlMs(): number | undefined;
+  /** What is wrong now, in a sentence. */
+  warning(): string | undefined;
+  /** Emits what is wrong, or that nothing is, as it changes. The subscription asks Patroni: at once, on reload, every minute. */
+  readonly warning$: Observable<string | undefined>;
+}
+
+/** Checks the `cache.ttl` of whatever configuration is in force. Asks nothing that is known from a poll of `/config`. */
+export function createTtlCheck(
+  config$: BehaviorSubject<Config>,
+  { cache, request }: Pick<PolledCache, 'cache' | 'request'>,
+  scheduler: SchedulerLike,
+): TtlCheck {
+  let known: PatroniTimings | undefined;
+  const answer$ = defer(() => {
+    const polled = cache.latest(CONFIG);
+    const snapshot = polled && readAt(polled, scheduler.now());
+    return snapshot?.kind === 'fresh' ? of(snapshot.answer) : request(CONFIG);
+  });
+  const warning = (): string | undefined => known && ttlWarning(config$.getValue().cache.ttlMs, known);
+  return {
+    safeTtlMs: () => known && safeTtlMs(known),
+    warning,
+    warning$: timings(answer$, {
+      again$: config$.pipe(skip(1)),
+      everyMs: EVERY_MS,
+      deadlineMs: () => config$.getValue().backend.timeoutMs,
+      scheduler,
+    }).pipe(
+      tap((now) => {
+        known = now;
+      }),
+      map(warning),
+      distinctUntilChanged(),
+    ),
+  };
+}
