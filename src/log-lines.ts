@@ -22,6 +22,7 @@ export interface LogLines {
   readonly outcome: (route: CanonicalRoute, outcome: PollOutcome) => void;
   readonly unsafeTtl: (warning: string | undefined) => void;
   readonly reload: (reload: Reload) => void;
+  readonly dropped: (dropped: number) => void;
   readonly stopping: (signal: NodeJS.Signals) => void;
   readonly stopped: () => void;
 }
@@ -98,6 +99,9 @@ export function createLogLines(log: Logger): LogLines {
           }
         }
       }
+    },
+    dropped(dropped) {
+      log.warn(`${dropped} log lines were dropped: nobody read them`, { event: 'lines-dropped', lines: dropped });
     },
     stopping(signal) {
       log.info(`${signal}: stopping`, { event: 'stopping', signal });

@@ -21,6 +21,8 @@ const TELL_EVERY_MS = 1000;
 export interface LogOutput {
   /** Takes lines and never makes the writer wait. */
   readonly stream: Writable;
+  /** How many lines were dropped so far. */
+  dropped(): number;
   /** Writes what is waiting, for at most `withinMs`. */
   flush(withinMs: number): Promise<void>;
 }
@@ -52,8 +54,10 @@ export function createLogOutput(onDropped: (lines: number) => void): LogOutput {
     if (dropped > 0) dropped = lines; // there was no room for that line either
     toldMs = performance.now();
   };
+  let everDropped = 0;
   boom.on('drop', () => {
     dropped += 1;
+    everDropped += 1;
   });
   // At the first progress: then the count comes after the last line before the gap, and not somewhere behind it.
   boom.on('write', () => {
@@ -73,6 +77,7 @@ export function createLogOutput(onDropped: (lines: number) => void): LogOutput {
         done();
       },
     }),
+    dropped: () => everDropped,
     flush: (withinMs) =>
       new Promise((resolve) => {
         const timer = setTimeout(resolve, withinMs);

@@ -3,17 +3,22 @@ import type { Logger } from 'winston';
 import { createScheduler } from './clock.js';
 import type { LoadedConfig } from './config-loader.js';
 import type { Config } from './config.js';
+import { type Counts, createCounts } from './counts.js';
 import { createAccessLine } from './http/access-log.js';
 import { type FrontEnd, listen } from './http/frontend.js';
 import { createHandler } from './http/handler.js';
 import type { Place } from './http/listeners.js';
+import type { Pages } from './http/reply.js';
 import { measureRoom } from './http/room.js';
 import { tlsOptions } from './http/tls.js';
 import { type LogLines, createLogLines } from './log-lines.js';
 import { createLogOutput } from './log-output.js';
 import { type LogLevel, createLogger, lineFormat } from './logger.js';
-import { type PolledCache, createPolledCache } from './polled-cache.js';
+import { eventLoopLag } from './metrics/event-loop-lag.js';
+import { createMetrics } from './metrics/metrics.js';
+import { createPolledCache } from './polled-cache.js';
 import { reloads } from './reload.js';
+import type { Cache } from './streams/cache.js';
 import { changes } from './streams/changes.js';
 import { createTtlCheck } from './ttl-check.js';
 
@@ -36,39 +41,63 @@ export interface ServiceSignals {
  * @throws ListenError when the front end cannot listen
  */
 export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, hangUp$ }: ServiceSignals): Promise<void> {
-  const { config } = initial;
-  const config$ = new BehaviorSubject(config); // the one in force
-  const output = createLogOutput((lines) => {
-    log.warn(`${lines} log lines were dropped: nobody read them`, { event: 'lines-dropped', lines });
+  const config$ = new BehaviorSubject(initial.config); // the one in force
+  const output = createLogOutput((dropped) => {
+    lines.dropped(dropped);
   });
-  const log = createLogger(level, config.log.format, output);
+  const log = createLogger(level, initial.config.log.format, output);
   const lines = createLogLines(log);
   try {
-    lines.warnings(config);
+    lines.warnings(initial.config);
     const scheduler = createScheduler();
-    const polled = createPolledCache(config, scheduler, lines.outcome);
-    const { frontEnd, reconfigure } = await startFrontEnd(config, polled, scheduler, log, lines);
-    lines.listening(config, frontEnd.addresses);
-    lines.polling(config, polled.cache);
+    const polled = createPolledCache(initial.config, scheduler, (route, outcome) => {
+      lines.outcome(route, outcome);
+      metrics.polled(route, outcome);
+    });
+    const { cache } = polled;
+    const ttlCheck = createTtlCheck(config$, polled, scheduler);
+    const checks = createCounts<number>();
+    let connections: () => FrontEnd['connections'] = () => ({ open: 0, max: 0 });
+    const metrics = createMetrics({
+      cache,
+      nowMs: () => scheduler.now(),
+      checks,
+      connections: () => connections(),
+      droppedLogLines: () => output.dropped(),
+      cacheTtlMs: () => config$.getValue().cache.ttlMs,
+      safeTtlMs: () => ttlCheck.safeTtlMs(),
+    });
+    const pages = new Map([['/-/metrics', metrics.page]]);
+    const { frontEnd, reconfigure } = await startFrontEnd(initial.config, {
+      cache,
+      scheduler,
+      pages,
+      checks,
+      log,
+      lines,
+    });
+    connections = () => frontEnd.connections;
+    lines.listening(initial.config, frontEnd.addresses);
+    lines.polling(initial.config, cache);
     process.send?.('ready', undefined, undefined, () => undefined); // pm2's wait_ready; pm2 itself may be gone by now
 
-    const change$ = changes(polled.cache, scheduler).pipe(tap(lines.change));
-    const reload$ = reloads({
-      initial,
-      asked$: hangUp$,
-      watchEveryMs: WATCH_FILES_EVERY_MS,
-      apply: async ({ config: next }) => {
-        await reconfigure(next); // what may fail comes first
-        polled.reconfigure(next);
-        log.format = lineFormat(next.log.format);
-        lines.warnings(next);
-        config$.next(next);
-      },
-      scheduler,
-    }).pipe(tap(lines.reload));
-    const ttlCheck = createTtlCheck(config$, polled, scheduler);
-    const ttlWarning$ = ttlCheck.warning$.pipe(tap(lines.unsafeTtl));
-    await untilStopped(merge(change$, reload$, ttlWarning$), stop$, lines);
+    const apply = async ({ config }: LoadedConfig): Promise<void> => {
+      await reconfigure(config); // what may fail comes first
+      polled.reconfigure(config);
+      log.format = lineFormat(config.log.format);
+      lines.warnings(config);
+      config$.next(config);
+    };
+    const event$ = merge(
+      changes(cache, scheduler).pipe(tap(lines.change), tap(metrics.changed)),
+      reloads({ initial, asked$: hangUp$, watchEveryMs: WATCH_FILES_EVERY_MS, apply, scheduler }).pipe(
+        tap(lines.reload),
+        tap(metrics.reloaded),
+      ),
+      ttlCheck.warning$.pipe(tap(lines.unsafeTtl)),
+      eventLoopLag(scheduler).pipe(tap(metrics.lagged)),
+    );
+    await untilStopped(event$, stop$, lines);
     await frontEnd.close(CLOSE_WITHIN_MS);
     lines.stopped();
   } finally {
@@ -82,12 +111,18 @@ interface RunningFrontEnd {
   readonly reconfigure: (config: Config) => Promise<void>;
 }
 
+interface FrontEndParts {
+  readonly cache: Cache;
+  readonly scheduler: SchedulerLike;
+  readonly pages: Pages;
+  readonly checks: Counts<number>;
+  readonly log: Logger;
+  readonly lines: LogLines;
+}
+
 async function startFrontEnd(
   config: Config,
-  { cache }: PolledCache,
-  scheduler: SchedulerLike,
-  log: Logger,
-  lines: LogLines,
+  { cache, scheduler, pages, checks, log, lines }: FrontEndParts,
 ): Promise<RunningFrontEnd> {
   // eslint-disable-next-line no-restricted-properties -- a time for people, in the body of a 503
   const clock = { nowMs: () => scheduler.now(), wallMs: () => Date.now() };
@@ -98,7 +133,7 @@ async function startFrontEnd(
   let accessLine = createAccessLine(config.frontend.logFormat);
   const frontEnd = await listen({
     ...placeOf(config),
-    handle: createHandler(cache, clock),
+    handle: createHandler(cache, clock, pages, checks),
     ...(log.isVerboseEnabled() && {
       onReply: (entry) => {
         log.verbose(accessLine(entry), { event: 'request', ...entry });

@@ -26,8 +26,8 @@ export interface FrontEndOptions extends Place, Pick<ListenersOptions, 'resolve'
 export interface FrontEnd {
   /** `127.0.0.1:8009`, `[::1]:8009` */
   readonly addresses: readonly string[];
-  /** How many connections are open. */
-  readonly connections: number;
+  /** How many connections are open, and the most at a time. */
+  readonly connections: { readonly open: number; readonly max: number };
   /** Listens elsewhere, or with other certificates, or has another bound: see {@link Listeners.moveTo}. */
   change(place: Place, maxConnections: number): Promise<void>;
   /** Stops listening, lets replies that are under way go out, and ends every connection within `withinMs`. */
@@ -78,7 +78,7 @@ export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
       return listeners.addresses();
     },
     get connections() {
-      return connections.count();
+      return { open: connections.count(), max: connections.max };
     },
     async change(place, max) {
       await listeners.moveTo(place);

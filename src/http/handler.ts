@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { type Counts, createCounts } from '../counts.js';
 import { describeFailure, describeUnknown } from '../describe.js';
 import { type CanonicalRoute, canonicalRoute, knownPaths, whatIsWrong } from '../routes.js';
 import { type Snapshot, readAt } from '../snapshot.js';
@@ -36,6 +37,9 @@ export interface ReplyClock {
   wallMs(): number;
 }
 
+/** What replies are counted under that are none of a route that is polled. */
+const OTHER = 'other';
+
 const ALLOWED = ['GET', 'HEAD', 'OPTIONS'];
 
 /**
@@ -43,26 +47,35 @@ const ALLOWED = ['GET', 'HEAD', 'OPTIONS'];
  *
  * One `GET` of Patroni's serves `GET`, `HEAD` and `OPTIONS`, to which it gives the same status on health routes
  * (`do_HEAD`, `do_OPTIONS` in `patroni/api.py`). Nothing is ever passed on, so all that could change a cluster is 405.
+ *
+ * @param pages those of patroniglue's own, besides the two that are always there
+ * @param checks where replies are counted, but for those of patroniglue's own pages
  */
 export function createHandler<Page extends PageReply = never>(
   snapshots: Snapshots,
   clock: ReplyClock,
   pages: Pages<Page> = new Map(),
+  checks: Counts<number> = createCounts(),
 ): (request: CheckRequest) => Reply | Page {
   const freshReply = createFreshReply();
+  const counted = (route: string, reply: Reply): Reply => {
+    checks.count(route, reply.status);
+    return reply;
+  };
   return (request) => {
     const refusal = refusalOf(request);
-    if (refusal) return refusal;
+    if (refusal) return counted(OTHER, refusal);
     const { target } = request;
     const own = ownReply(target, snapshots, clock, pages);
     if (own) return own;
     const route = canonicalRoute(target);
-    if (route === undefined) return noRoute(target, snapshots);
+    if (route === undefined) return counted(OTHER, noRoute(target, snapshots));
     const latest = snapshots.ask(route);
-    if (latest === undefined) return notLearned(route, snapshots);
+    if (latest === undefined) return counted(OTHER, notLearned(route, snapshots));
     const nowMs = clock.nowMs(); // after the snapshot was taken: it is no older than that
     const snapshot = readAt(latest, nowMs);
-    return snapshot.kind === 'fresh' ? freshReply(snapshot, nowMs) : unknownReply(route, snapshot, nowMs, clock);
+    const isFresh = snapshot.kind === 'fresh';
+    return counted(route, isFresh ? freshReply(snapshot, nowMs) : unknownReply(route, snapshot, nowMs, clock));
   };
 }
 

@@ -35,9 +35,9 @@ interface Targets {
 }
 
 /** As Prometheus' own documentation tells people to do it: `curl ... | promtool check metrics`. */
-export async function checkMetrics(port: number): Promise<Verdict> {
+export async function checkMetrics(port: number, path = '/metrics'): Promise<Verdict> {
   const script = '"$1" -sS "$2" | "$3" check metrics';
-  const args = ['-c', script, 'sh', findProgram('curl'), `http://127.0.0.1:${port}/metrics`, findProgram('promtool')];
+  const args = ['-c', script, 'sh', findProgram('curl'), `http://127.0.0.1:${port}${path}`, findProgram('promtool')];
   const promtool = await startProcess('promtool', '/bin/sh', args, { env: {} });
   const { code } = await within('promtool ends', 20_000, promtool.exit);
   return { code, complaints: promtool.output() };

@@ -1,0 +1,208 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type Counts, createCounts } from '../counts.js';
+import { type Reply, textReply } from '../http/reply.js';
+import type { Reload } from '../reload.js';
+import type { CanonicalRoute } from '../routes.js';
+import { type FailureReason, type PollOutcome, type Snapshot, readAt } from '../snapshot.js';
+import type { RoutePlan } from '../streams/cache.js';
+import type { Change } from '../streams/changes.js';
+import { version } from '../version.js';
+import { registerProcess } from './process.js';
+
+/** What is known elsewhere, and read when Prometheus asks. Times are in milliseconds. */
+export interface MetricSources {
+  readonly cache: RoutePlan & {
+    routes(): readonly CanonicalRoute[];
+    latest(route: CanonicalRoute): Snapshot | undefined;
+  };
+  /** The clock of snapshots. */
+  readonly nowMs: () => number;
+  /** Checks that were answered, by status. */
+  readonly checks: Counts<number>;
+  /** Open connections of clients, and the most at a time. */
+  readonly connections: () => { readonly open: number; readonly max: number };
+  readonly droppedLogLines: () => number;
+  readonly cacheTtlMs: () => number;
+  /** `undefined` while it is not known. */
+  readonly safeTtlMs: () => number | undefined;
+}
+
+/** What Prometheus is told at `/-/metrics`. */
+export interface Metrics {
+  readonly polled: (route: CanonicalRoute, outcome: PollOutcome) => void;
+  readonly changed: (change: Change) => void;
+  readonly reloaded: (reload: Reload) => void;
+  /** The longest delay of the event loop in a second, in milliseconds. */
+  readonly lagged: (lagMs: number) => void;
+  /** The page; one that is being made serves all who ask meanwhile. */
+  readonly page: () => Promise<Reply>;
+}
+
+const POLL_BUCKETS_S = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const LAG_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+/** Names and units by Prometheus' conventions; a test holds them against `promtool check metrics`. */
+export function createMetrics(sources: MetricSources): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const polls = createCounts<'answered' | FailureReason>();
+  const transitions = createCounts<number | 'pending' | 'stale'>();
+
+  registerCounts(registry, 'patroniglue_polls_total', 'Polls of Patroni, by how they ended.', 'outcome', polls);
+  registerCounts(registry, 'patroniglue_transitions_total', 'Changes of what checks are told.', 'to', transitions);
+  registerCounts(
+    registry,
+    'patroniglue_checks_total',
+    'Requests for a route that were answered; route "other" for what is none that is polled.',
+    'status',
+    sources.checks,
+  );
+  registerSnapshots(registry, sources);
+  registerGauges(registry, sources);
+  registerProcess(registry);
+  new Gauge({ name: 'patroniglue_build_info', help: 'Version.', labelNames: ['version', 'node'], registers }).set(
+    { version, node: process.versions.node },
+    1,
+  );
+  new Counter({
+    name: 'patroniglue_log_lines_dropped_total',
+    help: 'Log lines that were dropped, since nobody read them.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(sources.droppedLogLines());
+    },
+  });
+  const duration = new Histogram({
+    name: 'patroniglue_poll_duration_seconds',
+    help: 'Time from the beginning of a poll to its end, answered or not.',
+    labelNames: ['route'],
+    buckets: POLL_BUCKETS_S,
+    registers,
+  });
+  const lag = new Histogram({
+    name: 'patroniglue_event_loop_lag_seconds',
+    help: 'The longest time in each second for which nobody was answered.',
+    buckets: LAG_BUCKETS_S,
+    registers,
+  });
+  const reloads = new Counter({
+    name: 'patroniglue_reloads_total',
+    help: 'Configurations and certificates that were read again.',
+    labelNames: ['result'],
+    registers,
+  });
+  for (const result of ['accepted', 'refused']) reloads.inc({ result }, 0);
+
+  let page: Promise<Reply> | undefined;
+  return {
+    polled(route, outcome) {
+      polls.count(route, outcome.kind === 'answered' ? 'answered' : outcome.failure.reason);
+      duration.observe({ route }, (outcome.endedAtMs - outcome.sentAtMs) / 1000);
+    },
+    changed(change) {
+      const { kind, route } = change;
+      if (kind === 'reply-changed') {
+        const { to } = change;
+        transitions.count(route, to.kind === 'fresh' ? to.answer.status : to.kind);
+      }
+      if (kind === 'route-forgotten') {
+        for (const counts of [polls, transitions, sources.checks]) counts.forget(route);
+        duration.remove({ route });
+      }
+    },
+    reloaded({ kind }) {
+      if (kind !== 'unchanged') reloads.inc({ result: kind });
+    },
+    lagged(lagMs) {
+      lag.observe(lagMs / 1000);
+    },
+    page() {
+      page ??= registry
+        .metrics()
+        .then((text) => textReply(200, text, registry.contentType))
+        .finally(() => {
+          page = undefined;
+        });
+      return page;
+    },
+  };
+}
+
+function registerCounts<Key>(registry: Registry, name: string, help: string, label: string, counts: Counts<Key>): void {
+  new Counter({
+    name,
+    help,
+    labelNames: ['route', label],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { route, key, count } of counts.entries()) this.inc({ route, [label]: String(key) }, count);
+    },
+  });
+}
+
+function registerSnapshots(registry: Registry, { cache, nowMs }: MetricSources): void {
+  /** One value a route; a route that has none, such as the age of an answer that is not there, is left out. */
+  const register = (name: string, help: string, valueOf: (snapshot: Snapshot, nowMs: number) => number | undefined) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['route'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const route of cache.routes()) {
+          const latest = cache.latest(route);
+          const now = nowMs();
+          const value = latest && valueOf(readAt(latest, now), now);
+          if (value !== undefined) this.set({ route }, value);
+        }
+      },
+    });
+  register('patroniglue_snapshot_fresh', 'Whether checks are told what Patroni said (1), or 503 (0).', ({ kind }) =>
+    kind === 'fresh' ? 1 : 0,
+  );
+  register('patroniglue_snapshot_age_seconds', 'Time since the poll of the latest answer was sent.', (snapshot, now) =>
+    snapshot.kind === 'pending' ? undefined : (now - snapshot.sentAtMs) / 1000,
+  );
+  register('patroniglue_snapshot_status', 'Status of the latest answer, fresh or stale.', (snapshot) =>
+    snapshot.kind === 'pending' ? undefined : snapshot.answer.status,
+  );
+}
+
+function registerGauges(registry: Registry, sources: MetricSources): void {
+  const { cache, connections, cacheTtlMs, safeTtlMs } = sources;
+  const register = (name: string, help: string, valueOf: () => number | undefined) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        const value = valueOf();
+        if (value === undefined) this.remove();
+        else this.set(value);
+      },
+    });
+  register(
+    'patroniglue_learned_routes',
+    'Routes that are polled because somebody asks for them.',
+    () => cache.routes().length - cache.prefetched.length,
+  );
+  register('patroniglue_learned_routes_limit', 'The most of them: cache.learn.', () => cache.maxLearned);
+  register('patroniglue_open_connections', 'Open connections of clients.', () => connections().open);
+  register(
+    'patroniglue_open_connections_limit',
+    'The most of them: one more ends the oldest.',
+    () => connections().max,
+  );
+  register('patroniglue_cache_ttl_seconds', 'cache.ttl.', () => cacheTtlMs() / 1000);
+  register(
+    'patroniglue_cache_ttl_safe_seconds',
+    "The largest safe cache.ttl: Patroni's ttl - loop_wait - retry_timeout.",
+    () => {
+      const safeMs = safeTtlMs();
+      return safeMs === undefined ? undefined : safeMs / 1000;
+    },
+  );
+}

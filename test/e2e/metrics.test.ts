@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { run } from '../support/processes.js';
+import { findProgram, skipReason } from '../support/programs.js';
+import { checkMetrics } from '../support/prometheus.js';
+import { type Service, startService } from '../support/service.js';
+import { type Upstream, answering, silent, startUpstream } from '../support/upstream.js';
+import { eventually } from '../support/wait.js';
+import { type Workspace, createWorkspace } from '../support/workspace.js';
+
+const example = (name: string): string => fileURLToPath(new URL(`../../../examples/${name}`, import.meta.url));
+
+interface Rules {
+  readonly groups: readonly [{ readonly rules: readonly { readonly alert: string; readonly expr: string }[] }];
+}
+
+interface Dashboard {
+  readonly panels: readonly { readonly title: string; readonly targets: readonly { readonly expr: string }[] }[];
+}
+
+describe('what Prometheus is told', { skip: await skipReason(['curl', 'promtool']) }, () => {
+  let upstream: Upstream;
+  let service: Service;
+  let workspace: Workspace;
+  let page: string;
+  const rules = (parse(readFileSync(example('prometheus-alerts.yml'), 'utf8')) as Rules).groups[0].rules;
+  const dashboard = JSON.parse(readFileSync(example('grafana-dashboard.json'), 'utf8')) as Dashboard;
+  const promtool = async (...args: string[]): Promise<void> => {
+    await run(`promtool ${args.join(' ')}`, findProgram('promtool'), args, { env: {} });
+  };
+
+  before(async () => {
+    workspace = await createWorkspace();
+    upstream = await startUpstream();
+    const config = { backend: { host: '127.0.0.1', port: upstream.port }, cache: { ttl: 0.4, interval: 0.1 } };
+    service = await startService({ config });
+    // Something of everything: answers, a learned route with a query, failures, what is none, Patroni's timings.
+    await eventually('answers', 5000, async () => (await service.get('/-/ready')).status === 200);
+    await service.get('/replica?lag=10MB');
+    await service.get('/nowhere');
+    upstream.behave(silent);
+    await eventually('stale', 5000, async () => (await service.get('/primary')).status === 503);
+    upstream.behave(answering(200, '{"ttl": 30}'));
+    service.signal('SIGHUP');
+    await eventually('the safe ttl is known', 5000, async () => {
+      const reply = await service.get('/-/metrics');
+      page = reply.kind === 'reply' ? reply.body : '';
+      return page.includes('\npatroniglue_cache_ttl_safe_seconds 10\n');
+    });
+  });
+  after(async () => {
+    await service.close();
+    await upstream.close();
+    await workspace.close();
+  });
+
+  /** Metrics in an expression that are not on the page. */
+  function unknownIn(expression: string): string[] {
+    const names = expression.match(/\b(?:patroniglue|process)_\w+/g) ?? [];
+    return names.filter((name) => !new RegExp(`^${name}[ {]`, 'm').test(page));
+  }
+
+  it('is named by its conventions: promtool has nothing to say', async () => {
+    assert.deepEqual(await checkMetrics(service.port, '/-/metrics'), { code: 0, complaints: '' });
+  });
+
+  it('is enough for the alerts, which promtool takes, and each of which has its tests', async () => {
+    await promtool('check', 'rules', example('prometheus-alerts.yml'));
+    await promtool('test', 'rules', example('prometheus-alerts.test.yml'));
+    const tests = readFileSync(example('prometheus-alerts.test.yml'), 'utf8');
+    for (const { alert, expr } of rules) {
+      assert.deepEqual(unknownIn(expr), [], alert);
+      const mentions = tests.match(new RegExp(`alertname: ${alert}\\b`, 'g')) ?? [];
+      assert.equal(mentions.length, 2, `${alert}: once it is seen to be quiet, once to fire`);
+    }
+  });
+
+  it('is enough for the dashboard, whose expressions promtool takes', async () => {
+    const expressions = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+    assert.ok(expressions.length > 10);
+    const records = expressions.map((expr, index) => ({
+      record: `panel:${index}`,
+      expr: expr.replaceAll('$__rate_interval', '1m'),
+    }));
+    for (const { expr } of records) assert.deepEqual(unknownIn(expr), []);
+    const file = await workspace.write('panels.yml', JSON.stringify({ groups: [{ name: 'panels', rules: records }] }));
+    await promtool('check', 'rules', file);
+  });
+});

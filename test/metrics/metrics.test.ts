@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { type Counts, createCounts } from '../../src/counts.js';
+import { type MetricSources, type Metrics, createMetrics } from '../../src/metrics/metrics.js';
+import type { CanonicalRoute } from '../../src/routes.js';
+import type { Snapshot } from '../../src/snapshot.js';
+import { answer, refused } from '../support/marbles.js';
+
+const [PRIMARY, LAG] = ['/primary', '/replica?lag=10MB'] as CanonicalRoute[] as [CanonicalRoute, CanonicalRoute];
+const FRESH: Snapshot = { kind: 'fresh', answer: answer(200), sentAtMs: 1000, freshUntilMs: 5000 };
+const PENDING: Snapshot = { kind: 'pending', sinceMs: 0 };
+
+describe('metrics', () => {
+  let snapshots: Map<CanonicalRoute, Snapshot>;
+  let checks: Counts<number>;
+  let nowMs: number;
+  let safeTtlMs: number | undefined;
+  let metrics: Metrics;
+
+  beforeEach(() => {
+    snapshots = new Map<CanonicalRoute, Snapshot>([
+      [PRIMARY, FRESH],
+      [LAG, PENDING],
+    ]);
+    checks = createCounts();
+    nowMs = 3500;
+    safeTtlMs = undefined;
+    const sources: MetricSources = {
+      cache: {
+        prefetched: [PRIMARY],
+        maxLearned: 16,
+        routes: () => [...snapshots.keys()],
+        latest: (route) => snapshots.get(route),
+      },
+      nowMs: () => nowMs,
+      checks,
+      connections: () => ({ open: 3, max: 900 }),
+      droppedLogLines: () => 7,
+      cacheTtlMs: () => 4000,
+      safeTtlMs: () => safeTtlMs,
+    };
+    metrics = createMetrics(sources);
+  });
+
+  /** The samples of a metric: what is behind its name. */
+  async function samples(name: string): Promise<string[]> {
+    const lines = String((await metrics.page()).body).split('\n');
+    return lines
+      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+      .map((line) => line.slice(name.length));
+  }
+
+  it('count polls by route and outcome, with their duration in seconds', async () => {
+    metrics.polled(PRIMARY, { kind: 'answered', answer: answer(503), sentAtMs: 0, endedAtMs: 4 });
+    metrics.polled(PRIMARY, { kind: 'failed', failure: refused(''), sentAtMs: 0, endedAtMs: 2000 });
+    assert.deepEqual(await samples('patroniglue_polls_total'), [
+      '{route="/primary",outcome="answered"} 1',
+      '{route="/primary",outcome="refused"} 1',
+    ]);
+    assert.deepEqual(await samples('patroniglue_poll_duration_seconds_sum'), ['{route="/primary"} 2.004']);
+  });
+
+  it('tell of snapshots as they are at the moment of the question', async () => {
+    assert.deepEqual(await samples('patroniglue_snapshot_fresh'), [
+      '{route="/primary"} 1',
+      '{route="/replica?lag=10MB"} 0',
+    ]);
+    assert.deepEqual(await samples('patroniglue_snapshot_age_seconds'), ['{route="/primary"} 2.5']);
+    assert.deepEqual(await samples('patroniglue_snapshot_status'), ['{route="/primary"} 200']);
+    nowMs = 5000; // no timer has announced it
+    assert.deepEqual(await samples('patroniglue_snapshot_fresh'), [
+      '{route="/primary"} 0',
+      '{route="/replica?lag=10MB"} 0',
+    ]);
+  });
+
+  it('count changes of what checks are told', async () => {
+    const stale: Snapshot = { kind: 'stale', answer: answer(200), sentAtMs: 1000, sinceMs: 5000 };
+    metrics.changed({ kind: 'reply-changed', route: PRIMARY, from: PENDING, to: FRESH, atMs: 0 });
+    metrics.changed({ kind: 'reply-changed', route: PRIMARY, from: FRESH, to: stale, atMs: 0 });
+    assert.deepEqual(await samples('patroniglue_transitions_total'), [
+      '{route="/primary",to="200"} 1',
+      '{route="/primary",to="stale"} 1',
+    ]);
+  });
+
+  it('know nothing of a route that was forgotten: whoever varies a query fills no memory', async () => {
+    metrics.polled(LAG, { kind: 'failed', failure: refused(''), sentAtMs: 0, endedAtMs: 1 });
+    metrics.changed({ kind: 'reply-changed', route: LAG, from: PENDING, to: FRESH, atMs: 0 });
+    checks.count(LAG, 503);
+    snapshots.delete(LAG);
+    assert.match(String((await metrics.page()).body), /lag=10MB/);
+    metrics.changed({ kind: 'route-forgotten', route: LAG });
+    assert.doesNotMatch(String((await metrics.page()).body), /lag=10MB/);
+  });
+
+  it('tell the rest', async () => {
+    checks.count(PRIMARY, 200);
+    checks.count('other', 404);
+    checks.count(PRIMARY, 200);
+    metrics.lagged(30);
+    metrics.reloaded({ kind: 'refused', cause: '' });
+    metrics.reloaded({ kind: 'unchanged' });
+    const expected: Record<string, string[]> = {
+      checks_total: ['{route="/primary",status="200"} 2', '{route="other",status="404"} 1'],
+      learned_routes: [' 1'],
+      learned_routes_limit: [' 16'],
+      log_lines_dropped_total: [' 7'],
+      open_connections: [' 3'],
+      open_connections_limit: [' 900'],
+      event_loop_lag_seconds_sum: [' 0.03'],
+      reloads_total: ['{result="accepted"} 0', '{result="refused"} 1'],
+      cache_ttl_seconds: [' 4'],
+      cache_ttl_safe_seconds: [],
+    };
+    for (const [name, values] of Object.entries(expected)) {
+      assert.deepEqual(await samples(`patroniglue_${name}`), values, name);
+    }
+    safeTtlMs = 10_000;
+    assert.deepEqual(await samples('patroniglue_cache_ttl_safe_seconds'), [' 10']);
+  });
+
+  it('are rendered once for all who ask at the same time', async () => {
+    const [first, second] = [metrics.page(), metrics.page()];
+    assert.equal(first, second);
+    await first;
+    assert.notEqual(metrics.page(), first);
+  });
+});
