@@ -33,7 +33,13 @@ export default tseslint.config(
     rules: { 'rxjs-x/no-ignored-default-value': 'off' }, // a test that gets no value is meant to fail
   },
   {
-    files: ['**/*.js', '**/*.cjs'],
+    files: ['src/status/assets/*.js'], // for browsers
+    languageOptions: {
+      globals: { document: 'readonly', EventSource: 'readonly', performance: 'readonly', setInterval: 'readonly' },
+    },
+  },
+  {
+    files: ['*.js', '*.cjs'],
     languageOptions: {
       globals: { module: 'writable', require: 'readonly', __dirname: 'readonly', process: 'readonly' },
     },

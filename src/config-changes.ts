@@ -10,6 +10,7 @@ const VALUES: Readonly<Record<string, (config: Config) => unknown>> = {
   'frontend.tls-min-version': ({ frontend: { tls } }) => tls?.minVersion,
   'frontend.tls-ciphers': ({ frontend: { tls } }) => tls?.ciphers,
   'frontend.logformat': ({ frontend }) => frontend.logFormat,
+  'frontend.status': ({ frontend }) => frontend.status,
   'backend.host': ({ backend }) => backend.host,
   'backend.port': ({ backend }) => backend.port,
   'backend.scheme': ({ backend }) => backend.scheme,

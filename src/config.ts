@@ -17,6 +17,8 @@ export interface Config {
     /** Absent for plain HTTP. */
     readonly tls?: FrontendTls;
     readonly logFormat: string;
+    /** The status pages are served. */
+    readonly status: boolean;
   };
   readonly backend: {
     readonly host: string;
@@ -102,12 +104,14 @@ function readFrontend(section: Section<'frontend'>, source: FileSource): Config[
   const host = section.read('host', listenHost, 'emptyCounts');
   const port = section.read('port', check.wholeNumber(0, 65_535));
   const logFormat = section.read('logformat', check.logFormat);
+  const status = section.read('status', check.truth);
   const tls = readFrontendTls(section, source);
   return {
     host: valueOf(host, 'localhost'),
     port: valueOf(port, 80),
     ...(tls && { tls }),
     logFormat: valueOf(logFormat, '%a - %m %U'),
+    status: valueOf(status, true),
   };
 }
 

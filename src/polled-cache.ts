@@ -110,3 +110,13 @@ function pollingOf(
     ttlMs: slow ? times.slowTtlMs : times.ttlMs,
   };
 }
+
+/** Where Patroni is, for people: `http://localhost:8008`. */
+export function upstreamOf({ backend: { scheme, host, port } }: Config): string {
+  return `${scheme}://${host}:${port}`;
+}
+
+/** How long answers of a route are fresh, in milliseconds. */
+export function ttlMsOf({ cache }: Pick<Config, 'cache'>, route: CanonicalRoute): number {
+  return isSlow(route) ? cache.slowTtlMs : cache.ttlMs;
+}

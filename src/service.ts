@@ -1,4 +1,4 @@
-import { BehaviorSubject, type Observable, type SchedulerLike, merge, takeUntil, tap } from 'rxjs';
+import { BehaviorSubject, type Observable, type SchedulerLike, Subject, merge, takeUntil, tap } from 'rxjs';
 import type { Logger } from 'winston';
 import { createScheduler } from './clock.js';
 import type { LoadedConfig } from './config-loader.js';
@@ -16,8 +16,11 @@ import { createLogOutput } from './log-output.js';
 import { type LogLevel, createLogger, lineFormat } from './logger.js';
 import { eventLoopLag } from './metrics/event-loop-lag.js';
 import { createMetrics } from './metrics/metrics.js';
-import { createPolledCache } from './polled-cache.js';
+import { createPolledCache, ttlMsOf, upstreamOf } from './polled-cache.js';
 import { reloads } from './reload.js';
+import { createHistory } from './status/history.js';
+import { createStatusPages } from './status/pages.js';
+import { statusReport } from './status/report.js';
 import type { Cache } from './streams/cache.js';
 import { changes } from './streams/changes.js';
 import { createTtlCheck } from './ttl-check.js';
@@ -53,10 +56,12 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
     const polled = createPolledCache(initial.config, scheduler, (route, outcome) => {
       lines.outcome(route, outcome);
       metrics.polled(route, outcome);
+      history.polled(route, outcome);
     });
     const { cache } = polled;
     const ttlCheck = createTtlCheck(config$, polled, scheduler);
     const checks = createCounts<number>();
+    const history = createHistory(wallMs);
     let connections: () => FrontEnd['connections'] = () => ({ open: 0, max: 0 });
     const metrics = createMetrics({
       cache,
@@ -67,7 +72,27 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
       cacheTtlMs: () => config$.getValue().cache.ttlMs,
       safeTtlMs: () => ttlCheck.safeTtlMs(),
     });
-    const pages = new Map([['/-/metrics', metrics.page]]);
+    const changed$ = new Subject<void>();
+    const statusPages = createStatusPages(
+      () =>
+        statusReport({
+          cache,
+          history,
+          warnings: () => [
+            ...config$.getValue().warnings,
+            ...[ttlCheck.warning()].filter((text) => text !== undefined),
+          ],
+          upstream: () => upstreamOf(config$.getValue()),
+          ttlMsOf: (route) => ttlMsOf(config$.getValue(), route),
+          nowMs: () => scheduler.now(),
+          wallMs,
+        }),
+      changed$,
+    );
+    const pages: Pages = {
+      get: (path) =>
+        path === '/-/metrics' ? metrics.page : config$.getValue().frontend.status ? statusPages.get(path) : undefined,
+    };
     const { frontEnd, reconfigure } = await startFrontEnd(initial.config, {
       cache,
       scheduler,
@@ -89,7 +114,14 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
       config$.next(config);
     };
     const event$ = merge(
-      changes(cache, scheduler).pipe(tap(lines.change), tap(metrics.changed)),
+      changes(cache, scheduler).pipe(
+        tap(lines.change),
+        tap(metrics.changed),
+        tap(history.changed),
+        tap(() => {
+          changed$.next();
+        }),
+      ),
       reloads({ initial, asked$: hangUp$, watchEveryMs: WATCH_FILES_EVERY_MS, apply, scheduler }).pipe(
         tap(lines.reload),
         tap(metrics.reloaded),
@@ -124,11 +156,10 @@ async function startFrontEnd(
   config: Config,
   { cache, scheduler, pages, checks, log, lines }: FrontEndParts,
 ): Promise<RunningFrontEnd> {
-  // eslint-disable-next-line no-restricted-properties -- a time for people, in the body of a 503
-  const clock = { nowMs: () => scheduler.now(), wallMs: () => Date.now() };
+  const clock = { nowMs: () => scheduler.now(), wallMs };
   const roomFor = measureRoom();
   const roomOf = ({ backend, cache: { learn } }: Config): ReturnType<typeof roomFor> =>
-    roomFor(backend.routes.length + learn);
+    roomFor(backend.routes.length + learn + 1); // and one for Patroni's timings
   let room = roomOf(config);
   let accessLine = createAccessLine(config.frontend.logFormat);
   const frontEnd = await listen({
@@ -157,6 +188,9 @@ async function startFrontEnd(
     },
   };
 }
+
+// eslint-disable-next-line no-restricted-properties -- a time for people, in the body of a 503 and on the status page
+const wallMs = (): number => Date.now();
 
 function placeOf({ frontend: { host, port, tls } }: Config): Place {
   return { host, port, ...(tls && { tls: tlsOptions(tls) }) };

@@ -235,7 +235,7 @@ describe('configuration files with a mistake', { skip: await withoutOpenssl() },
 
 describe('the configuration', () => {
   const defaults: Config = {
-    frontend: { host: 'localhost', port: 80, logFormat: '%a - %m %U' },
+    frontend: { host: 'localhost', port: 80, logFormat: '%a - %m %U', status: true },
     backend: {
       host: 'localhost',
       port: 8008,
@@ -417,6 +417,7 @@ describe('configuration with certificates', { skip: await withoutOpenssl() }, ()
         ],
       },
       logFormat: '%a - %m %U',
+      status: true,
     });
     assert.deepEqual([backend.host, backend.port, backend.scheme, backend.timeoutMs], ['127.0.0.1', 8008, 'http', 500]);
     assert.deepEqual([cache.ttlMs, cache.intervalMs], [1000, 250]);
@@ -485,6 +486,7 @@ describe('config.yml.example', () => {
       'frontend.tls-min-version': 'TLSv1.2',
       'frontend.tls-ciphers': 'those of Node.js',
       'frontend.logformat': JSON.stringify(frontend.logFormat),
+      'frontend.status': String(frontend.status),
       'backend.host': backend.host,
       'backend.port': String(backend.port),
       'backend.scheme': backend.scheme,

@@ -21,8 +21,10 @@ export interface StreamReply extends Omit<Reply, 'body'> {
 /** What a page of patroniglue's own is answered with: at once, or when it is made, or as things happen. */
 export type PageReply = Reply | StreamReply | Promise<Reply>;
 
-/** Pages under `/-/` besides those that are always there, by path. */
-export type Pages<Page extends PageReply = PageReply> = ReadonlyMap<string, () => Page>;
+/** Pages under `/-/` besides those that are always there: what makes the one at a path. */
+export interface Pages<Page extends PageReply = PageReply> {
+  get(path: string): (() => Page) | undefined;
+}
 
 /** A reply with a text, in UTF-8. */
 export function textReply(

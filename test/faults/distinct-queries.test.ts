@@ -65,8 +65,8 @@ describe('a flood of distinct queries', () => {
     for (const target of PREFETCHED) assert.equal((await service.get(target)).status, 200);
 
     const polled = new Set(upstream.requests.map((head) => head.split(' ', 2)[1] ?? ''));
-    assert.deepEqual([...polled].sort(), [...PREFETCHED, ...learned].sort());
-    assert.ok(upstream.connections.most <= PREFETCHED.length + LEARNED, String(upstream.connections.most));
+    assert.deepEqual([...polled].sort(), ['/config', ...PREFETCHED, ...learned].sort()); // the first for its timings
+    assert.ok(upstream.connections.most <= 1 + PREFETCHED.length + LEARNED, String(upstream.connections.most));
     const told = service
       .output()
       .split('\n')

@@ -116,7 +116,7 @@ for (const scheme of ['http', 'https'] as const) {
     it('is never heard, leaves nothing behind, and delays no other', async () => {
       await service.assertUnharmed();
       const polled = new Set(service.upstream.requests.map((head) => head.split(' ', 2)[1]));
-      assert.deepEqual([...polled].sort(), ['/cluster', '/primary', '/read-only', '/replica']);
+      assert.deepEqual([...polled].sort(), ['/cluster', '/config', '/primary', '/read-only', '/replica']);
     });
   });
 }

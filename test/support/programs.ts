@@ -42,6 +42,7 @@ const needed: readonly (Program & { find: () => string | undefined })[] = [
 /** What single tests need besides, by name. */
 const special: typeof needed = [
   { name: 'check_http', packages: ['monitoring-plugins-basic'], find: findCheckHttp },
+  { name: 'chromium', packages: ['chromium'], find: () => inPath('chromium') },
   { name: 'curl', packages: ['curl'], find: () => inPath('curl') },
   { name: 'faketime', packages: ['faketime'], find: findFaketime },
   { name: 'h2load', packages: ['nghttp2-client'], find: () => inPath('h2load') },

@@ -1,0 +1,21 @@
+/** Keeps the page up to date: each event is what is in `main` now. Between two of them the bars go on by themselves. */
+const main = document.querySelector('main');
+const live = document.querySelector('#live');
+const events = new EventSource('/-/status/events');
+let shownAt = performance.now();
+
+events.addEventListener('message', ({ data }) => {
+  main.innerHTML = data; // made and escaped by the service, like the page itself
+  shownAt = performance.now();
+  live.textContent = 'live';
+});
+
+events.addEventListener('error', () => {
+  live.textContent = 'connection lost: what you see is old';
+});
+
+setInterval(() => {
+  for (const bar of main.querySelectorAll('progress')) {
+    bar.value = Math.min(bar.max, Number(bar.dataset.age) + performance.now() - shownAt);
+  }
+}, 200);

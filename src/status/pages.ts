@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import {
+  type Observable,
+  type SchedulerLike,
+  asyncScheduler,
+  auditTime,
+  defer,
+  map,
+  merge,
+  of,
+  share,
+  timer,
+} from 'rxjs';
+import { type PageReply, type Reply, type StreamReply, textReply } from '../http/reply.js';
+import { statusMain, statusPage } from './html.js';
+import type { StatusReport } from './report.js';
+
+const EVERY_MS = 1000;
+
+/** Changes that come together are shown together. */
+const GATHER_MS = 250;
+
+const HTML = 'text/html; charset=utf-8';
+
+/** Nothing from elsewhere, nothing inline, in nobody's frame. */
+const GUARDED: Reply['headers'] = {
+  'Content-Security-Policy':
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+};
+
+const asset = (name: string): string => readFileSync(new URL(`./assets/${name}`, import.meta.url), 'utf8');
+
+/**
+ * The status page, its facts as JSON, and the events that keep it up to date: one at once, one a second, and one soon after
+ * each emission of `change$`, made once for all who watch.
+ */
+export function createStatusPages(
+  report: () => StatusReport,
+  change$: Observable<unknown>,
+  scheduler: SchedulerLike = asyncScheduler,
+): ReadonlyMap<string, () => PageReply> {
+  const page = (text: string, contentType: string): Reply => textReply(200, text, contentType, GUARDED);
+  const event = (): string => eventOf(statusMain(report()));
+  const moment$ = merge(timer(EVERY_MS, EVERY_MS, scheduler), change$.pipe(auditTime(GATHER_MS, scheduler)));
+  const event$ = moment$.pipe(map(event), share());
+  const stream: StreamReply = {
+    status: 200,
+    headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', ...GUARDED },
+    body$: merge(
+      defer(() => of(`retry: 1000\n\n${event()}`)),
+      event$,
+    ),
+  };
+  const [css, js] = [asset('status.css'), asset('status.js')];
+  return new Map<string, () => PageReply>([
+    ['/-/status', () => page(statusPage(report()), HTML)],
+    ['/-/status.json', () => page(`${JSON.stringify(report(), undefined, 2)}\n`, 'application/json')],
+    ['/-/status/events', () => stream],
+    ['/-/status.css', () => page(css, 'text/css; charset=utf-8')],
+    ['/-/status.js', () => page(js, 'text/javascript; charset=utf-8')],
+  ]);
+}
+
+/** A message of `text/event-stream` (WHATWG HTML, section 9.2). */
+function eventOf(text: string): string {
+  return `${text.replace(/^/gm, 'data: ')}\n\n`;
+}

@@ -1,0 +1,106 @@
+import { describeFailure, describeUnknown } from '../describe.js';
+import type { CanonicalRoute } from '../routes.js';
+import { type Answer, type Snapshot, readAt } from '../snapshot.js';
+import type { RoutePlan } from '../streams/cache.js';
+import { version } from '../version.js';
+import type { History, PastPoll } from './history.js';
+import { type NodeReport, nodeIn } from './node.js';
+
+/** Everything that the status page shows. Moments are in ISO 8601, durations in milliseconds. */
+export interface StatusReport {
+  readonly version: string;
+  readonly at: string;
+  readonly upstream: string;
+  /** Every prefetched route is fresh. */
+  readonly ready: boolean;
+  readonly warnings: readonly string[];
+  readonly node: NodeReport;
+  readonly routes: readonly RouteReport[];
+  /** Newest first. */
+  readonly changes: readonly { readonly at: string; readonly text: string }[];
+}
+
+/** What is known of a route. */
+export interface RouteReport {
+  readonly route: string;
+  readonly learned: boolean;
+  readonly state: Snapshot['kind'];
+  /** Of the latest answer, fresh or not; checks are told it while it is fresh. */
+  readonly status?: number;
+  readonly 'age-ms'?: number;
+  readonly 'ttl-ms': number;
+  /** Why it is not fresh. */
+  readonly reason?: string;
+  readonly 'last-failure'?: { readonly at: string; readonly text: string };
+  /** Oldest first. */
+  readonly polls: readonly PastPoll[];
+}
+
+/** Where the facts are. */
+export interface StatusSources {
+  readonly cache: RoutePlan & {
+    routes(): readonly CanonicalRoute[];
+    latest(route: CanonicalRoute): Snapshot | undefined;
+  };
+  readonly history: Pick<History, 'pastOf' | 'changes'>;
+  readonly warnings: () => readonly string[];
+  readonly upstream: () => string;
+  readonly ttlMsOf: (route: CanonicalRoute) => number;
+  /** The clock of snapshots. */
+  readonly nowMs: () => number;
+  readonly wallMs: () => number;
+}
+
+/** The facts as they are now. */
+export function statusReport(sources: StatusSources): StatusReport {
+  const { cache, history, warnings, upstream, nowMs, wallMs } = sources;
+  const now = nowMs();
+  const routes = cache.routes().map((route) => {
+    const latest = cache.latest(route) ?? { kind: 'pending', sinceMs: now };
+    return { route, snapshot: readAt(latest, now) };
+  });
+  const reports = routes.map(({ route, snapshot }) => routeReport(route, snapshot, sources));
+  return {
+    version,
+    at: iso(wallMs()),
+    upstream: upstream(),
+    ready: reports.every(({ learned, state }) => learned || state === 'fresh'),
+    warnings: warnings(),
+    node: nodeReport(routes.map(({ snapshot }) => snapshot)),
+    routes: reports,
+    changes: history.changes().map(({ atMs, text }) => ({ at: iso(atMs), text })),
+  };
+}
+
+function routeReport(
+  route: CanonicalRoute,
+  snapshot: Snapshot,
+  { cache, history, ttlMsOf, nowMs }: StatusSources,
+): RouteReport {
+  const now = nowMs();
+  const { polls, lastFailure } = history.pastOf(route);
+  return {
+    route,
+    learned: !cache.prefetched.includes(route),
+    state: snapshot.kind,
+    ...(snapshot.kind !== 'pending' && {
+      status: snapshot.answer.status,
+      'age-ms': Math.round(now - snapshot.sentAtMs),
+    }),
+    'ttl-ms': ttlMsOf(route),
+    ...(snapshot.kind !== 'fresh' && { reason: describeUnknown(snapshot, now) }),
+    ...(lastFailure && { 'last-failure': { at: iso(lastFailure.atMs), text: describeFailure(lastFailure) } }),
+    polls: polls.map(({ tookMs, answered }) => ({ tookMs: Math.round(tookMs * 10) / 10, answered })),
+  };
+}
+
+/** What the newest answer that tells of the node says of it. */
+function nodeReport(snapshots: readonly Snapshot[]): NodeReport {
+  const answers: { readonly answer: Answer; readonly sentAtMs: number }[] = snapshots.filter(
+    (snapshot) => snapshot.kind !== 'pending',
+  );
+  const told = [...answers].sort((a, b) => b.sentAtMs - a.sentAtMs).map(({ answer }) => nodeIn(answer));
+  return told.find(({ role }) => role !== undefined) ?? {};
+}
+
+const iso = (wallMs: number): string => new Date(wallMs).toISOString();
