@@ -8,35 +8,40 @@ import { nearest } from './nearest.js';
 /** What the command line asks for. `config` is the path of the configuration file. */
 export type Invocation =
   | { readonly kind: 'run'; readonly config: string; readonly level: LogLevel }
-  | { readonly kind: 'check'; readonly config: string; readonly level: LogLevel }
+  | { readonly kind: 'check'; readonly config: string; readonly live: boolean }
   | { readonly kind: 'version' }
   | { readonly kind: 'help' };
 
 /** What `--help` prints. */
 export const usage = `Usage: patroniglue [--config FILE] [--verbose | --debug | --quiet]
-       patroniglue [--config FILE] --check
+       patroniglue [--config FILE] --check [--live]
 
 Polls Patroni's REST API and answers health checks from the latest snapshot.
 
   --config FILE  configuration (default: $HOME/.patroniglue.yml)
   --check        check the configuration and the files that it names, then exit
+  --live         with --check: also ask Patroni each configured route, once
   --verbose      also log each request
   --debug        also log each request and each poll
   --quiet        log errors alone
   --version      print the version, then exit
   --help         print this text, then exit
 
+SIGTERM and SIGINT end the service within a second; SIGHUP reads the configuration,
+the certificates and the keys again.
+
 The Go program's spellings with one dash are accepted too: -config FILE.
 
 Exit codes:
   0  ended as asked
-  1  could not run: port taken, no right to listen
+  1  could not run: port taken, no right to listen; --live: no answer of Patroni
   2  wrong usage or configuration
 `;
 
 const OPTIONS = {
   config: { type: 'string' },
   check: { type: 'boolean' },
+  live: { type: 'boolean' },
   verbose: { type: 'boolean' },
   debug: { type: 'boolean' },
   quiet: { type: 'boolean' },
@@ -76,8 +81,10 @@ export function parseArguments(argv: readonly string[], home = homedir()): Invoc
   if (values.help === true) return { kind: 'help' };
   if (values.version === true) return { kind: 'version' };
   const config = typeof values.config === 'string' ? values.config : join(home, '.patroniglue.yml');
-  const level = levels[0] === 'quiet' ? 'error' : (levels[0] ?? 'info');
-  return { kind: values.check === true ? 'check' : 'run', config, level };
+  const live = values.live === true;
+  if (values.check === true) return { kind: 'check', config, live };
+  if (live) throw usageError('--live goes with --check');
+  return { kind: 'run', config, level: levels[0] === 'quiet' ? 'error' : (levels[0] ?? 'info') };
 }
 
 function unknownOption(rawName: string): UsageError {

@@ -3,6 +3,7 @@ import { type Observable, from } from 'rxjs';
 import { type Invocation, parseArguments, usage } from './cli.js';
 import { loadConfig } from './config-loader.js';
 import { ConfigError, ListenError, UsageError } from './errors.js';
+import { askOnce, tableOf } from './live-check.js';
 import { serve } from './service.js';
 import { version } from './version.js';
 
@@ -20,29 +21,35 @@ export interface Signals {
 /** What the command line asks for. Resolves with the exit code when it is done: for the service, after the stop signal. */
 export async function runProgram(argv: readonly string[], signals: Signals): Promise<number> {
   try {
-    await run(parseArguments(argv), signals);
-    return 0;
+    return await run(parseArguments(argv), signals);
   } catch (error) {
     return explain(error);
   }
 }
 
-async function run(invocation: Invocation, { stop, hangUp$ }: Signals): Promise<void> {
+async function run(invocation: Invocation, { stop, hangUp$ }: Signals): Promise<number> {
   switch (invocation.kind) {
     case 'help':
       process.stdout.write(usage);
-      return;
+      return 0;
     case 'version':
       process.stdout.write(`${version}\n`);
-      return;
-    case 'check': {
-      const { warnings } = (await loadConfig(invocation.config)).config;
-      process.stdout.write([...warnings.map((warning) => `warning: ${warning}`), 'configuration ok', ''].join('\n'));
-      return;
-    }
+      return 0;
+    case 'check':
+      return check(invocation);
     case 'run':
       await serve(await loadConfig(invocation.config), invocation.level, { stop$: from(stop), hangUp$ });
+      return 0;
   }
+}
+
+async function check({ config: file, live }: Extract<Invocation, { kind: 'check' }>): Promise<number> {
+  const { config } = await loadConfig(file);
+  const lines = [...config.warnings.map((warning) => `warning: ${warning}`), 'configuration ok'];
+  const answers = live ? await askOnce(config) : [];
+  const text = live ? [...lines, '', ...tableOf(answers)] : lines;
+  process.stdout.write(`${text.join('\n')}\n`);
+  return answers.every(({ outcome }) => outcome.kind === 'answered') ? 0 : EXIT_FAILED;
 }
 
 /** What the user can mend is told in plain lines; anything else is a bug and keeps its stack. */

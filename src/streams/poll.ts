@@ -36,24 +36,34 @@ export interface PollOptions {
  * @param request asks once when subscribed, emits one answer when its last byte is there
  */
 export function poll(request: Observable<Answer>, options: PollOptions): Observable<PollOutcome> {
-  const { deadlineMs, scheduler, classify } = options;
-  return merge(timer(0, scheduler), ticks(options)).pipe(
+  return merge(timer(0, options.scheduler), ticks(options)).pipe(
     // exhaustMap: a slow upstream gets no queue, and no cancelled half-answers
-    exhaustMap(() =>
-      defer(() => {
-        const sentAtMs = scheduler.now(); // age counts from here: RFC 9111, section 4.2.3
-        return request.pipe(
-          timeout({ first: endingBeforeTick(options), scheduler }),
-          map((answer): PollOutcome => ({ kind: 'answered', answer, sentAtMs, endedAtMs: scheduler.now() })),
-          // caught here, next to the request: outside exhaustMap it would end the route's polling for good
-          catchError((cause: unknown) => {
-            const failure = cause instanceof TimeoutError ? timedOut(deadlineMs) : classify(cause);
-            return of<PollOutcome>({ kind: 'failed', failure, sentAtMs, endedAtMs: scheduler.now() });
-          }),
-        );
-      }),
-    ),
+    exhaustMap(() => pollOnce(request, options, endingBeforeTick(options))),
   );
+}
+
+/**
+ * One poll, from subscription to its outcome. Never errors. At its end, and on unsubscription, `request` is unsubscribed.
+ *
+ * @param endMs when it is given up, in milliseconds from its start
+ */
+export function pollOnce(
+  request: Observable<Answer>,
+  { deadlineMs, scheduler, classify }: Pick<PollOptions, 'deadlineMs' | 'scheduler' | 'classify'>,
+  endMs = deadlineMs,
+): Observable<PollOutcome> {
+  return defer(() => {
+    const sentAtMs = scheduler.now(); // age counts from here: RFC 9111, section 4.2.3
+    return request.pipe(
+      timeout({ first: endMs, scheduler }),
+      map((answer): PollOutcome => ({ kind: 'answered', answer, sentAtMs, endedAtMs: scheduler.now() })),
+      // caught here, next to the request: outside exhaustMap it would end the route's polling for good
+      catchError((cause: unknown) => {
+        const failure = cause instanceof TimeoutError ? timedOut(deadlineMs) : classify(cause);
+        return of<PollOutcome>({ kind: 'failed', failure, sentAtMs, endedAtMs: scheduler.now() });
+      }),
+    );
+  });
 }
 
 /** One an interval, each timed anew by the clock: RxJS's `interval` is Node's, which is late a little more each time. */

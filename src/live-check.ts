@@ -1,0 +1,59 @@
+import { forkJoin, lastValueFrom, map } from 'rxjs';
+import { createScheduler } from './clock.js';
+import type { Config } from './config.js';
+import { describeFailure } from './describe.js';
+import { createPolledCache } from './polled-cache.js';
+import { type CanonicalRoute, canonicalRoute } from './routes.js';
+import type { PollOutcome } from './snapshot.js';
+import { nodeIn } from './status/node.js';
+import { classifyFailure } from './streams/failure.js';
+import { pollOnce } from './streams/poll.js';
+
+/** What Patroni said to a configured route. */
+export interface LiveAnswer {
+  /** As it is written. */
+  readonly written: string;
+  /** As it is asked. */
+  readonly route: CanonicalRoute;
+  readonly outcome: PollOutcome;
+}
+
+/** Asks Patroni each canonical route of `backend.routes` once, all at the same time, as the service does at its start. */
+export async function askOnce(config: Config): Promise<readonly LiveAnswer[]> {
+  const scheduler = createScheduler();
+  const { request } = createPolledCache(config, scheduler, () => undefined);
+  const options = { deadlineMs: config.backend.timeoutMs, scheduler, classify: classifyFailure };
+  const written = config.backend.routes.flatMap((text) => {
+    const route = canonicalRoute(text);
+    return route === undefined ? [] : [{ written: text, route }];
+  });
+  const routes = [...new Set(written.map(({ route }) => route))];
+  const poll$ = forkJoin(
+    routes.map((route) => pollOnce(request(route), options).pipe(map((outcome) => [route, outcome] as const))),
+  );
+  const outcomes = new Map(await lastValueFrom(poll$, { defaultValue: [] }));
+  return written.flatMap((asked) => {
+    const outcome = outcomes.get(asked.route);
+    return outcome ? [{ ...asked, outcome }] : [];
+  });
+}
+
+/** A line a route, under a line of headings. */
+export function tableOf(answers: readonly LiveAnswer[]): readonly string[] {
+  const rows = [['ROUTE', 'ASKED AS', 'REPLY', 'TOOK', 'PATRONI SAYS'], ...answers.map(rowOf)];
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function rowOf({ written, route, outcome }: LiveAnswer): readonly string[] {
+  const took = `${(outcome.endedAtMs - outcome.sentAtMs).toFixed(0)} ms`;
+  if (outcome.kind === 'failed') return [written, route, '503', took, describeFailure(outcome.failure)];
+  const { role, state } = nodeIn(outcome.answer);
+  const says = [role, state].filter((word) => word !== undefined).join(', ');
+  return [written, route, String(outcome.answer.status), took, says === '' ? '-' : says];
+}

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type Certificates, createCertificates } from './support/certificates.js';
+import { startProcess } from './support/processes.js';
+import { mainFile } from './support/service.js';
+import { type Upstream, answering, routeOf, silent, startUpstream } from './support/upstream.js';
+import { within } from './support/wait.js';
+import { type Workspace, createWorkspace } from './support/workspace.js';
+
+describe('--check --live', () => {
+  let workspace: Workspace;
+  let upstream: Upstream;
+  before(async () => {
+    workspace = await createWorkspace();
+    upstream = await startUpstream();
+  });
+  after(async () => {
+    await upstream.close();
+    await workspace.close();
+  });
+
+  async function check(backend: object, name = 'config.yml'): Promise<{ code: number | null; lines: string[] }> {
+    const config = { backend: { host: '127.0.0.1', port: upstream.port, timeout: 0.5, ...backend } };
+    const file = await workspace.write(name, JSON.stringify(config));
+    const args = [mainFile, '--check', '--live', '--config', file];
+    const child = await startProcess('patroniglue', process.execPath, args, { env: {} });
+    const { code } = await within('it ends', 10_000, child.exit);
+    const lines = child.output().trimEnd().split('\n');
+    return { code, lines: lines.map((line) => line.replace(/ {2,}/g, '  ').replace(/\d+ ms/, 'n ms')) };
+  }
+
+  it('asks each canonical route once, and tells what each configured one would be answered', async () => {
+    upstream.behave((socket, head) => {
+      answering(routeOf(head) === '/primary' ? 200 : 503)(socket, head);
+    });
+    const before = upstream.requests.length;
+    const { code, lines } = await check({ routes: ['/primary', '/master', '/replica?lag=10240kB'] });
+    assert.deepEqual(lines, [
+      'configuration ok',
+      '',
+      'ROUTE  ASKED AS  REPLY  TOOK  PATRONI SAYS',
+      '/primary  /primary  200  n ms  primary, running',
+      '/master  /primary  200  n ms  primary, running',
+      '/replica?lag=10240kB  /replica?lag=10MB  503  n ms  primary, running',
+    ]);
+    assert.equal(code, 0, 'a 503 of Patroni is an answer');
+    assert.equal(upstream.requests.length - before, 2);
+  });
+
+  it('ends with 1 where one is not answered, after one deadline for all', async () => {
+    upstream.behave((socket, head) => {
+      (routeOf(head) === '/primary' ? answering(200) : silent)(socket, head);
+    });
+    const { code, lines } = await check({ routes: ['/primary', '/replica', '/read-only'] });
+    assert.deepEqual(lines.slice(3), [
+      '/primary  /primary  200  n ms  primary, running',
+      '/replica  /replica  503  n ms  poll timed out (no complete answer within 0.5 s)',
+      '/read-only  /read-only  503  n ms  poll timed out (no complete answer within 0.5 s)',
+    ]);
+    assert.equal(code, 1);
+  });
+
+  it('ends with 1 where nobody listens', async () => {
+    const gone = await startUpstream();
+    await gone.close();
+    const { code, lines } = await check({ port: gone.port, routes: ['/primary'] });
+    assert.match(lines.at(-1) ?? '', /^\/primary {2}\/primary {2}503 {2}n ms {2}connection refused \(/);
+    assert.equal(code, 1);
+  });
+
+  it('asks nothing where the configuration is wrong', async () => {
+    const before = upstream.requests.length;
+    const { code, lines } = await check({ rutes: [] });
+    assert.equal(code, 2);
+    assert.match(lines.join(), /unknown key "rutes"/);
+    assert.equal(upstream.requests.length, before);
+  });
+
+  describe('over TLS', () => {
+    let dir: string;
+    let files: Certificates;
+    before(async () => {
+      dir = await mkdtemp(join(tmpdir(), 'patroniglue-live-'));
+      files = await createCertificates(dir);
+    });
+    after(() => rm(dir, { recursive: true, force: true }));
+
+    it('tells that a certificate is not trusted', async () => {
+      const { cert, key } = files.serverUntrusted;
+      const other = await startUpstream({ tls: { cert: await readFile(cert), key: await readFile(key) } });
+      const backend = { port: other.port, scheme: 'https', cafile: files.ca.cert, routes: ['/primary'] };
+      const { code, lines } = await check(backend);
+      await other.close();
+      assert.match(lines.at(-1) ?? '', /503 {2}n ms {2}TLS failed \(/);
+      assert.equal(code, 1);
+    });
+  });
+});
