@@ -1,4 +1,6 @@
-// pm2 start ecosystem.config.cjs      (PATRONIGLUE_CONFIG names another configuration file)
+// pm2 start ecosystem.config.cjs          (PATRONIGLUE_CONFIG names another configuration file)
+// pm2 sendSignal SIGHUP patroniglue       reads configuration, certificates and keys again, and loses no check
+// pm2 reload ecosystem.config.cjs         is a restart in fork mode: for some tenths of a second checks are refused
 const { join } = require('node:path');
 
 module.exports = {
@@ -7,7 +9,8 @@ module.exports = {
       name: 'patroniglue',
       script: join(__dirname, 'build/src/main.js'),
       args: ['--config', process.env.PATRONIGLUE_CONFIG ?? '/etc/patroniglue/config.yml', '--verbose'],
-      // One instance, not a cluster: each would poll Patroni for itself, and one answers thousands of checks a second.
+      // One instance, not a cluster: each would poll Patroni for itself, and one answers thousands of checks a second. And
+      // in cluster mode every check would go through pm2's own process.
       exec_mode: 'fork',
       instances: 1,
       // Started means listening: patroniglue says so.

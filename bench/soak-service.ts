@@ -17,6 +17,7 @@ export const LEARNED = 8;
 const AT_REST_MS = 2 * BRISK_PACE.interval * 1000;
 const SAMPLE_EVERY_MS = 25;
 const AT_REST_WITHIN_MS = 15_000;
+const RELOADED_WITHIN_MS = 15_000;
 
 /** What the service holds while it is asked nothing and every poll is answered. */
 export interface State extends Held {
@@ -32,6 +33,8 @@ export interface SoakService {
   /** Nobody reads its log from now on. */
   leaveLog(): void;
   readLog(): void;
+  /** Has it read another configuration: another ttl, other routes, each time. */
+  reload(): Promise<void>;
   /** The least of everything that is held within a while, since polls come and go. */
   stateAtRest(): Promise<State>;
   close(): Promise<void>;
@@ -47,20 +50,31 @@ export async function startSoakService(upstreamPort: number, lineBytes: number):
   let child: Child<object, Held> | undefined;
   try {
     const port = await freePort();
-    const config = {
-      frontend: { host: '127.0.0.1', port, logformat: `%s %D %U ${'x'.repeat(lineBytes)}` },
-      backend: { host: '127.0.0.1', port: upstreamPort },
-      cache: { ...BRISK_PACE, learn: LEARNED },
+    let reloads = 0;
+    const configure = (): Promise<string> => {
+      const config = {
+        frontend: { host: '127.0.0.1', port, logformat: `%s %D %U ${'x'.repeat(lineBytes)}` },
+        backend: { host: '127.0.0.1', port: upstreamPort },
+        cache: { ...BRISK_PACE, 'slow-ttl': 15 + (reloads % 2), learn: LEARNED },
+      };
+      return workspace.write('config.yml', JSON.stringify(config));
     };
     child = await startChild(pathToFileURL(mainFile), SERVICE_CORE, {
-      args: ['--config', await workspace.write('config.yml', JSON.stringify(config)), '--verbose'],
+      args: ['--config', await configure(), '--verbose'],
       nodeFlags: ['--expose-gc', '--import', fileURLToPath(new URL('./soak-probe.js', import.meta.url))],
       stdout: 'pipe',
     });
     const running = child;
+    const reader = readerOf(running);
     return {
       port,
-      ...readerOf(running),
+      ...reader,
+      async reload() {
+        reloads += 1;
+        await configure();
+        running.signal('SIGHUP');
+        await eventually('it has been reloaded', RELOADED_WITHIN_MS, () => reader.reloads() === reloads);
+      },
       stateAtRest: () => stateAtRest(running),
       close: async () => {
         await running.close();
@@ -74,16 +88,23 @@ export async function startSoakService(upstreamPort: number, lineBytes: number):
   }
 }
 
-function readerOf({ stdout }: Child<object, Held>): Pick<SoakService, 'linesDropped' | 'leaveLog' | 'readLog'> {
+type Reader = Pick<SoakService, 'linesDropped' | 'leaveLog' | 'readLog'> & { reloads(): number };
+
+function readerOf({ stdout }: Child<object, Held>): Reader {
   let lines = 0;
+  let reloads = 0;
   let rest = '';
   stdout?.setEncoding('utf8').on('data', (chunk: string) => {
     const whole = (rest + chunk).split('\n');
     rest = whole.pop() ?? '';
-    for (const line of whole) lines += Number(/ (\d+) log lines were dropped/.exec(line)?.[1] ?? 0);
+    for (const line of whole) {
+      lines += Number(/ (\d+) log lines were dropped/.exec(line)?.[1] ?? 0);
+      if (line.includes(' reloaded: ')) reloads += 1;
+    }
   });
   return {
     linesDropped: () => lines,
+    reloads: () => reloads,
     leaveLog: () => stdout?.pause(),
     readLog: () => stdout?.resume(),
   };

@@ -33,6 +33,8 @@ const FLAP_MS = 50;
 /** More than the service learns. */
 const LAGS = 20;
 
+const RELOADS = 5;
+
 /** Twice a poll's deadline. */
 const OUTLIVED_MS = BRISK_PACE.ttl * 1000;
 
@@ -54,7 +56,7 @@ export const STEPS: readonly Step[] = [
   { name: 'flapping', run: flapping },
   { name: 'log reader away', run: logReaderAway },
   { name: 'learned routes', run: learnedRoutes },
-  // { name: 'reload', run: reload }: once SIGHUP reads the configuration again, its step comes here.
+  { name: 'reloads', run: reloads },
 ];
 
 function failing(behaviour: BehaviourName, durationMs: number): Step {
@@ -94,6 +96,11 @@ async function logReaderAway({ service }: Scene): Promise<void> {
   service.leaveLog();
   await sleep(LONG_MS);
   service.readLog();
+}
+
+/** Everything is polled anew each time, and nothing of the former way may be left. */
+async function reloads({ service }: Scene): Promise<void> {
+  for (let reload = 0; reload < RELOADS; reload += 1) await service.reload();
 }
 
 /** Whoever varies `lag` takes the places that are left, and is then refused. */

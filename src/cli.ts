@@ -27,8 +27,8 @@ Polls Patroni's REST API and answers health checks from the latest snapshot.
   --version      print the version, then exit
   --help         print this text, then exit
 
-SIGTERM and SIGINT end the service within a second; SIGHUP reads the configuration,
-the certificates and the keys again.
+SIGTERM and SIGINT end the service within a second; SIGHUP reads configuration,
+certificates and keys again.
 
 The Go program's spellings with one dash are accepted too: -config FILE.
 

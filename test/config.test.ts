@@ -137,7 +137,7 @@ const badFiles: Readonly<Record<string, readonly string[]>> = {
   'section-duplicate': ['5:1: duplicate key "cache": it is on line 1 already'],
   'section-unknown': ['1:1: unknown key "cahce": did you mean "cache"?'],
   'section-wrong-type': [
-    '1:11: frontend: must be a section of keys (host, port, certfile, keyfile, tls-min-version, tls-ciphers, logformat), not 8009',
+    '1:11: frontend: must be a section of keys (host, port, certfile, keyfile, tls-min-version, tls-ciphers, logformat, status), not 8009',
     '3:3: cache: must be a section of keys (ttl, interval, slow-ttl, slow-interval, learn), not a list',
   ],
   'several-documents': [

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { outcomeOf, startSteadyChecks } from '../support/checks.js';
 import { ask } from '../support/http-get.js';
 import { freePort } from '../support/ports.js';
 import { mainFile } from '../support/service.js';
@@ -44,19 +45,22 @@ describe('pm2 runs the service by ecosystem.config.cjs', () => {
   };
   const log = async (): Promise<string> => readFileSync((await app()).pm2_env.pm_out_log_path, 'utf8');
 
+  const configure = (ttl: number): Promise<string> =>
+    workspace.write(
+      'config.yml',
+      stringify({
+        frontend: { host: '127.0.0.1', port },
+        backend: { host: '127.0.0.1', port: (patroni.address() as AddressInfo).port },
+        cache: { ttl, interval: 0.25 },
+      }),
+    );
+
   before(async () => {
     workspace = await createWorkspace();
     patroni = createServer((_, response) => response.end('{"role": "primary"}'));
     await new Promise<void>((resolve) => patroni.listen(0, '127.0.0.1', resolve));
     port = await freePort();
-    const config = await workspace.write(
-      'config.yml',
-      stringify({
-        frontend: { host: '127.0.0.1', port },
-        backend: { host: '127.0.0.1', port: (patroni.address() as AddressInfo).port },
-        cache: { ttl: 2, interval: 0.25 },
-      }),
-    );
+    const config = await configure(2);
     // The very file, with the compiled program and the configuration of this test in place of the installed ones.
     ecosystem = await workspace.write(
       'ecosystem.config.cjs',
@@ -86,14 +90,55 @@ describe('pm2 runs the service by ecosystem.config.cjs', () => {
     await eventually('/primary is fresh', 5000, async () => (await ask(port, '/primary')).status === 200);
   });
 
+  it('sendSignal SIGHUP keeps the process and loses no check', async () => {
+    const before = await app();
+    const checks = await startSteadyChecks({ ports: [port], routes: ['/primary'], perSecond: 200 });
+    try {
+      for (const ttl of [3, 2]) {
+        await configure(ttl);
+        await pm2('sendSignal', 'SIGHUP', before.name);
+        const reloads = async (): Promise<number> => ((await log()).match(/ reloaded: /g) ?? []).length;
+        await eventually('it is reloaded', 5000, async () => (await reloads()) === 4 - ttl);
+      }
+      const samples = await checks.end();
+      assert.ok(samples.length > 0);
+      assert.deepEqual(samples.filter((sample) => outcomeOf(sample) !== 200).slice(0, 3), []);
+    } finally {
+      await checks.close();
+    }
+    assert.equal((await app()).pid, before.pid);
+  });
+
+  it('starts it again after a crash', async () => {
+    const before = await app();
+    process.kill(before.pid, 'SIGKILL');
+    await eventually('another process answers', 10_000, async () => {
+      const { pid, pm2_env } = await app();
+      return pid !== before.pid && pm2_env.status === 'online' && (await ask(port, '/primary')).status === 200;
+    });
+  });
+
+  it('reloadLogs lets the log be rotated: later lines are in a new file', async () => {
+    const { name, pm2_env } = await app();
+    const path = pm2_env.pm_out_log_path;
+    renameSync(path, `${path}.1`);
+    await pm2('reloadLogs');
+    await pm2('sendSignal', 'SIGHUP', name);
+    await eventually('a line in the new file', 5000, () =>
+      readFileSync(path, 'utf8').includes('reloaded: nothing has changed'),
+    );
+    assert.match(readFileSync(`${path}.1`, 'utf8'), /is listening on/);
+  });
+
   it('stop lets the service end by itself', async () => {
     const { name, pid } = await app();
+    const daemonLog = (): string => readFileSync(workspace.path('pm2/pm2.log'), 'utf8');
+    const before = daemonLog().length;
     await pm2('stop', name);
     assert.equal((await app()).pm2_env.status, 'stopped');
     assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
     assert.equal((await ask(port, '/-/healthy')).kind, 'failure');
-    const daemonLog = readFileSync(workspace.path('pm2/pm2.log'), 'utf8');
-    assert.doesNotMatch(daemonLog, /SIGKILL/, 'pm2 had not to kill it');
+    assert.doesNotMatch(daemonLog().slice(before), /SIGKILL/, 'pm2 had not to kill it');
     assert.match((await log()).trimEnd().split('\n').at(-1) ?? '', /stop/);
   });
 });
