@@ -16,6 +16,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 /** What a package may hold: what runs, what is copied from, what is read. */
 const kinds: readonly RegExp[] = [
   /^build\/src\/([\w-]+\/)*[\w-]+\.js$/,
+  /^build\/src\/status\/assets\/status\.(css|js)$/,
   /^examples\/[\w.-]+$/,
   /^(package\.json|config\.yml\.example|ecosystem\.config\.cjs|LICENSE|README\.md|CHANGELOG\.md)$/,
 ];
@@ -26,6 +27,8 @@ const needed: readonly string[] = [
   'LICENSE',
   'README.md',
   'build/src/main.js',
+  'build/src/status/assets/status.css',
+  'build/src/status/assets/status.js',
   'config.yml.example',
   'ecosystem.config.cjs',
   'examples/haproxy.cfg',

@@ -1,0 +1,69 @@
+// What ships beside our own code: no known vulnerability, and no licence that is not permissive.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+const PERMISSIVE = [
+  '0BSD',
+  'Apache-2.0',
+  'BlueOak-1.0.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'CC0-1.0',
+  'ISC',
+  'MIT',
+  'Unlicense',
+];
+
+const lockFile = process.argv[2] ?? 'package-lock.json';
+const problems = [...licenceProblems(), ...vulnerabilities()];
+for (const problem of problems) console.error(problem);
+process.exitCode = problems.length > 0 ? 1 : 0;
+
+/** By the lock file, which has the licence of every package as the registry told it. */
+function licenceProblems() {
+  const { packages } = JSON.parse(readFileSync(lockFile, 'utf8'));
+  const shipped = Object.entries(packages).filter(([path, { dev }]) => path !== '' && !dev);
+  console.log(`licences of ${shipped.length} packages looked at`);
+  return shipped
+    .filter(
+      ([, { license = 'none' }]) =>
+        !license
+          .replace(/[()]/g, '')
+          .split(' OR ')
+          .some((one) => PERMISSIVE.includes(one)),
+    )
+    .map(([path, { license = 'none' }]) => `${path}: the licence ${license} is not known to be permissive`);
+}
+
+/** By the registry, where it can be asked; one that has no such service says nothing of the packages. */
+function vulnerabilities() {
+  const report = audit();
+  if (report.vulnerabilities === undefined) {
+    console.log(
+      `vulnerabilities not looked up: ${report.message ?? report.error?.summary ?? 'the registry does not say'}`,
+    );
+    return [];
+  }
+  const found = Object.values(report.vulnerabilities);
+  console.log(`vulnerabilities looked up: ${found.length} found`);
+  return found.map(
+    ({ name, severity, range }) => `${name} ${range}: a vulnerability, ${severity} (npm audit --omit=dev)`,
+  );
+}
+
+function audit() {
+  let output;
+  try {
+    output = execFileSync('npm', ['audit', '--omit=dev', '--json'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+  } catch (error) {
+    output = String(error.stdout ?? ''); // npm ends with 1 where it found some, and where it could not ask
+  }
+  try {
+    return JSON.parse(output);
+  } catch {
+    return {};
+  }
+}
