@@ -18,7 +18,7 @@ const kinds: readonly RegExp[] = [
   /^build\/src\/([\w-]+\/)*[\w-]+\.js$/,
   /^build\/src\/status\/assets\/status\.(css|js)$/,
   /^examples\/[\w.-]+$/,
-  /^(package\.json|config\.yml\.example|ecosystem\.config\.cjs|LICENSE|README\.md|CHANGELOG\.md)$/,
+  /^(package\.json|config\.schema\.json|config\.yml\.example|ecosystem\.config\.cjs|LICENSE|README\.md|CHANGELOG\.md)$/,
 ];
 
 /** What it must hold, whatever else is built. */
@@ -29,6 +29,7 @@ const needed: readonly string[] = [
   'build/src/main.js',
   'build/src/status/assets/status.css',
   'build/src/status/assets/status.js',
+  'config.schema.json',
   'config.yml.example',
   'ecosystem.config.cjs',
   'examples/haproxy.cfg',
