@@ -12,32 +12,6 @@ export type Invocation =
   | { readonly kind: 'version' }
   | { readonly kind: 'help' };
 
-/** What `--help` prints. */
-export const usage = `Usage: patroniglue [--config FILE] [--verbose | --debug | --quiet]
-       patroniglue [--config FILE] --check [--live]
-
-Polls Patroni's REST API and answers health checks from the latest snapshot.
-
-  --config FILE  configuration (default: $HOME/.patroniglue.yml)
-  --check        check the configuration and the files that it names, then exit
-  --live         with --check: also ask Patroni each configured route, once
-  --verbose      also log each request
-  --debug        also log each request and each poll
-  --quiet        log errors alone
-  --version      print the version, then exit
-  --help         print this text, then exit
-
-SIGTERM and SIGINT end the service within a second; SIGHUP reads configuration,
-certificates and keys again.
-
-The Go program's spellings with one dash are accepted too: -config FILE.
-
-Exit codes:
-  0  ended as asked
-  1  could not run: port taken, no right to listen; --live: no answer of Patroni
-  2  wrong usage or configuration
-`;
-
 const OPTIONS = {
   config: { type: 'string' },
   check: { type: 'boolean' },

@@ -1,10 +1,11 @@
 import { inspect } from 'node:util';
 import { type Observable, from } from 'rxjs';
-import { type Invocation, parseArguments, usage } from './cli.js';
+import { type Invocation, parseArguments } from './cli.js';
 import { loadConfig } from './config-loader.js';
 import { ConfigError, ListenError, UsageError } from './errors.js';
 import { askOnce, tableOf } from './live-check.js';
 import { serve } from './service.js';
+import { usage } from './usage.js';
 import { version } from './version.js';
 
 const EXIT_FAILED = 1;

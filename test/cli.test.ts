@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { type Invocation, parseArguments, usage } from '../src/cli.js';
+import { type Invocation, parseArguments } from '../src/cli.js';
 import { UsageError } from '../src/errors.js';
+import { manualPage, usage } from '../src/usage.js';
 
 const home = '/home/postgres';
 const config = '/home/postgres/.patroniglue.yml';
@@ -60,8 +61,10 @@ describe('the command line', () => {
   }
 
   it('explains every option and exit code in lines of a terminal', () => {
-    for (const word of ['config', 'check', 'verbose', 'debug', 'quiet', 'version', 'help']) {
+    const page = manualPage('1.0.0').replaceAll('\\-', '-');
+    for (const word of ['config', 'check', 'live', 'verbose', 'debug', 'quiet', 'version', 'help']) {
       assert.match(usage, new RegExp(`^  --${word}\\b`, 'm'));
+      assert.match(page, new RegExp(`^\\.B --${word}\\b`, 'm'), 'the manual page has it, too');
     }
     assert.match(usage, /^ {2}0 .*\n {2}1 .*\n {2}2 .*\n$/m);
     assert.ok(usage.split('\n').every((line) => line.length <= 80));

@@ -17,6 +17,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const kinds: readonly RegExp[] = [
   /^build\/src\/([\w-]+\/)*[\w-]+\.js$/,
   /^build\/src\/status\/assets\/status\.(css|js)$/,
+  /^build\/patroniglue\.1$/,
   /^examples\/[\w.-]+$/,
   /^(package\.json|config\.schema\.json|config\.yml\.example|ecosystem\.config\.cjs|LICENSE|README\.md|CHANGELOG\.md)$/,
 ];
@@ -26,6 +27,7 @@ const needed: readonly string[] = [
   'CHANGELOG.md',
   'LICENSE',
   'README.md',
+  'build/patroniglue.1',
   'build/src/main.js',
   'build/src/status/assets/status.css',
   'build/src/status/assets/status.js',
