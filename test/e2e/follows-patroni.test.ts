@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import type { StatusReport } from '../../src/status/report.js';
 import { startDeployment, type Deployment } from '../support/deployment.js';
 import { skipReason } from '../support/programs.js';
-import { always } from '../support/wait.js';
+import { always, eventually } from '../support/wait.js';
 
 const cache = { ttl: 3, interval: 0.25 };
 const ttlMs = cache.ttl * 1000;
@@ -48,6 +49,26 @@ describe('HAProxy checks a Patroni cluster through patroniglue', { skip: await s
     );
     assert.equal(await cluster.sql(haproxy.primaryPort, 'SELECT pg_is_in_recovery()'), 'f');
     assert.equal(await cluster.sql(haproxy.replicaPort, 'SELECT pg_is_in_recovery()'), 't');
+  });
+
+  behaviour("knows Patroni's timings, and shows its nodes on the status page", async () => {
+    const { cluster, services } = deployment;
+    const primary = await cluster.primary();
+    for (const [index, service] of services.entries()) {
+      await eventually('20 - 1 - 3 = 16 s is the largest safe ttl', 10_000, async () => {
+        const page = await service.get('/-/metrics');
+        return page.kind === 'reply' && page.body.includes('\npatroniglue_cache_ttl_safe_seconds 16\n');
+      });
+      const reply = await service.get('/-/status.json');
+      const { node, warnings } = JSON.parse(reply.kind === 'reply' ? reply.body : '{}') as StatusReport;
+      const isPrimary = cluster.nodes[index] === primary;
+      assert.deepEqual(warnings, []);
+      assert.equal(node.state, 'running');
+      assert.match(node.role ?? '', isPrimary ? /^(master|primary)$/ : /^replica$/);
+      assert.match(node.lag ?? '', isPrimary ? /streaming/ : /^\d+ bytes to replay$/);
+      assert.match(node['patroni-version'] ?? '', /^\d/);
+      assert.equal(typeof node.timeline, 'number');
+    }
   });
 
   behaviour('moves to the new primary after a switchover', async () => {
