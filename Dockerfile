@@ -1,5 +1,7 @@
 # docker build -t patroniglue .
 # docker run --network=host -v /etc/patroniglue:/etc/patroniglue:ro patroniglue
+#
+# With podman or buildah: `build --format docker`, or the health check is left out, which OCI's own format does not have.
 FROM node:22-alpine AS build
 WORKDIR /app
 COPY package.json package-lock.json ./

@@ -1,40 +1,36 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments, stringify } from 'yaml';
 import { parseConfig } from '../../src/config.js';
+import { execForm, followStage, instruction, parseDockerfile } from '../support/dockerfile.js';
 import { ask } from '../support/http-get.js';
 import { freePort } from '../support/ports.js';
-import { run, startProcess } from '../support/processes.js';
+import { run } from '../support/processes.js';
+import { skipReason } from '../support/programs.js';
 import { type Upstream, startUpstream } from '../support/upstream.js';
 import { eventually, within } from '../support/wait.js';
 import { type Workspace, createWorkspace } from '../support/workspace.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8').replaceAll('\\\n', ' ');
-
-/** The instructions of one name, in their order, without it. */
-function instructions(name: string): string[] {
-  const lines = dockerfile.split('\n').map((line) => line.trim());
-  return lines.filter((line) => line.startsWith(`${name} `)).map((line) => line.slice(name.length + 1).trim());
-}
-
-const listed = (name: string): string[] => JSON.parse(instructions(name).at(-1) ?? '[]') as string[];
 
 /**
  * There may be no container engine here, and no registry. So the instructions are followed by hand: files copied, commands run,
- * the result started by its entry point and asked by its health check. The base image itself is not tested.
+ * the last stage's tree started by its entry point, as its user, and asked by its health check. The base image is not tested.
  */
 describe('the Dockerfile, followed by hand', () => {
+  const stages = parseDockerfile(readFileSync(join(root, 'Dockerfile'), 'utf8'));
+  const image = stages.at(-1);
   let workspace: Workspace;
   let upstream: Upstream;
   let app: string;
+
   before(async () => {
-    workspace = await createWorkspace();
+    const [uid = NaN, gid = NaN] = instruction(image, 'USER').split(':').map(Number);
+    workspace = await createWorkspace(process.getuid?.() === 0 ? { uid, gid } : undefined);
     upstream = await startUpstream();
-    app = await workspace.mkdir('app');
   });
   after(async () => {
     await workspace.close();
@@ -42,56 +38,53 @@ describe('the Dockerfile, followed by hand', () => {
   });
 
   it('builds', { timeout: 300_000 }, async () => {
-    const [build = ''] = dockerfile.split(/^FROM .*\n/m).slice(1);
     const env = Object.fromEntries(
-      Object.entries(process.env).filter((entry): entry is [string, string] => !!entry[1]),
+      Object.entries(process.env).filter((entry): entry is [string, string] => !!entry[1]), // npm's settings are in it
     );
-    for (const line of build.split('\n')) {
-      const [instruction = '', ...words] = line.trim().split(/\s+/);
-      if (instruction === 'RUN')
-        await run(words.join(' '), '/bin/sh', ['-c', words.join(' ')], { env, cwd: app, deadlineMs: 120_000 });
-      if (instruction !== 'COPY') continue;
-      for (const source of words.slice(0, -1)) {
-        const target =
-          words.length > 2 ? join(app, source) : join(app, words.at(-1) ?? '', source.includes('.') ? source : '');
-        mkdirSync(dirname(target), { recursive: true });
-        cpSync(join(root, source), target, { recursive: true });
-      }
+    const rootOf = (stage: string): string => workspace.path(stage || 'image');
+    for (const stage of stages) {
+      app = await followStage(stage, {
+        root: rootOf(stage.name),
+        context: root,
+        rootOf,
+        run: (command, cwd) => run(command, '/bin/sh', ['-c', command], { env, cwd, deadlineMs: 120_000 }),
+      });
     }
   });
 
-  it('starts by its entry point, and is healthy while it answers', async () => {
+  it('starts by its entry point as nobody, and is healthy while it answers', async () => {
     const port = await freePort();
     const config = { frontend: { host: '127.0.0.1', port }, backend: { host: '127.0.0.1', port: upstream.port } };
-    const file = await workspace.write('container.yml', stringify(config));
-    const [, ...entry] = listed('ENTRYPOINT');
-    assert.deepEqual(listed('CMD'), ['--config', '/etc/patroniglue/config.yml']);
-    const service = await startProcess('patroniglue', process.execPath, [...entry, '--config', file], {
-      env: {},
-      cwd: app,
-    });
+    const file = await workspace.write('config.yml', stringify(config));
+    const [node, main = '', ...others] = execForm(image, 'ENTRYPOINT');
+    assert.deepEqual([node, others], ['node', []]);
+    assert.deepEqual(execForm(image, 'CMD'), ['--config', '/etc/patroniglue/config.yml']);
+    const service = await workspace.start('patroniglue', process.execPath, [join(app, main), '--config', file]);
     const health = async (): Promise<number | null> => {
-      const [, check = ''] = /CMD (\[.*\])$/.exec(instructions('HEALTHCHECK')[0] ?? '') ?? [];
-      const [, ...args] = JSON.parse(check) as string[];
+      const [, ...args] = execForm(image, 'HEALTHCHECK');
       const env = { PATRONIGLUE_HEALTHY: `http://127.0.0.1:${port}/-/healthy` };
-      const probe = await startProcess('the health check', process.execPath, args, { env });
+      const probe = await workspace.start('the health check', process.execPath, args, env);
       return (await within('it ends', 10_000, probe.exit)).code;
     };
-    await eventually('it answers', 10_000, async () => (await ask(port, '/primary')).status === 200);
+    await eventually('it answers', 10_000, async () => {
+      assert.ok(service.alive(), service.output());
+      return (await ask(port, '/primary')).status === 200;
+    });
     assert.equal(await health(), 0);
     service.signal('SIGTERM');
     assert.equal((await within('it ends', 5000, service.exit)).code, 0);
     assert.equal(await health(), 1);
   });
 
-  it('runs as nobody, by a number', () => {
-    assert.match(instructions('USER').join(), /^[1-9]\d*:[1-9]\d*$/);
+  it('names its user by a number', () => {
+    assert.match(instruction(image, 'USER'), /^[1-9]\d*:[1-9]\d*$/);
   });
 });
 
 interface Container {
   readonly name: string;
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly startupProbe: Probe;
   readonly livenessProbe: Probe;
   readonly readinessProbe: Probe;
   readonly securityContext: Readonly<Record<string, unknown>>;
@@ -101,6 +94,8 @@ interface Container {
 interface Probe {
   readonly httpGet: { readonly path: string; readonly port: string };
 }
+
+const noKubectl = await skipReason(['kubectl']);
 
 describe('examples/kubernetes.yaml', () => {
   const text = readFileSync(join(root, 'examples/kubernetes.yaml'), 'utf8');
@@ -122,7 +117,7 @@ describe('examples/kubernetes.yaml', () => {
     });
     assert.deepEqual(config.warnings, []);
     assert.deepEqual(container?.ports, [{ name: 'checks', containerPort: config.frontend.port }]);
-    for (const { httpGet } of [container.livenessProbe, container.readinessProbe]) {
+    for (const { httpGet } of [container.startupProbe, container.livenessProbe, container.readinessProbe]) {
       assert.deepEqual(httpGet, { path: '/-/healthy', port: 'checks' });
     }
     assert.equal(container.volumeMounts[0]?.mountPath, '/etc/patroniglue');
@@ -138,4 +133,36 @@ describe('examples/kubernetes.yaml', () => {
       seccompProfile: { type: 'RuntimeDefault' },
     });
   });
+
+  describe('by kubectl, without a cluster', { skip: noKubectl }, () => {
+    let workspace: Workspace;
+    before(async () => {
+      workspace = await createWorkspace();
+    });
+    after(() => workspace.close());
+
+    /** Whatever kubectl does not know, it leaves out when it reads a manifest into Kubernetes' own types. */
+    const unknown = async (manifest: unknown): Promise<string[]> => {
+      const file = await workspace.write('stateful-set.yaml', stringify(manifest));
+      const args = ['set', 'env', '--local', '-f', file, 'ADDED=1', '-o', 'json']; // says nothing if nothing changes
+      return lacking(manifest, JSON.parse(await workspace.run('kubectl', 'kubectl', args)));
+    };
+
+    it('every field of the StatefulSet is one of Kubernetes', async () => {
+      assert.deepEqual(await unknown(statefulSet), []);
+    });
+
+    it('a misspelt one is found', async () => {
+      const misspelt = JSON.parse(JSON.stringify(statefulSet).replace('periodSeconds', 'periodSecond')) as unknown;
+      assert.deepEqual(await unknown(misspelt), ['spec.template.spec.containers.1.startupProbe.periodSecond']);
+    });
+  });
 });
+
+/** Paths of what is in `whole` and not, or otherwise, in `part`. */
+function lacking(whole: unknown, part: unknown, path: readonly string[] = []): string[] {
+  if (typeof whole !== 'object' || whole === null) return whole === part ? [] : [path.join('.')];
+  if (typeof part !== 'object' || part === null) return [path.join('.')];
+  const there = new Map(Object.entries(part) as [string, unknown][]);
+  return Object.entries(whole).flatMap(([key, value]) => lacking(value, there.get(key), [...path, key]));
+}
