@@ -5,10 +5,12 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { outcomeOf, startSteadyChecks } from '../support/checks.js';
 import { ask } from '../support/http-get.js';
+import { nowMs } from '../support/monotonic.js';
 import { freePort } from '../support/ports.js';
 import { mainFile } from '../support/service.js';
 import { eventually } from '../support/wait.js';
@@ -65,7 +67,7 @@ describe('pm2 runs the service by ecosystem.config.cjs', () => {
     ecosystem = await workspace.write(
       'ecosystem.config.cjs',
       `const { apps: [app] } = require(${JSON.stringify(ecosystemFile)});
-       module.exports = { apps: [{ ...app, script: ${JSON.stringify(mainFile)}, args: ['--config', ${JSON.stringify(config)}] }] };`,
+       module.exports = { apps: [{ ...app, script: ${JSON.stringify(mainFile)}, args: ['--config', ${JSON.stringify(config)}, '--verbose'] }] };`,
     );
   });
   after(async () => {
@@ -81,13 +83,30 @@ describe('pm2 runs the service by ecosystem.config.cjs', () => {
     await eventually('/primary is fresh', 5000, async () => (await ask(port, '/primary')).status === 200);
   });
 
-  it('reload leaves a new process that answers', async () => {
+  it('reload under load leaves a new process that answers', async () => {
     const before = await app();
-    await pm2('reload', ecosystem);
+    const checks = await startSteadyChecks({ ports: [port], routes: ['/primary'], perSecond: 50 });
+    try {
+      await pm2('reload', ecosystem);
+      await eventually('/primary is fresh', 5000, async () => (await ask(port, '/primary')).status === 200);
+      const freshMs = nowMs();
+      await delay(300); // some more checks
+      const samples = await checks.end();
+      // In between it may refuse them, or say 503 until its first answer; but nothing else, and not for good.
+      const statuses = new Set(samples.map(({ status }) => status));
+      assert.deepEqual(
+        [...statuses].filter((status) => ![0, 200, 503].includes(status)),
+        [],
+      );
+      const later = samples.filter(({ sentMs }) => sentMs > freshMs);
+      assert.ok(later.length > 0);
+      assert.deepEqual(later.filter((sample) => outcomeOf(sample) !== 200).slice(0, 3), []);
+    } finally {
+      await checks.close();
+    }
     const now = await app();
     assert.notEqual(now.pid, before.pid);
     assert.equal(now.pm2_env.status, 'online');
-    await eventually('/primary is fresh', 5000, async () => (await ask(port, '/primary')).status === 200);
   });
 
   it('sendSignal SIGHUP keeps the process and loses no check', async () => {
@@ -118,16 +137,24 @@ describe('pm2 runs the service by ecosystem.config.cjs', () => {
     });
   });
 
-  it('reloadLogs lets the log be rotated: later lines are in a new file', async () => {
-    const { name, pm2_env } = await app();
-    const path = pm2_env.pm_out_log_path;
-    renameSync(path, `${path}.1`);
+  // pm2 drops what it is writing at the very moment of reloadLogs, so nothing is written just then.
+  it('reloadLogs lets the log be rotated: no line is lost from the move on, and later ones are in a new file', async () => {
+    const path = (await app()).pm2_env.pm_out_log_path;
+    const rotated = `${path}.1`;
+    const numbers = (file: string): number[] =>
+      Array.from(readFileSync(file, 'utf8').matchAll(/\/primary\?line=(\d+)/g), ([, line]) => Number(line));
+    /** Asks, which makes a line of the log for each, and waits for the last one. */
+    const writeLines = async (lines: readonly number[], file: string): Promise<void> => {
+      for (const line of lines) await ask(port, `/primary?line=${line}`);
+      await eventually(`the lines are in ${file}`, 5000, () => numbers(file).at(-1) === lines.at(-1));
+    };
+    await writeLines([0, 1, 2], path);
+    renameSync(path, rotated);
+    await writeLines([3, 4, 5], rotated);
     await pm2('reloadLogs');
-    await pm2('sendSignal', 'SIGHUP', name);
-    await eventually('a line in the new file', 5000, () =>
-      readFileSync(path, 'utf8').includes('reloaded: nothing has changed'),
-    );
-    assert.match(readFileSync(`${path}.1`, 'utf8'), /is listening on/);
+    await writeLines([6, 7, 8], path);
+    assert.deepEqual(numbers(rotated), [0, 1, 2, 3, 4, 5]);
+    assert.deepEqual(numbers(path), [6, 7, 8]);
   });
 
   it('stop lets the service end by itself', async () => {
