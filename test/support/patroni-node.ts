@@ -103,18 +103,11 @@ export async function createNode(plan: NodePlan, nodes: readonly Node[]): Promis
     },
     stopPostgres: async () => {
       await setPause(nodes, true);
-      const postmaster = readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n')[0] ?? '';
-      const stop = ['stop', '-m', 'fast', '-w', '-D', dataDir];
-      // Patroni is held until it is gone for good, zombie and all: else it may take the failure of a query, while there
-      // still is a process, for a reason to restart it.
-      node.freeze();
-      try {
-        await workspace.run('pg_ctl', join(programs.postgresBin, 'pg_ctl'), stop);
-        await eventually(`process ${postmaster} is gone`, 10_000, () => !existsSync(`/proc/${postmaster}`));
-      } finally {
-        node.thaw();
-      }
-      await eventually(`${name}: Patroni sees that PostgreSQL is stopped`, 20_000, async () => {
+      // Patroni may be in the middle of a cycle, in which it fails to ask a PostgreSQL that was there before, and takes that
+      // for a reason to restart it, paused or not. So that is stopped, too.
+      await eventually(`${name}: Patroni leaves its PostgreSQL stopped`, 60_000, async () => {
+        const postmaster = postmasterPid(dataDir);
+        if (postmaster !== undefined) await stopUnseen(postmaster);
         const reply = await node.rest('/patroni');
         return reply.kind === 'reply' && reply.body.includes('"state": "stopped"');
       });
@@ -122,7 +115,26 @@ export async function createNode(plan: NodePlan, nodes: readonly Node[]): Promis
     rest: (path, more = {}) => ask(restPort, path, { ...more, tls: options.tls }),
     log: () => patroni?.output() ?? '',
   };
+  /** Stops PostgreSQL while Patroni is held, until the process is gone for good, zombie and all. */
+  const stopUnseen = async (postmaster: string): Promise<void> => {
+    node.freeze();
+    try {
+      await workspace.run('pg_ctl', join(programs.postgresBin, 'pg_ctl'), ['stop', '-m', 'fast', '-w', '-D', dataDir]);
+      await eventually(`process ${postmaster} is gone`, 10_000, () => !existsSync(`/proc/${postmaster}`));
+    } finally {
+      node.thaw();
+    }
+  };
   return node;
+}
+
+/** Of the PostgreSQL that runs on the data directory, if there is one. */
+function postmasterPid(dataDir: string): string | undefined {
+  try {
+    return readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n')[0];
+  } catch {
+    return undefined; // it removes the file when it ends
+  }
 }
 
 /** Patroni from a source tree runs on the Python, and with the libraries, of Debian's. */
