@@ -53,21 +53,17 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
       if (!head.includes('\r\n\r\n')) return;
       requests.push(head);
       const route = routeOf(head);
+      const ofRoute = [...routes.keys()].filter((other) => routes.get(other) === route);
+      countWith(ofRoute, (connections) => (mostOfRoute = Math.max(mostOfRoute, connections)));
       routes.set(socket, route);
       socket.once('close', () => routes.delete(socket));
-      whenEndsAreRead(() => {
-        const ofRoute = [...routes.keys()].filter((other) => routes.get(other) === route);
-        mostOfRoute = Math.max(mostOfRoute, ofRoute.filter(isLive).length);
-      });
       behaviour(socket, head);
     });
   };
   const server: Server = tls ? createTlsServer(tls, serve) : createServer(serve);
   server.on('connection', (socket: Socket) => {
+    countWith([...open], (connections) => (most = Math.max(most, connections)));
     open.add(socket);
-    whenEndsAreRead(() => {
-      most = Math.max(most, [...open].filter(isLive).length);
-    });
     socket.on('error', () => undefined);
     socket.once('close', () => open.delete(socket));
   });
@@ -94,9 +90,13 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
   };
 }
 
-/** A turn later: the end of the connection before, which came first, may be read in the same turn as the next beginning. */
-function whenEndsAreRead(count: () => void): void {
-  setImmediate(() => setImmediate(count));
+/**
+ * Counts what is open beside a connection that begins. Not at once: connections that ended while they waited to be
+ * accepted are accepted one a turn of the event loop, and the end of each is read two turns after that.
+ */
+function countWith(beside: readonly Socket[], counted: (connections: number) => void, turns = 3): void {
+  if (turns === 0) counted(1 + beside.filter(isLive).length);
+  else setImmediate(countWith, beside, counted, turns - 1);
 }
 
 function isLive({ readableEnded, destroyed }: Socket): boolean {
