@@ -7,13 +7,14 @@ import {
   map,
   of,
   skip,
+  switchMap,
   tap,
 } from 'rxjs';
 import type { Config } from './config.js';
 import type { PolledCache } from './polled-cache.js';
 import type { CanonicalRoute } from './routes.js';
 import { readAt } from './snapshot.js';
-import { timings } from './streams/timings.js';
+import { type TimingsOptions, timings } from './streams/timings.js';
 import { type PatroniTimings, safeTtlMs, ttlWarning } from './ttl-bound.js';
 
 const EVERY_MS = 60_000;
@@ -41,16 +42,20 @@ export function createTtlCheck(
     const snapshot = polled && readAt(polled, scheduler.now());
     return snapshot?.kind === 'fresh' ? of(snapshot.answer) : request(CONFIG);
   });
+  const options: TimingsOptions = {
+    again$: config$.pipe(skip(1)), // after each reload
+    everyMs: EVERY_MS,
+    deadlineMs: () => config$.getValue().backend.timeoutMs,
+    scheduler,
+  };
   const warning = (): string | undefined => known && ttlWarning(config$.getValue().cache.ttlMs, known);
   return {
     safeTtlMs: () => known && safeTtlMs(known),
     warning,
-    warning$: timings(answer$, {
-      again$: config$.pipe(skip(1)),
-      everyMs: EVERY_MS,
-      deadlineMs: () => config$.getValue().backend.timeoutMs,
-      scheduler,
-    }).pipe(
+    warning$: config$.pipe(
+      map(({ backend }) => `${backend.host}:${backend.port}`),
+      distinctUntilChanged(),
+      switchMap(() => timings(answer$, options)), // what the former upstream said is of no use
       tap((now) => {
         known = now;
       }),

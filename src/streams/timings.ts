@@ -16,7 +16,7 @@ import { type PatroniTimings, timingsIn } from '../ttl-bound.js';
 
 /** How Patroni's timings are learned. */
 export interface TimingsOptions {
-  /** Emits when another upstream, or other rules, may be in force: they are asked for at once. */
+  /** Emits when they are to be asked for at once. What is known stays. */
   readonly again$: Observable<unknown>;
   /** From question to question, in milliseconds. */
   readonly everyMs: number;
@@ -28,13 +28,13 @@ export interface TimingsOptions {
 
 /**
  * Patroni's timings at subscription, whenever asked to, and every so often; `undefined` until they are known. What Patroni
- * does not answer changes nothing: a frozen one keeps its leader key as long as before. Never errors.
+ * does not answer changes nothing: a frozen one keeps its leader key as long as before. Emits once for each emission of
+ * `again$`, too. Never errors.
  */
 export function timings(config$: Observable<Answer>, options: TimingsOptions): Observable<PatroniTimings | undefined> {
   const { again$, everyMs, deadlineMs, scheduler } = options;
   return again$.pipe(
     startWith(undefined),
-    // switchMap: what the former upstream says is of no use
     switchMap(() =>
       timer(0, everyMs, scheduler).pipe(
         exhaustMap(() =>
@@ -44,9 +44,9 @@ export function timings(config$: Observable<Answer>, options: TimingsOptions): O
             catchError(() => EMPTY),
           ),
         ),
-        scan((known: PatroniTimings | undefined, now) => now ?? known, undefined),
         startWith(undefined),
       ),
     ),
+    scan((known: PatroniTimings | undefined, now) => now ?? known, undefined),
   );
 }

@@ -42,11 +42,12 @@ describe('timings', () => {
     });
   });
 
-  it('are forgotten and asked for anew when told to', () => {
-    runMarbles(({ cold, hot, expectObservable }, scheduler) => {
+  it('are asked for anew when told to, and stay known meanwhile', () => {
+    runMarbles(({ cold, hot, expectObservable, expectSubscriptions }, scheduler) => {
       const config$ = cold<Answer>('-(a|)', { a: saying(40) });
       const again$ = hot('---r');
-      expectObservable(told(config$, scheduler, { again$ }), '^------!').toBe('ua-ua', { u: 0, a: 40 });
+      expectObservable(told(config$, scheduler, { again$ }), '^------!').toBe('ua-aa', { u: 0, a: 40 });
+      expectSubscriptions(config$.subscriptions).toBe(['^!', '---^!']);
     });
   });
 });
