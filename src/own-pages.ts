@@ -1,0 +1,59 @@
+import { type BehaviorSubject, Subject } from 'rxjs';
+import type { Config } from './config.js';
+import type { Pages } from './http/reply.js';
+import { type MetricSources, type Metrics, createMetrics } from './metrics/metrics.js';
+import { ttlMsOf, upstreamOf } from './polled-cache.js';
+import { createHistory } from './status/history.js';
+import { createStatusPages } from './status/pages.js';
+import { statusReport } from './status/report.js';
+import type { TtlCheck } from './ttl-check.js';
+
+/** What the pages show, besides what they are told. */
+export interface OwnPagesSources extends Omit<MetricSources, 'cacheTtlMs' | 'safeTtlMs'> {
+  readonly config$: BehaviorSubject<Config>;
+  readonly ttlCheck: Pick<TtlCheck, 'safeTtlMs' | 'warning'>;
+  readonly wallMs: () => number;
+}
+
+/** Metrics and status page, and what they are told as it happens. */
+export type OwnPages = Pages & Omit<Metrics, 'page'>;
+
+/** The pages of patroniglue's own, as the configuration in force says. */
+export function createOwnPages(sources: OwnPagesSources): OwnPages {
+  const { cache, config$, ttlCheck, nowMs, wallMs } = sources;
+  const inForce = (): Config => config$.getValue();
+  const metrics = createMetrics({
+    ...sources,
+    cacheTtlMs: () => inForce().cache.ttlMs,
+    safeTtlMs: () => ttlCheck.safeTtlMs(),
+  });
+  const history = createHistory(wallMs);
+  const changed$ = new Subject<void>();
+  const statusSources = {
+    cache,
+    history,
+    warnings: () => [...inForce().warnings, ...[ttlCheck.warning()].filter((text) => text !== undefined)],
+    upstream: () => upstreamOf(inForce()),
+    ttlMsOf: (route) => ttlMsOf(inForce(), route),
+    nowMs,
+    wallMs,
+  } satisfies Parameters<typeof statusReport>[0];
+  const statusPages = createStatusPages(() => statusReport(statusSources), changed$);
+  return {
+    get(path) {
+      if (path === '/-/metrics') return metrics.page;
+      return inForce().frontend.status ? statusPages.get(path) : undefined;
+    },
+    polled(route, outcome) {
+      metrics.polled(route, outcome);
+      history.polled(route, outcome);
+    },
+    changed(change) {
+      metrics.changed(change);
+      history.changed(change);
+      changed$.next();
+    },
+    reloaded: metrics.reloaded,
+    lagged: metrics.lagged,
+  };
+}
