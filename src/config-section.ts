@@ -8,7 +8,7 @@ import type { Position, YamlEntry, YamlValue } from './yaml-reader.js';
 export const knownKeys = {
   frontend: ['host', 'port', 'certfile', 'keyfile', 'tls-min-version', 'tls-ciphers', 'logformat', 'status'],
   backend: ['host', 'port', 'scheme', 'insecure', 'cafile', 'certfile', 'keyfile', 'timeout', 'routes'],
-  cache: ['ttl', 'interval', 'slow-ttl', 'slow-interval', 'learn'],
+  cache: ['ttl', 'interval', 'slow-ttl', 'slow-interval', 'learn', 'lease-guard'],
   log: ['format'],
 } as const;
 

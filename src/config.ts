@@ -39,6 +39,8 @@ export interface Config {
     readonly slowIntervalMs: number;
     /** How many routes may be learned. */
     readonly learn: number;
+    /** A 200 that rests on the leader key does not count for longer than that surely lasts. */
+    readonly leaseGuard: boolean;
   };
   readonly log: { readonly format: 'text' | 'json' };
   /** What does not stop the start, a line each with its place: `config.yml:12:13: backend.insecure: ...`. */
@@ -88,13 +90,14 @@ export function parseConfig({ text, file, readFile, nowMs }: ConfigSource): Conf
   const backend = readBackend(backendSection, { readFile, nowMs });
   mustNotAskItself([frontendSection, frontend], [backendSection, backend]);
   const learn = valueOf(cacheSection.read('learn', check.wholeNumber(0, 1000)), 16);
+  const leaseGuard = valueOf(cacheSection.read('lease-guard', check.truth), true);
   const format = valueOf(section('log').read('format', check.oneOf('text', 'json')), 'text' as const);
 
   if (findings.problems.length > 0) throw new ConfigError(file, inOrder(findings.problems));
   return deepFreeze({
     frontend,
     backend: { ...backend, timeoutMs },
-    cache: { ...cache, learn },
+    cache: { ...cache, learn, leaseGuard },
     log: { format },
     warnings: inOrder(findings.warnings).map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`),
   });
@@ -206,7 +209,7 @@ const NO_CACHE =
   '0 leaves nothing to answer with: replies come from the latest snapshot alone ' +
   '(for the Go program it meant no cache); write a time, such as 4';
 
-type Times = Omit<Config['cache'], 'learn'> & Pick<Config['backend'], 'timeoutMs'>;
+type Times = Omit<Config['cache'], 'learn' | 'leaseGuard'> & Pick<Config['backend'], 'timeoutMs'>;
 
 /** Times depend on each other: whatever is left out follows from what is written, so that defaults never collide. */
 function readTimes(cache: Section<'cache'>, backend: Section<'backend'>): Times {

@@ -28,6 +28,10 @@ export function describeDuration(durationMs: number): string {
 export function describeUnknown(snapshot: Exclude<Snapshot, { kind: 'fresh' }>, nowMs: number): string {
   const { kind, failures } = snapshot;
   if (failures) return `${kind}: ${REASONS[failures.last.reason]} for ${describeDuration(nowMs - failures.sinceMs)}`;
+  if (kind === 'stale' && snapshot.lease) {
+    const { lastSeenAtMs } = snapshot.lease;
+    return `stale: Patroni has not reached its DCS for ${describeDuration(nowMs - lastSeenAtMs)}, and may lose its leader key`;
+  }
   const askedAtMs = kind === 'stale' ? snapshot.sentAtMs : snapshot.sinceMs;
   return `${kind}: no answer for ${describeDuration(nowMs - askedAtMs)}`;
 }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { BehaviorSubject, type Observable, type SchedulerLike, map, tap } from 'rxjs';
 import type { Config } from './config.js';
+import { guarded } from './lease-guard.js';
 import { type CanonicalRoute, canonicalRoute, isSlow } from './routes.js';
 import type { Answer, PollOutcome, Snapshot } from './snapshot.js';
 import { type Cache, type RoutePlan, createCache } from './streams/cache.js';
@@ -9,6 +10,7 @@ import { type Polling, follow } from './streams/follow.js';
 import { createPhases } from './streams/phases.js';
 import { poll } from './streams/poll.js';
 import { createRequest } from './streams/request.js';
+import type { PatroniTimings } from './ttl-bound.js';
 
 /** Connecting is given up a little before the next tick, so that the tick finds no poll in flight and asks anew. */
 const CONNECT_SHARE = 0.9;
@@ -31,13 +33,23 @@ export interface PolledCache {
 /** Told of each poll as it ends. */
 export type OnOutcome = (route: CanonicalRoute, outcome: PollOutcome) => void;
 
+/** What polling needs from outside. */
+export interface PollingParts {
+  readonly scheduler: SchedulerLike;
+  readonly onOutcome: OnOutcome;
+  /** What is known of Patroni's timings. */
+  readonly timings: () => PatroniTimings | undefined;
+  readonly wallMs: () => number;
+}
+
 /** The cache of a configuration. */
-export function createPolledCache(config: Config, scheduler: SchedulerLike, onOutcome: OnOutcome): PolledCache {
+export function createPolledCache(config: Config, parts: PollingParts): PolledCache {
+  const { scheduler } = parts;
   const phaseOf = createPhases();
   let settings = settingsOf(config);
   const upstream$ = new BehaviorSubject(createUpstream(settings));
   const snapshots = (route: CanonicalRoute): Observable<Snapshot> => {
-    const polling$ = upstream$.pipe(map((upstream) => pollingOf(route, upstream, { phaseOf, scheduler, onOutcome })));
+    const polling$ = upstream$.pipe(map((upstream) => pollingOf(route, upstream, phaseOf, parts)));
     return follow(polling$, scheduler);
   };
   const { prefetched, maxLearned } = planOf(config);
@@ -67,8 +79,11 @@ interface PollSettings {
 
 function settingsOf({ backend, cache }: Config): PollSettings {
   const { host, port, scheme, tls, timeoutMs } = backend;
-  const { ttlMs, intervalMs, slowTtlMs, slowIntervalMs } = cache;
-  return { backend: { host, port, scheme, tls, timeoutMs }, times: { ttlMs, intervalMs, slowTtlMs, slowIntervalMs } };
+  const { ttlMs, intervalMs, slowTtlMs, slowIntervalMs, leaseGuard } = cache;
+  return {
+    backend: { host, port, scheme, tls, timeoutMs },
+    times: { ttlMs, intervalMs, slowTtlMs, slowIntervalMs, leaseGuard },
+  };
 }
 
 function planOf({ backend, cache }: Config): RoutePlan {
@@ -85,14 +100,15 @@ function createUpstream(settings: PollSettings): PolledUpstream {
 function pollingOf(
   route: CanonicalRoute,
   { settings: { backend, times }, request }: PolledUpstream,
-  {
-    phaseOf,
-    scheduler,
-    onOutcome,
-  }: { phaseOf: ReturnType<typeof createPhases>; scheduler: SchedulerLike; onOutcome: OnOutcome },
+  phaseOf: ReturnType<typeof createPhases>,
+  { scheduler, onOutcome, timings, wallMs }: PollingParts,
 ): Polling {
   const slow = isSlow(route);
   const intervalMs = slow ? times.slowIntervalMs : times.intervalMs;
+  const guard = (outcome: PollOutcome): PollOutcome => {
+    const known = times.leaseGuard ? timings() : undefined;
+    return known ? guarded(route, outcome, known, isOwnHost(backend.host) ? wallMs : undefined) : outcome;
+  };
   const outcome$ = poll(request(route), {
     intervalMs,
     phaseMs: phaseOf(intervalMs),
@@ -100,6 +116,7 @@ function pollingOf(
     scheduler,
     classify: classifyFailure,
   }).pipe(
+    map(guard),
     tap((outcome) => {
       onOutcome(route, outcome);
     }),
@@ -109,6 +126,16 @@ function pollingOf(
     outcome$,
     ttlMs: slow ? times.slowTtlMs : times.ttlMs,
   };
+}
+
+/** Loopback: whoever is there has this host's clock. */
+function isOwnHost(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
+/** Requests to Patroni as the configuration says it is asked. */
+export function requestOf(config: Config): PolledCache['request'] {
+  return createUpstream(settingsOf(config)).request;
 }
 
 /** Where Patroni is, for people: `http://localhost:8008`. */

@@ -11,6 +11,8 @@ interface Question {
   readonly queryKeys: readonly string[];
   /** Patroni compares the path as a whole: with a slash after it, it is another one, to which it says 503. */
   readonly exact?: true;
+  /** A 200 is given by the holder of the leader key alone, or by it and by replicas. */
+  readonly leader?: 'alone' | 'too';
   /** Read by people and monitoring: polled every `cache.slow-interval`, fresh for `cache.slow-ttl`. */
   readonly slow?: true;
 }
@@ -22,16 +24,16 @@ const REPLICA_KEYS = ['lag', 'replication_state', 'tag_*'] as const;
  * 4.1.4). `/health` is matched against `tag_*` there as the replica routes are; only the leader routes ignore tags.
  */
 const QUESTIONS: readonly Question[] = [
-  { paths: ['/primary', '/', '/master', '/read-write'], queryKeys: [] },
-  { paths: ['/leader'], queryKeys: [] },
-  { paths: ['/standby-leader', '/standby_leader'], queryKeys: [] },
+  { paths: ['/primary', '/', '/master', '/read-write'], queryKeys: [], leader: 'alone' },
+  { paths: ['/leader'], queryKeys: [], leader: 'alone' },
+  { paths: ['/standby-leader', '/standby_leader'], queryKeys: [], leader: 'alone' },
   { paths: ['/replica'], queryKeys: REPLICA_KEYS },
-  { paths: ['/read-only'], queryKeys: REPLICA_KEYS },
+  { paths: ['/read-only'], queryKeys: REPLICA_KEYS, leader: 'too' },
   { paths: ['/sync', '/synchronous'], queryKeys: REPLICA_KEYS, exact: true },
   { paths: ['/async', '/asynchronous'], queryKeys: REPLICA_KEYS, exact: true },
   { paths: ['/quorum'], queryKeys: REPLICA_KEYS, exact: true },
-  { paths: ['/read-only-sync', '/read-only-synchronous'], queryKeys: REPLICA_KEYS, exact: true },
-  { paths: ['/read-only-quorum'], queryKeys: REPLICA_KEYS, exact: true },
+  { paths: ['/read-only-sync', '/read-only-synchronous'], queryKeys: REPLICA_KEYS, exact: true, leader: 'too' },
+  { paths: ['/read-only-quorum'], queryKeys: REPLICA_KEYS, exact: true, leader: 'too' },
   { paths: ['/health'], queryKeys: ['tag_*'] },
   { paths: ['/readiness'], queryKeys: ['lag', 'mode'] },
   { paths: ['/liveness'], queryKeys: [] },
@@ -78,6 +80,11 @@ export function whatIsWrong(target: string): string | undefined {
 /** True for the routes of people and monitoring, which are polled at the slow pace. */
 export function isSlow(route: CanonicalRoute): boolean {
   return byPath.get(route)?.slow ?? false; // slow routes have no query: the route is its path
+}
+
+/** Whether Patroni says 200 to a route because the node holds the leader key: `alone`, or for replicas `too`. */
+export function leaderRoute(route: CanonicalRoute): Question['leader'] {
+  return byPath.get(split(route)[0])?.leader;
 }
 
 function split(target: string): [path: string, query: string] {

@@ -43,9 +43,14 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
     lines.warnings(initial.config);
     const scheduler = createScheduler();
     const nowMs = (): number => scheduler.now();
-    const polled = createPolledCache(initial.config, scheduler, (route, outcome) => {
-      lines.outcome(route, outcome);
-      pages.polled(route, outcome);
+    const polled = createPolledCache(initial.config, {
+      scheduler,
+      onOutcome(route, outcome) {
+        lines.outcome(route, outcome);
+        pages.polled(route, outcome);
+      },
+      timings: () => ttlCheck.timings(),
+      wallMs,
     });
     const { cache } = polled;
     const ttlCheck = createTtlCheck(config$, polled, scheduler);

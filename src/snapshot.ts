@@ -6,6 +6,8 @@ export interface Answer {
   readonly contentType?: string;
   /** Byte for byte. */
   readonly body: Buffer;
+  /** The `Date` header, by the upstream's clock: milliseconds since 1970, in whole seconds. */
+  readonly dateMs?: number;
 }
 
 /** Why a poll brought no answer. Closed, so that logs, replies and metrics can name it. */
@@ -29,9 +31,23 @@ export interface PollFailure {
   readonly message: string;
 }
 
+/** How far an answer may be believed that rests on Patroni's leader key: see `lease-guard.ts`. Of the scheduler's clock. */
+export interface Lease {
+  /** When Patroni reached its DCS last. */
+  readonly lastSeenAtMs: number;
+  /** From then on the answer counts for nothing, however long answers live. */
+  readonly endsAtMs: number;
+}
+
 /** The end of a poll. Times are those of the scheduler's clock, in milliseconds. */
 export type PollOutcome =
-  | { readonly kind: 'answered'; readonly answer: Answer; readonly sentAtMs: number; readonly endedAtMs: number }
+  | {
+      readonly kind: 'answered';
+      readonly answer: Answer;
+      readonly sentAtMs: number;
+      readonly endedAtMs: number;
+      readonly lease?: Lease;
+    }
   | { readonly kind: 'failed'; readonly failure: PollFailure; readonly sentAtMs: number; readonly endedAtMs: number };
 
 /** The polls that failed since the last answer. */
@@ -52,6 +68,8 @@ export type Snapshot =
       readonly sentAtMs: number;
       /** The moment at which the answer ends: fresh before it, stale from it on. */
       readonly freshUntilMs: number;
+      /** It ends by this, and not by its time to live. */
+      readonly lease?: Lease;
       readonly failures?: FailureSeries;
     }
   | {
@@ -60,6 +78,8 @@ export type Snapshot =
       readonly sentAtMs: number;
       /** Since when: the moment at which the answer ended. */
       readonly sinceMs: number;
+      /** It ended by this, and not by its time to live. */
+      readonly lease?: Lease;
       readonly failures?: FailureSeries;
     };
 
@@ -72,15 +92,27 @@ export type SnapshotEvent = PollOutcome | { readonly kind: 'expired' };
  */
 export function readAt(snapshot: Snapshot, nowMs: number): Snapshot {
   if (snapshot.kind !== 'fresh' || nowMs < snapshot.freshUntilMs) return snapshot; // RFC 9111, section 4.2
-  const { answer, sentAtMs, freshUntilMs, failures } = snapshot;
-  return { kind: 'stale', answer, sentAtMs, sinceMs: freshUntilMs, ...(failures && { failures }) };
+  const { freshUntilMs, ...known } = snapshot;
+  return { ...known, kind: 'stale', sinceMs: freshUntilMs };
 }
 
 /** The snapshot under another time to live: a shorter one holds at once, a longer one from the next answer on. */
 export function withTimeToLive(snapshot: Snapshot, ttlMs: number, nowMs: number): Snapshot {
   if (snapshot.kind !== 'fresh' || snapshot.freshUntilMs <= snapshot.sentAtMs + ttlMs) return readAt(snapshot, nowMs);
-  return readAt({ ...snapshot, freshUntilMs: snapshot.sentAtMs + ttlMs }, nowMs);
+  const { answer, sentAtMs, failures } = snapshot;
+  return readAt(
+    { kind: 'fresh', answer, sentAtMs, freshUntilMs: sentAtMs + ttlMs, ...(failures && { failures }) },
+    nowMs,
+  );
 }
+
+/** When an answer ends: by its time to live, or by the leader key before. */
+export function endOf({ sentAtMs, lease }: Answered, ttlMs: number): number {
+  return Math.min(sentAtMs + ttlMs, lease?.endsAtMs ?? Infinity);
+}
+
+/** A poll that brought an answer. */
+export type Answered = Extract<PollOutcome, { kind: 'answered' }>;
 
 /**
  * The snapshot after an event. Only an answer renews it; a failed poll is counted and changes nothing else.
@@ -90,8 +122,12 @@ export function withTimeToLive(snapshot: Snapshot, ttlMs: number, nowMs: number)
 export function afterEvent(snapshot: Snapshot, event: SnapshotEvent, ttlMs: number, nowMs: number): Snapshot {
   switch (event.kind) {
     case 'answered': {
-      const { answer, sentAtMs } = event;
-      return readAt({ kind: 'fresh', answer, sentAtMs, freshUntilMs: sentAtMs + ttlMs }, nowMs);
+      const { answer, sentAtMs, lease } = event;
+      const freshUntilMs = endOf(event, ttlMs);
+      return readAt(
+        { kind: 'fresh', answer, sentAtMs, freshUntilMs, ...(lease?.endsAtMs === freshUntilMs && { lease }) },
+        nowMs,
+      );
     }
     case 'failed': {
       const { failure, sentAtMs } = event;

@@ -1,3 +1,4 @@
+import { jsonObject } from './json.js';
 import type { Answer } from './snapshot.js';
 
 /** How long Patroni's leader key lives, and how often and how patiently it is renewed; in milliseconds. */
@@ -5,6 +6,8 @@ export interface PatroniTimings {
   readonly ttlMs: number;
   readonly loopWaitMs: number;
   readonly retryTimeoutMs: number;
+  /** A leader that loses its DCS may lead on when all members agree. */
+  readonly failsafeMode: boolean;
 }
 
 /** Patroni's own, for keys that its dynamic configuration lacks (`Config.__DEFAULT_CONFIG` in `patroni/config.py`). */
@@ -16,14 +19,15 @@ const DEFAULTS_S = { ttl: 30, loop_wait: 10, retry_timeout: 10 } as const;
  */
 export function timingsIn({ status, body }: Answer): PatroniTimings | undefined {
   if (status !== 200) return undefined;
-  const config = parsed(body.toString());
+  const config = jsonObject(body);
   if (config === undefined) return undefined;
   const ms = (key: keyof typeof DEFAULTS_S): number => {
     const seconds = Number(config[key] ?? DEFAULTS_S[key]); // Patroni takes a number in quotes, too
     return seconds * 1000;
   };
-  const timings = { ttlMs: ms('ttl'), loopWaitMs: ms('loop_wait'), retryTimeoutMs: ms('retry_timeout') };
-  return Object.values(timings).every((value) => Number.isFinite(value) && value > 0) ? timings : undefined;
+  const times = { ttlMs: ms('ttl'), loopWaitMs: ms('loop_wait'), retryTimeoutMs: ms('retry_timeout') };
+  if (!Object.values(times).every((value) => Number.isFinite(value) && value > 0)) return undefined;
+  return { ...times, failsafeMode: config['failsafe_mode'] === true };
 }
 
 /**
@@ -34,22 +38,24 @@ export function safeTtlMs({ ttlMs, loopWaitMs, retryTimeoutMs }: PatroniTimings)
   return ttlMs - loopWaitMs - retryTimeoutMs;
 }
 
-/** What to tell the operator of a `cache.ttl` that is over the bound; `undefined` where it is not. */
-export function ttlWarning(cacheTtlMs: number, timings: PatroniTimings): string | undefined {
+/**
+ * What to tell the operator of a `cache.ttl` that is over the bound; `undefined` where it is not.
+ *
+ * @param leaseGuard answers that rest on the leader key end with it, by `lease-guard.ts`
+ */
+export function ttlWarning(cache: { ttlMs: number; leaseGuard: boolean }, timings: PatroniTimings): string | undefined {
   const safeMs = safeTtlMs(timings);
-  if (cacheTtlMs <= safeMs) return undefined;
-  const { ttlMs, loopWaitMs, retryTimeoutMs } = timings;
-  const [ttl, loopWait, retryTimeout] = [ttlMs, loopWaitMs, retryTimeoutMs].map((ms) => ms / 1000);
-  const bound = `Patroni's ttl - loop_wait - retry_timeout (${ttl} - ${loopWait} - ${retryTimeout} = ${safeMs / 1000} s)`;
-  const fix = safeMs > 0 ? `set it to ${safeMs / 1000} or less` : "raise Patroni's ttl";
-  return `cache.ttl (${cacheTtlMs / 1000} s) is over ${bound}: a kept 200 could stand beside a new primary's; ${fix}`;
-}
-
-function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
+  if (cache.ttlMs <= safeMs) return undefined;
+  const [cacheTtl, ttl, loopWait, retryTimeout, safe] = [
+    cache.ttlMs,
+    timings.ttlMs,
+    timings.loopWaitMs,
+    timings.retryTimeoutMs,
+    safeMs,
+  ].map((ms) => ms / 1000);
+  const over = `cache.ttl (${cacheTtl} s) is over Patroni's ttl - loop_wait - retry_timeout (${ttl} - ${loopWait} - ${retryTimeout} = ${safe} s)`;
+  const fix = safeMs > 0 ? `set it to ${safe} or less` : "raise Patroni's ttl";
+  return cache.leaseGuard
+    ? `${over}: the lease guard ends a primary's 200 in time, but what other routes say may be older; ${fix}`
+    : `${over}: a kept 200 could stand beside a new primary's; ${fix}`;
 }

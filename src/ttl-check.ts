@@ -22,6 +22,8 @@ const CONFIG = '/config' as CanonicalRoute;
 
 /** `cache.ttl` held against what Patroni says of its leader key. */
 export interface TtlCheck {
+  /** What Patroni has said of its leader key; `undefined` until it has. */
+  timings(): PatroniTimings | undefined;
   /** The largest safe `cache.ttl`, in milliseconds; `undefined` while Patroni has not said. */
   safeTtlMs(): number | undefined;
   /** What is wrong now, in a sentence. */
@@ -48,8 +50,9 @@ export function createTtlCheck(
     deadlineMs: () => config$.getValue().backend.timeoutMs,
     scheduler,
   };
-  const warning = (): string | undefined => known && ttlWarning(config$.getValue().cache.ttlMs, known);
+  const warning = (): string | undefined => known && ttlWarning(config$.getValue().cache, known);
   return {
+    timings: () => known,
     safeTtlMs: () => known && safeTtlMs(known),
     warning,
     warning$: config$.pipe(

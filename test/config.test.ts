@@ -138,7 +138,7 @@ const badFiles: Readonly<Record<string, readonly string[]>> = {
   'section-unknown': ['1:1: unknown key "cahce": did you mean "cache"?'],
   'section-wrong-type': [
     '1:11: frontend: must be a section of keys (host, port, certfile, keyfile, tls-min-version, tls-ciphers, logformat, status), not 8009',
-    '3:3: cache: must be a section of keys (ttl, interval, slow-ttl, slow-interval, learn), not a list',
+    '3:3: cache: must be a section of keys (ttl, interval, slow-ttl, slow-interval, learn, lease-guard), not a list',
   ],
   'several-documents': [
     '3:1: a second document starts here: the file must hold one; remove this line or what does not belong here',
@@ -244,7 +244,7 @@ describe('the configuration', () => {
       timeoutMs: 2000,
       routes: ['/primary', '/master', '/replica', '/read-write', '/read-only'],
     },
-    cache: { ttlMs: 4000, intervalMs: 1000, slowTtlMs: 15_000, slowIntervalMs: 5000, learn: 16 },
+    cache: { ttlMs: 4000, intervalMs: 1000, slowTtlMs: 15_000, slowIntervalMs: 5000, learn: 16, leaseGuard: true },
     log: { format: 'text' },
     warnings: [],
   };
@@ -267,6 +267,7 @@ describe('the configuration', () => {
     ['cache: {ttl: 1.005, interval: 0.29}', { ttlMs: 1005, intervalMs: 290 }],
     ['cache: {ttl: 86400, interval: 4}', { ttlMs: 86_400_000, slowTtlMs: 86_400_000 }],
     ['cache: {learn: 0}', { learn: 0 }],
+    ['cache: {lease-guard: false}', { leaseGuard: false }],
   ];
   for (const [text, expected] of times) {
     it(`takes times from ${text}`, () => {
@@ -333,7 +334,7 @@ describe('the configuration', () => {
   it('reads lines that end in CR LF', () => {
     assert.deepEqual(
       problemsOf(() => parse('cache:\r\n  ttl: 1\r\n  x: 2\r\n')),
-      ['3:3: cache: unknown key "x": known are ttl, interval, slow-ttl, slow-interval, learn'],
+      ['3:3: cache: unknown key "x": known are ttl, interval, slow-ttl, slow-interval, learn, lease-guard'],
     );
   });
 
@@ -501,6 +502,7 @@ describe('config.yml.example', () => {
       'cache.slow-ttl': `15, or ttl if that is more ${seconds(cache.slowTtlMs)}`,
       'cache.slow-interval': `5, or a third of slow-ttl if that is less ${seconds(cache.slowIntervalMs)}`,
       'cache.learn': String(cache.learn),
+      'cache.lease-guard': String(cache.leaseGuard),
       'log.format': log.format,
     };
     assert.deepEqual(defaultsIn(text), expected);

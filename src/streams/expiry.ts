@@ -12,7 +12,7 @@ import {
   switchMap,
   timer,
 } from 'rxjs';
-import { type PollOutcome, type Snapshot, type SnapshotEvent, afterEvent } from '../snapshot.js';
+import { type PollOutcome, type Snapshot, type SnapshotEvent, afterEvent, endOf } from '../snapshot.js';
 
 const RECHECK_MS = 1;
 
@@ -47,7 +47,7 @@ function expiries(
 ): Observable<SnapshotEvent> {
   const endsAtMs$ = outcome$.pipe(
     filter((outcome) => outcome.kind === 'answered'),
-    map(({ sentAtMs }) => sentAtMs + ttlMs),
+    map((answered) => endOf(answered, ttlMs)),
   );
   return (known?.kind === 'fresh' ? endsAtMs$.pipe(startWith(known.freshUntilMs)) : endsAtMs$).pipe(
     // switchMap: a new answer restarts the countdown

@@ -122,7 +122,9 @@ function toAnswer({ status: received, headers, data }: AxiosResponse<Buffer>): A
   const status = received >= 200 && received <= 599 ? received : 502; // an invalid status is a 5xx: RFC 9110, section 15
   const contentType: unknown = headers['content-type'];
   const lengthKnown = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-  if (typeof contentType !== 'string') return { status, body: data };
+  const date = Date.parse(String(headers['date']));
+  const dateMs = Number.isNaN(date) ? {} : { dateMs: date };
+  if (typeof contentType !== 'string') return { status, body: data, ...dateMs };
   try {
     validateHeaderValue('Content-Type', contentType);
   } catch (cause) {
@@ -131,7 +133,7 @@ function toAnswer({ status: received, headers, data }: AxiosResponse<Buffer>): A
   if (!lengthKnown && /^application\/json\b/i.test(contentType) && isCutOffJson(data)) {
     throw new MalformedAnswerError('JSON that ends in the middle', { reason: 'cut-off' });
   }
-  return { status, contentType, body: data };
+  return { status, contentType, body: data, ...dateMs };
 }
 
 const [QUOTE, BACKSLASH, SPACE] = [0x22, 0x5c, 0x20];

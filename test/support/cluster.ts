@@ -139,7 +139,10 @@ function createCluster(
       return out.trim();
     },
     processes: () => workspace.processes(),
-    close: () => workspace.close(),
+    close: async () => {
+      await workspace.close();
+      if (options.links) await Promise.all(nodes.flatMap(({ links }) => [links.dcs.close(), links.peers.close()]));
+    },
   };
   return cluster;
 }

@@ -23,6 +23,8 @@ export interface ClusterOptions {
   readonly standbyOf?: { readonly pgPort: number };
   /** Before the number in the nodes' names. Default `node`; clusters that replicate from one another need different ones. */
   readonly namePrefix?: string;
+  /** Each node has ways that can be made bad: `node.links`. They lead through this process, which must not be busy. */
+  readonly links?: boolean;
   /** A Patroni source tree to run in place of the installed Patroni; readable by whoever runs PostgreSQL. */
   readonly patroniSource?: string | undefined;
   /** Told of each step of the start: for a demo that shows what it waits for. */
@@ -35,7 +37,10 @@ export interface NodeSettings {
   readonly index: number;
   readonly restPort: number;
   readonly pgPort: number;
-  readonly etcdPort: number;
+  /** By which the node reaches the DCS. */
+  readonly dcsPort: number;
+  /** By which the other nodes reach its REST API. */
+  readonly peerPort: number;
   readonly workspace: Workspace;
   readonly programs: Programs;
   readonly options: ClusterOptions;
@@ -43,17 +48,18 @@ export interface NodeSettings {
 
 /** Quick rather than durable: a cluster that lives for a minute needs no fsync and little memory. */
 export function patroniConfig(settings: NodeSettings): unknown {
-  const { name, index, restPort, pgPort, etcdPort, workspace, programs, options } = settings;
+  const { name, index, restPort, pgPort, dcsPort, peerPort, workspace, programs, options } = settings;
   const { tls } = options;
   const rest = `127.0.0.1:${restPort}`;
   const database = `127.0.0.1:${pgPort}`;
   return {
     scope: 'patroniglue',
     name,
-    etcd3: { host: `127.0.0.1:${etcdPort}` },
+    // By a link as by a proxy: else Patroni asks etcd where it is, and goes there itself.
+    etcd3: options.links ? { proxy: `http://127.0.0.1:${dcsPort}` } : { host: `127.0.0.1:${dcsPort}` },
     restapi: {
       listen: rest,
-      connect_address: rest,
+      connect_address: `127.0.0.1:${peerPort}`,
       ...(tls && {
         certfile: tls.serverCertFile,
         keyfile: tls.serverKeyFile,

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { type Link, openLink } from './link.js';
 import { ask, type AskOptions, type Reply } from './http-get.js';
 import { patroniConfig, type NodeSettings } from './patroni-config.js';
 import { freePort } from './ports.js';
@@ -15,6 +16,8 @@ export interface Node {
   readonly pgPort: number;
   /** Of the Patroni process; 0 while it is stopped. */
   readonly patroniPid: number;
+  /** Its way to the DCS, and that of other nodes to its REST API; throws without `links`. */
+  readonly links: { readonly dcs: Link; readonly peers: Link };
   /** SIGSTOP to Patroni alone: its REST API accepts connections (the kernel does) and says nothing. PostgreSQL goes on. */
   freeze(): void;
   /** SIGCONT. */
@@ -39,16 +42,32 @@ export interface Node {
   log(): string;
 }
 
-type NodePlan = Omit<NodeSettings, 'name' | 'restPort' | 'pgPort'>;
+type NodePlan = Omit<NodeSettings, 'name' | 'restPort' | 'pgPort' | 'dcsPort' | 'peerPort'> & {
+  readonly etcdPort: number;
+};
 
 /** Makes a node that is not started yet. `nodes` are all of the cluster's, once they are made. */
 export async function createNode(plan: NodePlan, nodes: readonly Node[]): Promise<Node> {
   const { workspace, programs, options } = plan;
   const name = `${options.namePrefix ?? 'node'}${plan.index + 1}`;
   const [restPort, pgPort] = [await freePort(), await freePort()];
+  const links =
+    options.links === true ? { dcs: await openLink(plan.etcdPort), peers: await openLink(restPort) } : undefined;
   const dataDir = workspace.path(`${name}/data`);
   await workspace.mkdir(name);
-  const config = await workspace.write(`${name}.yml`, stringify(patroniConfig({ ...plan, name, restPort, pgPort })));
+  const config = await workspace.write(
+    `${name}.yml`,
+    stringify(
+      patroniConfig({
+        ...plan,
+        name,
+        restPort,
+        pgPort,
+        dcsPort: links?.dcs.port ?? plan.etcdPort,
+        peerPort: links?.peers.port ?? restPort,
+      }),
+    ),
+  );
   let patroni: Running | undefined;
   const needed = (): Running => {
     if (patroni?.alive()) return patroni;
@@ -59,6 +78,10 @@ export async function createNode(plan: NodePlan, nodes: readonly Node[]): Promis
     name,
     restPort,
     pgPort,
+    get links() {
+      if (!links) throw new Error(`${name}: the cluster was started without links`);
+      return links;
+    },
     get patroniPid() {
       return patroni?.alive() ? patroni.pid : 0;
     },
