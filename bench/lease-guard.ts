@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type LeaderWatch, momentOf200, watchLeaders } from '../test/safety/leaders.js';
+import { type LeaderWatch, momentOf200, placesOf, watchLeaders } from '../test/safety/leaders.js';
 import { type Cluster, startCluster } from '../test/support/cluster.js';
 import { nowMs } from '../test/support/monotonic.js';
 import { skipReason } from '../test/support/programs.js';
@@ -126,7 +126,7 @@ async function watched(dynamic: object, scene: (cluster: Cluster, watch: LeaderW
     );
     try {
       await cluster.healthy(120_000);
-      const watch = watchLeaders(cluster, services, EVERY_MS);
+      const watch = watchLeaders(placesOf(cluster, services), EVERY_MS);
       try {
         await sleep(2 * LOOP_WAIT_S * 1000); // Patroni has its second wind: the member keys are there
         return await scene(cluster, watch);

@@ -9,6 +9,7 @@ import { nearest } from './nearest.js';
 export type Invocation =
   | { readonly kind: 'run'; readonly config: string; readonly level: LogLevel }
   | { readonly kind: 'check'; readonly config: string; readonly live: boolean }
+  | { readonly kind: 'notify'; readonly config: string }
   | { readonly kind: 'version' }
   | { readonly kind: 'help' };
 
@@ -16,6 +17,7 @@ const OPTIONS = {
   config: { type: 'string' },
   check: { type: 'boolean' },
   live: { type: 'boolean' },
+  notify: { type: 'boolean' },
   verbose: { type: 'boolean' },
   debug: { type: 'boolean' },
   quiet: { type: 'boolean' },
@@ -40,6 +42,8 @@ export function parseArguments(argv: readonly string[], home = homedir()): Invoc
   const { values, tokens } = parseArgs({ args, options: OPTIONS, strict: false, tokens: true });
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
+    // Patroni gives a callback the event, the role and the cluster's name.
+    if (token.kind === 'positional' && values.notify === true) continue;
     if (token.kind === 'positional') throw usageError(`unexpected argument ${JSON.stringify(token.value)}`);
     const option = Object.entries(OPTIONS).find(([name]) => name === token.name)?.[1];
     if (option === undefined) throw unknownOption(token.rawName);
@@ -56,6 +60,10 @@ export function parseArguments(argv: readonly string[], home = homedir()): Invoc
   if (values.version === true) return { kind: 'version' };
   const config = typeof values.config === 'string' ? values.config : join(home, '.patroniglue.yml');
   const live = values.live === true;
+  if (values.notify === true) {
+    if (values.check === true || live) throw usageError('--notify and --check exclude each other');
+    return { kind: 'notify', config };
+  }
   if (values.check === true) return { kind: 'check', config, live };
   if (live) throw usageError('--live goes with --check');
   return { kind: 'run', config, level: levels[0] === 'quiet' ? 'error' : (levels[0] ?? 'info') };

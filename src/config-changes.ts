@@ -11,6 +11,7 @@ const VALUES: Readonly<Record<string, (config: Config) => unknown>> = {
   'frontend.tls-ciphers': ({ frontend: { tls } }) => tls?.ciphers,
   'frontend.logformat': ({ frontend }) => frontend.logFormat,
   'frontend.status': ({ frontend }) => frontend.status,
+  'frontend.refresh-from': ({ frontend }) => frontend.refreshFrom,
   'backend.host': ({ backend }) => backend.host,
   'backend.port': ({ backend }) => backend.port,
   'backend.scheme': ({ backend }) => backend.scheme,
@@ -25,6 +26,7 @@ const VALUES: Readonly<Record<string, (config: Config) => unknown>> = {
   'cache.slow-ttl': ({ cache }) => cache.slowTtlMs,
   'cache.slow-interval': ({ cache }) => cache.slowIntervalMs,
   'cache.learn': ({ cache }) => cache.learn,
+  'cache.lease-guard': ({ cache }) => cache.leaseGuard,
   'log.format': ({ log }) => log.format,
 };
 

@@ -6,7 +6,17 @@ import type { Position, YamlEntry, YamlValue } from './yaml-reader.js';
 
 /** Every section of the file and its keys, in the order of config.yml.example. */
 export const knownKeys = {
-  frontend: ['host', 'port', 'certfile', 'keyfile', 'tls-min-version', 'tls-ciphers', 'logformat', 'status'],
+  frontend: [
+    'host',
+    'port',
+    'certfile',
+    'keyfile',
+    'tls-min-version',
+    'tls-ciphers',
+    'logformat',
+    'status',
+    'refresh-from',
+  ],
   backend: ['host', 'port', 'scheme', 'insecure', 'cafile', 'certfile', 'keyfile', 'timeout', 'routes'],
   cache: ['ttl', 'interval', 'slow-ttl', 'slow-interval', 'learn', 'lease-guard'],
   log: ['format'],

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { Network } from './http/refresh.js';
 import { nearest } from './nearest.js';
 import { canonicalRoute, knownPaths, whatIsWrong } from './routes.js';
 import { minVersions, parseCipher, parseMinVersion } from './tls-names.js';
@@ -179,6 +180,29 @@ export const routes: Check<readonly string[]> = (value, complain) => {
     return [route];
   });
 };
+
+/** Networks in CIDR notation, or single addresses. */
+export const networks: Check<readonly Network[]> = (value, complain) => {
+  if (value.kind !== 'list') {
+    complain.problem(`must be a list of networks, such as [10.0.0.0/24, fd00::/64], not ${show(value)}`);
+    return undefined;
+  }
+  return value.items.flatMap((item) => {
+    const network = networkIn(asText(item) ?? '');
+    if (network === undefined) {
+      complain.problem(`must be an address or a network, such as 10.0.0.0/24, not ${shown(item)}`, item.at);
+      return [];
+    }
+    return [network];
+  });
+};
+
+function networkIn(text: string): Network | undefined {
+  const [, address = '', length] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  const prefix = length === undefined ? longest : Number(length);
+  return longest > 0 && prefix <= longest ? { address, prefix } : undefined;
+}
 
 /** What of a route's query is not in its canonical spelling: of a repeated key, the first value that is not empty is. */
 function idleFields(route: string, canonical: string): string[] {

@@ -3,6 +3,7 @@ import { type FileSource, type KeyPair, readCa, readPair, readPairPaths } from '
 import { createSections, type Field, type Findings, type Section, valueOf } from './config-section.js';
 import * as check from './config-values.js';
 import { ConfigError, type Problem } from './errors.js';
+import type { Network } from './http/refresh.js';
 import { defaultRoutes } from './routes.js';
 import { cipherWarnings, keyTypeWarning, securityLevel, type TlsVersion } from './tls-names.js';
 import { readYaml } from './yaml-reader.js';
@@ -19,6 +20,8 @@ export interface Config {
     readonly logFormat: string;
     /** The status pages are served. */
     readonly status: boolean;
+    /** Who may ask for polls at once, besides this host. */
+    readonly refreshFrom: readonly Network[];
   };
   readonly backend: {
     readonly host: string;
@@ -108,6 +111,7 @@ function readFrontend(section: Section<'frontend'>, source: FileSource): Config[
   const port = section.read('port', check.wholeNumber(0, 65_535));
   const logFormat = section.read('logformat', check.logFormat);
   const status = section.read('status', check.truth);
+  const refreshFrom = section.read('refresh-from', check.networks);
   const tls = readFrontendTls(section, source);
   return {
     host: valueOf(host, 'localhost'),
@@ -115,6 +119,7 @@ function readFrontend(section: Section<'frontend'>, source: FileSource): Config[
     ...(tls && { tls }),
     logFormat: valueOf(logFormat, '%a - %m %U'),
     status: valueOf(status, true),
+    refreshFrom: valueOf(refreshFrom, []),
   };
 }
 

@@ -26,6 +26,12 @@ export class UsageError extends Error {
   readonly code = 'ERR_USAGE';
 }
 
+/** The running service could not be told. Exit code 1. */
+export class NotifyError extends Error {
+  override readonly name = 'NotifyError';
+  readonly code = 'ERR_NOTIFY';
+}
+
 /** The front end cannot listen: port taken, no right to listen, no such address. Exit code 1. */
 export class ListenError extends Error {
   override readonly name = 'ListenError';

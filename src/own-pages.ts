@@ -1,5 +1,6 @@
 import { type BehaviorSubject, Subject } from 'rxjs';
 import type { Config } from './config.js';
+import { refreshReply } from './http/refresh.js';
 import type { Pages } from './http/reply.js';
 import { type MetricSources, type Metrics, createMetrics } from './metrics/metrics.js';
 import { ttlMsOf, upstreamOf } from './polled-cache.js';
@@ -13,10 +14,12 @@ export interface OwnPagesSources extends Omit<MetricSources, 'cacheTtlMs' | 'saf
   readonly config$: BehaviorSubject<Config>;
   readonly ttlCheck: Pick<TtlCheck, 'safeTtlMs' | 'warning'>;
   readonly wallMs: () => number;
+  /** Asks Patroni at once. */
+  readonly refresh: () => void;
 }
 
 /** Metrics and status page, and what they are told as it happens. */
-export type OwnPages = Pages & Omit<Metrics, 'page'>;
+export type OwnPages = Pages & Omit<Metrics, 'page' | 'refreshed'>;
 
 /** The pages of patroniglue's own, as the configuration in force says. */
 export function createOwnPages(sources: OwnPagesSources): OwnPages {
@@ -43,6 +46,12 @@ export function createOwnPages(sources: OwnPagesSources): OwnPages {
     get(path) {
       if (path === '/-/metrics') return metrics.page;
       return inForce().frontend.status ? statusPages.get(path) : undefined;
+    },
+    refresh(request) {
+      return refreshReply(request, inForce().frontend.refreshFrom, () => {
+        metrics.refreshed();
+        sources.refresh();
+      });
     },
     polled(route, outcome) {
       metrics.polled(route, outcome);

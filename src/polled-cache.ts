@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { BehaviorSubject, type Observable, type SchedulerLike, map, tap } from 'rxjs';
+import { BehaviorSubject, type Observable, type SchedulerLike, delay, filter, identity, map, share, tap } from 'rxjs';
 import type { Config } from './config.js';
 import { guarded } from './lease-guard.js';
 import { type CanonicalRoute, canonicalRoute, isSlow } from './routes.js';
 import type { Answer, PollOutcome, Snapshot } from './snapshot.js';
+import { bursts } from './streams/bursts.js';
 import { type Cache, type RoutePlan, createCache } from './streams/cache.js';
 import { classifyFailure } from './streams/failure.js';
 import { type Polling, follow } from './streams/follow.js';
@@ -21,6 +22,9 @@ const LEAST_CONNECT_MS = 100;
 /** A learned route that nobody asked for in this time is forgotten: a Nagios check comes every five minutes. */
 const FORGET_AFTER_MS = 15 * 60_000;
 
+/** Learned routes begin a burst within this time, each in its turn: many polls at once would hold up the event loop. */
+const SPREAD_MS = 40;
+
 /** A cache that is polled as the configuration says. */
 export interface PolledCache {
   readonly cache: Cache;
@@ -31,7 +35,7 @@ export interface PolledCache {
 }
 
 /** Told of each poll as it ends. */
-export type OnOutcome = (route: CanonicalRoute, outcome: PollOutcome) => void;
+type OnOutcome = (route: CanonicalRoute, outcome: PollOutcome) => void;
 
 /** What polling needs from outside. */
 export interface PollingParts {
@@ -40,6 +44,8 @@ export interface PollingParts {
   /** What is known of Patroni's timings. */
   readonly timings: () => PatroniTimings | undefined;
   readonly wallMs: () => number;
+  /** Patroni may have changed: it is asked at once, and again, in a burst. */
+  readonly refresh$: Observable<unknown>;
 }
 
 /** The cache of a configuration. */
@@ -48,11 +54,17 @@ export function createPolledCache(config: Config, parts: PollingParts): PolledCa
   const phaseOf = createPhases();
   let settings = settingsOf(config);
   const upstream$ = new BehaviorSubject(createUpstream(settings));
+  const { prefetched, maxLearned } = planOf(config);
+  const burst$ = bursts(parts.refresh$, scheduler).pipe(share()); // one for all routes
   const snapshots = (route: CanonicalRoute): Observable<Snapshot> => {
-    const polling$ = upstream$.pipe(map((upstream) => pollingOf(route, upstream, phaseOf, parts)));
+    const spreadMs = prefetched.includes(route) ? 0 : phaseOf(SPREAD_MS);
+    const refresh$ = burst$.pipe(
+      filter((step) => step === 0 || !isSlow(route)),
+      spreadMs === 0 ? identity : delay(spreadMs, scheduler),
+    );
+    const polling$ = upstream$.pipe(map((upstream) => pollingOf(route, upstream, phaseOf, { ...parts, refresh$ })));
     return follow(polling$, scheduler);
   };
-  const { prefetched, maxLearned } = planOf(config);
   const cache = createCache(prefetched, { snapshots, maxLearned, forgetAfterMs: FORGET_AFTER_MS, scheduler });
   return {
     cache,
@@ -101,7 +113,7 @@ function pollingOf(
   route: CanonicalRoute,
   { settings: { backend, times }, request }: PolledUpstream,
   phaseOf: ReturnType<typeof createPhases>,
-  { scheduler, onOutcome, timings, wallMs }: PollingParts,
+  { scheduler, onOutcome, timings, wallMs, refresh$ }: PollingParts,
 ): Polling {
   const slow = isSlow(route);
   const intervalMs = slow ? times.slowIntervalMs : times.intervalMs;
@@ -112,6 +124,7 @@ function pollingOf(
   const outcome$ = poll(request(route), {
     intervalMs,
     phaseMs: phaseOf(intervalMs),
+    refresh$,
     deadlineMs: backend.timeoutMs,
     scheduler,
     classify: classifyFailure,

@@ -2,8 +2,9 @@ import { inspect } from 'node:util';
 import { type Observable, from } from 'rxjs';
 import { type Invocation, parseArguments } from './cli.js';
 import { loadConfig } from './config-loader.js';
-import { ConfigError, ListenError, UsageError } from './errors.js';
+import { ConfigError, ListenError, NotifyError, UsageError } from './errors.js';
 import { askOnce, tableOf } from './live-check.js';
+import { notify } from './notify.js';
 import { serve } from './service.js';
 import { usage } from './usage.js';
 import { version } from './version.js';
@@ -38,6 +39,9 @@ async function run(invocation: Invocation, { stop, hangUp$ }: Signals): Promise<
       return 0;
     case 'check':
       return check(invocation);
+    case 'notify':
+      await notify((await loadConfig(invocation.config)).config);
+      return 0;
     case 'run':
       await serve(await loadConfig(invocation.config), invocation.level, { stop$: from(stop), hangUp$ });
       return 0;
@@ -55,7 +59,11 @@ async function check({ config: file, live }: Extract<Invocation, { kind: 'check'
 
 /** What the user can mend is told in plain lines; anything else is a bug and keeps its stack. */
 function explain(error: unknown): number {
-  const isForUser = error instanceof ConfigError || error instanceof UsageError || error instanceof ListenError;
+  const isForUser =
+    error instanceof ConfigError ||
+    error instanceof UsageError ||
+    error instanceof ListenError ||
+    error instanceof NotifyError;
   process.stderr.write(`${isForUser ? error.message : inspect(error)}\n`);
   return error instanceof ConfigError || error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
 }

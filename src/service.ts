@@ -1,4 +1,4 @@
-import { BehaviorSubject, type Observable, merge, takeUntil, tap } from 'rxjs';
+import { BehaviorSubject, type Observable, Subject, merge, takeUntil, tap } from 'rxjs';
 import { createScheduler } from './clock.js';
 import type { LoadedConfig } from './config-loader.js';
 import { type ConfiguredFrontEnd, startFrontEnd } from './configured-front-end.js';
@@ -42,6 +42,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
   try {
     lines.warnings(initial.config);
     const scheduler = createScheduler();
+    const refresh$ = new Subject<void>();
     const nowMs = (): number => scheduler.now();
     const polled = createPolledCache(initial.config, {
       scheduler,
@@ -51,6 +52,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
       },
       timings: () => ttlCheck.timings(),
       wallMs,
+      refresh$,
     });
     const { cache } = polled;
     const ttlCheck = createTtlCheck(config$, polled, scheduler);
@@ -63,6 +65,9 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
       checks,
       connections: () => frontEnd?.connections ?? { open: 0, max: 0 },
       droppedLogLines: () => output.dropped(),
+      refresh() {
+        refresh$.next();
+      },
       nowMs,
       wallMs,
     });

@@ -1,5 +1,9 @@
 /** What is told of the command line, by `--help` and by the manual page alike. */
-const SYNOPSIS = ['[--config FILE] [--verbose | --debug | --quiet]', '[--config FILE] --check [--live]'] as const;
+const SYNOPSIS = [
+  '[--config FILE] [--verbose | --debug | --quiet]',
+  '[--config FILE] --check [--live]',
+  '[--config FILE] --notify',
+] as const;
 
 const PURPOSE = "Polls Patroni's REST API and answers health checks from the latest snapshot.";
 
@@ -7,6 +11,7 @@ const OPTIONS: readonly (readonly [option: string, meaning: string])[] = [
   ['--config FILE', 'configuration (default: $HOME/.patroniglue.yml)'],
   ['--check', 'check the configuration and the files that it names, then exit'],
   ['--live', 'with --check: also ask Patroni each configured route, once'],
+  ['--notify', 'have the running service ask Patroni now: for its callbacks'],
   ['--verbose', 'also log each request'],
   ['--debug', 'also log each request and each poll'],
   ['--quiet', 'log errors alone'],
@@ -23,7 +28,7 @@ const SIGNALS = [
 
 const EXIT_CODES: readonly (readonly [code: string, meaning: string])[] = [
   ['0', 'ended as asked'],
-  ['1', 'could not run: port taken, no right to listen; --live: no answer of Patroni'],
+  ['1', 'could not run: port taken, no right to listen; --live, --notify: no answer'],
   ['2', 'wrong usage or configuration'],
 ];
 

@@ -137,7 +137,7 @@ const badFiles: Readonly<Record<string, readonly string[]>> = {
   'section-duplicate': ['5:1: duplicate key "cache": it is on line 1 already'],
   'section-unknown': ['1:1: unknown key "cahce": did you mean "cache"?'],
   'section-wrong-type': [
-    '1:11: frontend: must be a section of keys (host, port, certfile, keyfile, tls-min-version, tls-ciphers, logformat, status), not 8009',
+    '1:11: frontend: must be a section of keys (host, port, certfile, keyfile, tls-min-version, tls-ciphers, logformat, status, refresh-from), not 8009',
     '3:3: cache: must be a section of keys (ttl, interval, slow-ttl, slow-interval, learn, lease-guard), not a list',
   ],
   'several-documents': [
@@ -235,7 +235,7 @@ describe('configuration files with a mistake', { skip: await withoutOpenssl() },
 
 describe('the configuration', () => {
   const defaults: Config = {
-    frontend: { host: 'localhost', port: 80, logFormat: '%a - %m %U', status: true },
+    frontend: { host: 'localhost', port: 80, logFormat: '%a - %m %U', status: true, refreshFrom: [] },
     backend: {
       host: 'localhost',
       port: 8008,
@@ -419,6 +419,7 @@ describe('configuration with certificates', { skip: await withoutOpenssl() }, ()
       },
       logFormat: '%a - %m %U',
       status: true,
+      refreshFrom: [],
     });
     assert.deepEqual([backend.host, backend.port, backend.scheme, backend.timeoutMs], ['127.0.0.1', 8008, 'http', 500]);
     assert.deepEqual([cache.ttlMs, cache.intervalMs], [1000, 250]);
@@ -488,6 +489,7 @@ describe('config.yml.example', () => {
       'frontend.tls-ciphers': 'those of Node.js',
       'frontend.logformat': JSON.stringify(frontend.logFormat),
       'frontend.status': String(frontend.status),
+      'frontend.refresh-from': 'none (this host alone)',
       'backend.host': backend.host,
       'backend.port': String(backend.port),
       'backend.scheme': backend.scheme,
@@ -559,5 +561,30 @@ describe('front end and backend on one port', () => {
   it('are two places where the addresses differ', () => {
     assert.deepEqual(problems('127.0.0.2', '127.0.0.1'), []);
     assert.deepEqual(problems('10.0.0.11', 'localhost'), []);
+  });
+});
+
+describe('frontend.refresh-from', () => {
+  const parsed = (list: string) => parse(`frontend: {refresh-from: ${list}}`).frontend.refreshFrom;
+
+  it('takes addresses and networks', () => {
+    assert.deepEqual(parsed("[10.0.0.0/24, 10.0.0.9, 'fd00::/64', '::1']"), [
+      { address: '10.0.0.0', prefix: 24 },
+      { address: '10.0.0.9', prefix: 32 },
+      { address: 'fd00::', prefix: 64 },
+      { address: '::1', prefix: 128 },
+    ]);
+  });
+
+  it('refuses what is neither, each with its place', () => {
+    assert.deepEqual(
+      problemsOf(() => parsed('[10.0.0.0/33, localhost, 10.0.0]')),
+      [
+        '1:27: frontend.refresh-from: must be an address or a network, such as 10.0.0.0/24, not "10.0.0.0/33"',
+        '1:40: frontend.refresh-from: must be an address or a network, such as 10.0.0.0/24, not "localhost"',
+        '1:51: frontend.refresh-from: must be an address or a network, such as 10.0.0.0/24, not "10.0.0"',
+      ],
+    );
+    assert.match(problemsOf(() => parsed('10.0.0.0/24')).join(), /must be a list of networks/);
   });
 });

@@ -110,7 +110,7 @@ function createListener({ handle, onReply }: FrontEndOptions): Listener {
         tookUs: (performance.now() - startedMs) * 1000,
       });
     };
-    const reply = handle({ method, httpVersion, target, hasBody: announcesBody(req) });
+    const reply = handle({ method, httpVersion, target, hasBody: announcesBody(req), connection: req.socket });
     if (reply instanceof Promise) {
       void reply.then(
         (made) => {

@@ -6,6 +6,7 @@ import { type Snapshot, readAt } from '../snapshot.js';
 import { bodyOf } from './body.js';
 import { createFreshReply } from './fresh-reply.js';
 import { ownReply } from './own-routes.js';
+import { type Ends, REFRESH_PATH } from './refresh.js';
 import type { PageReply, Pages, Reply } from './reply.js';
 
 /** What a client asks. */
@@ -17,6 +18,8 @@ export interface CheckRequest {
   readonly target: string;
   /** The request announces a body. */
   readonly hasBody: boolean;
+  /** Whose it is. */
+  readonly connection?: Ends;
 }
 
 /** What replies are made from: reading it never waits. */
@@ -43,7 +46,7 @@ const OTHER = 'other';
 const ALLOWED = ['GET', 'HEAD', 'OPTIONS'];
 
 /**
- * Makes replies to requests from the latest snapshots and nothing else: at once. The one effect is that a route is learned.
+ * Makes replies to requests from the latest snapshots and nothing else: at once. The effects: a route is learned; a refresh begins.
  *
  * One `GET` of Patroni's serves `GET`, `HEAD` and `OPTIONS`, to which it gives the same status on health routes
  * (`do_HEAD`, `do_OPTIONS` in `patroni/api.py`). Nothing is ever passed on, so all that could change a cluster is 405.
@@ -63,9 +66,10 @@ export function createHandler<Page extends PageReply = never>(
     return reply;
   };
   return (request) => {
+    const { target } = request;
+    if (target === REFRESH_PATH && pages.refresh) return pages.refresh(request);
     const refusal = refusalOf(request);
     if (refusal) return counted(OTHER, refusal);
-    const { target } = request;
     const own = ownReply(target, snapshots, clock, pages);
     if (own) return own;
     const route = canonicalRoute(target);

@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import type { CheckRequest } from './handler.js';
 
 /**
  * What a client gets. `body` is what a `GET` is sent; `HEAD` and `OPTIONS` get the status and the headers alone. As a text it
@@ -24,6 +25,8 @@ export type PageReply = Reply | StreamReply | Promise<Reply>;
 /** Pages under `/-/` besides those that are always there: what makes the one at a path. */
 export interface Pages<Page extends PageReply = PageReply> {
   get(path: string): (() => Page) | undefined;
+  /** Answers `POST /-/refresh`, and whatever else is said to that path. */
+  readonly refresh?: (request: CheckRequest) => Reply;
 }
 
 /** A reply with a text, in UTF-8. */

@@ -32,6 +32,8 @@ export interface Metrics {
   readonly polled: (route: CanonicalRoute, outcome: PollOutcome) => void;
   readonly changed: (change: Change) => void;
   readonly reloaded: (reload: Reload) => void;
+  /** Somebody asked for polls at once. */
+  readonly refreshed: () => void;
   /** The longest delay of the event loop in a second, in milliseconds. */
   readonly lagged: (lagMs: number) => void;
   /** The page; one that is being made serves all who ask meanwhile. */
@@ -92,6 +94,11 @@ export function createMetrics(sources: MetricSources): Metrics {
     labelNames: ['result'],
     registers,
   });
+  const refreshes = new Counter({
+    name: 'patroniglue_refreshes_total',
+    help: 'Times that Patroni was to be asked at once: POST /-/refresh.',
+    registers,
+  });
   for (const result of ['accepted', 'refused']) reloads.inc({ result }, 0);
 
   let page: Promise<Reply> | undefined;
@@ -113,6 +120,9 @@ export function createMetrics(sources: MetricSources): Metrics {
     },
     reloaded({ kind }) {
       if (kind !== 'unchanged') reloads.inc({ result: kind });
+    },
+    refreshed() {
+      refreshes.inc();
     },
     lagged(lagMs) {
       lag.observe(lagMs / 1000);

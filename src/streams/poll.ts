@@ -1,4 +1,5 @@
 import {
+  EMPTY,
   type Observable,
   type SchedulerLike,
   TimeoutError,
@@ -21,6 +22,8 @@ export interface PollOptions {
   readonly intervalMs: number;
   /** When in the interval, by the scheduler's clock, all polls but the first begin; unless told, when the first did. */
   readonly phaseMs?: number;
+  /** Further polls begin with it. */
+  readonly refresh$?: Observable<unknown>;
   /** The longest a poll may take, from send to last byte, in milliseconds. */
   readonly deadlineMs: number;
   /** Timer and clock at once. */
@@ -30,13 +33,13 @@ export interface PollOptions {
 }
 
 /**
- * One outcome per finished poll: the first poll at once, then one an interval, by the clock. Never errors, never completes;
+ * One outcome per finished poll: the first poll at once, then one an interval, by the clock, and when told to. Never errors, never completes;
  * a tick that finds a poll in flight is skipped. At the deadline, and on unsubscription, `request` is unsubscribed.
  *
  * @param request asks once when subscribed, emits one answer when its last byte is there
  */
 export function poll(request: Observable<Answer>, options: PollOptions): Observable<PollOutcome> {
-  return merge(timer(0, options.scheduler), ticks(options)).pipe(
+  return merge(timer(0, options.scheduler), ticks(options), options.refresh$ ?? EMPTY).pipe(
     // exhaustMap: a slow upstream gets no queue, and no cancelled half-answers
     exhaustMap(() => pollOnce(request, options, endingBeforeTick(options))),
   );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { momentOf200, watchLeaders } from '../safety/leaders.js';
+import { momentOf200, placesOf, watchLeaders } from '../safety/leaders.js';
 import { startCluster, type Cluster } from '../support/cluster.js';
 import { skipReason } from '../support/programs.js';
 import { startService, type Service } from '../support/service.js';
@@ -66,7 +66,7 @@ describe('The lease guard, at a Patroni whose way to its DCS is bad', { skip: aw
     const believing = await startService({
       config: { backend: { host: '127.0.0.1', port: old.restPort }, cache: { 'lease-guard': false } },
     });
-    const watch = watchLeaders(cluster, services, EVERY_MS);
+    const watch = watchLeaders(placesOf(cluster, services), EVERY_MS);
     try {
       // While the others reach its API, they see that its PostgreSQL is a primary still, and none is promoted.
       old.links.peers.set('cut');

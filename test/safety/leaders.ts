@@ -7,33 +7,46 @@ import type { Service } from '../support/service.js';
 export interface Said {
   readonly sentMs: number;
   readonly node: string;
-  readonly by: 'patroni' | 'patroniglue';
+  /** Patroni itself, or a patroniglue. */
+  readonly by: string;
   /** 0 where there was no reply. */
   readonly status: number;
   /** A 503 of the lease guard's. */
   readonly guarded: boolean;
 }
 
-/** Asks for /primary again and again, at each Patroni and at the patroniglue beside it. */
+/** Where somebody says whether a node is the primary. */
+export interface Place {
+  readonly node: string;
+  /** Patroni itself, or a patroniglue. */
+  readonly by: string;
+  readonly port: number;
+}
+
+/** Asks for /primary again and again. */
 export interface LeaderWatch {
   /** All that was said so far, in no order. */
   readonly said: readonly Said[];
   stop(): Promise<void>;
 }
 
-/** Starts to ask each of them every so often. `services` are in the order of the cluster's nodes. */
-export function watchLeaders(
+/** Each node's Patroni, and the patroniglue beside it; `services` are in the order of the cluster's nodes. */
+export function placesOf(
   { nodes }: Pick<Cluster, 'nodes'>,
   services: readonly Service[],
-  everyMs: number,
-): LeaderWatch {
-  const said: Said[] = [];
-  const places = nodes.flatMap(({ name, restPort }, index) => [
-    { node: name, by: 'patroni' as const, port: restPort },
-    { node: name, by: 'patroniglue' as const, port: services[index]?.port ?? 0 },
+  by = 'patroniglue',
+): readonly Place[] {
+  return nodes.flatMap(({ name, restPort }, index) => [
+    { node: name, by: 'patroni', port: restPort },
+    { node: name, by, port: services[index]?.port ?? 0 },
   ]);
+}
+
+/** Starts to ask each place every so often. */
+export function watchLeaders(places: readonly Place[], everyMs: number): LeaderWatch {
+  const said: Said[] = [];
   const underWay = new Set<Promise<void>>();
-  const sample = async ({ node, by, port }: (typeof places)[number]): Promise<void> => {
+  const sample = async ({ node, by, port }: Place): Promise<void> => {
     const sentMs = nowMs();
     const reply = await ask(port, '/primary');
     said.push({ sentMs, node, by, status: reply.kind === 'reply' ? reply.status : 0, guarded: isGuards(reply) });

@@ -39,6 +39,25 @@ describe('poll', () => {
     });
   });
 
+  it('asks when told to, too, and keeps to its ticks; not while a poll is in flight', () => {
+    runMarbles(({ cold, hot, expectSubscriptions, expectObservable }, scheduler) => {
+      const request = cold('     30ms (a|)', { a: A });
+      const refresh$ = hot('     100ms r 9ms r 889ms r'); // at 100, 110 (in flight), and 1000, with the tick
+      const subscriptions = [
+        '                        ^ 29ms !',
+        '                        100ms ^ 29ms !',
+        '                        1s ^ 29ms !',
+      ];
+      const outcome$ = poll(request, { ...PACE, refresh$, scheduler });
+      expectObservable(outcome$, '1500ms !').toBe('30ms x 99ms y 899ms z', {
+        x: answered(A, 0, 30),
+        y: answered(A, 100, 130),
+        z: answered(A, 1000, 1030),
+      });
+      expectSubscriptions(request.subscriptions).toBe(subscriptions);
+    });
+  });
+
   it('keeps to its moment of the interval, whenever it began', () => {
     runMarbles(({ cold, expectObservable, expectSubscriptions }, scheduler) => {
       const request = cold('     30ms (a|)', { a: A });

@@ -25,6 +25,8 @@ export interface ClusterOptions {
   readonly namePrefix?: string;
   /** Each node has ways that can be made bad: `node.links`. They lead through this process, which must not be busy. */
   readonly links?: boolean;
+  /** Run by each node's Patroni when its role has changed, or PostgreSQL was stopped; its first argument is the node's index. */
+  readonly callback?: string;
   /** A Patroni source tree to run in place of the installed Patroni; readable by whoever runs PostgreSQL. */
   readonly patroniSource?: string | undefined;
   /** Told of each step of the start: for a demo that shows what it waits for. */
@@ -90,6 +92,9 @@ export function patroniConfig(settings: NodeSettings): unknown {
     postgresql: {
       listen: database,
       connect_address: database,
+      ...(options.callback !== undefined && {
+        callbacks: { on_role_change: `${options.callback} ${index}`, on_stop: `${options.callback} ${index}` },
+      }),
       data_dir: workspace.path(`${name}/data`),
       bin_dir: programs.postgresBin,
       pgpass: workspace.path(`${name}/pgpass`),

@@ -1,0 +1,60 @@
+import { BlockList, isIPv6 } from 'node:net';
+import type { CheckRequest } from './handler.js';
+import { type Reply, textReply } from './reply.js';
+
+/** Where Patroni's callbacks tell that something has changed. */
+export const REFRESH_PATH = '/-/refresh';
+
+/** The two ends of a client's connection; an address is absent where the connection is reset already. */
+export interface Ends {
+  readonly remoteAddress?: string | undefined;
+  readonly localAddress?: string | undefined;
+}
+
+/** A network in CIDR notation, taken apart. */
+export interface Network {
+  readonly address: string;
+  readonly prefix: number;
+}
+
+/** The reply to whoever asks for polls at once, by `POST`; `refresh` is called for those who may: this host, and `from`. */
+export function refreshReply(request: CheckRequest, from: readonly Network[], refresh: () => void): Reply {
+  const { method, hasBody, connection } = request;
+  if (method !== 'POST') return refused(405, `${REFRESH_PATH} is asked by POST`, { Allow: 'POST' }, hasBody);
+  if (hasBody) return refused(413, 'there is nothing to say: no body', {}, hasBody);
+  if (!isThisHost(connection) && !isAmong(from, connection?.remoteAddress)) {
+    return refused(403, 'from this host alone, or from frontend.refresh-from', {}, hasBody);
+  }
+  refresh();
+  return textReply(202, 'Patroni is asked now\n');
+}
+
+function refused(status: number, why: string, headers: Reply['headers'], hasBody: boolean): Reply {
+  return textReply(status, `${why}\n`, undefined, { ...headers, ...(hasBody && { Connection: 'close' }) });
+}
+
+const loopback = networks([
+  { address: '127.0.0.0', prefix: 8 },
+  { address: '::1', prefix: 128 },
+]);
+
+/** By loopback, or by an address of its own: the kernel takes no packet from outside that says so. */
+function isThisHost({ remoteAddress, localAddress }: Ends = {}): boolean {
+  if (remoteAddress === undefined) return false;
+  return remoteAddress === localAddress || contains(loopback, remoteAddress);
+}
+
+function isAmong(from: readonly Network[], address: string | undefined): boolean {
+  return address !== undefined && from.length > 0 && contains(networks(from), address);
+}
+
+function networks(list: readonly Network[]): BlockList {
+  const found = new BlockList();
+  for (const { address, prefix } of list) found.addSubnet(address, prefix, isIPv6(address) ? 'ipv6' : 'ipv4');
+  return found;
+}
+
+/** An IPv4 address that comes as IPv6 (`::ffff:10.0.0.1`) is found among those of IPv4, too. */
+function contains(list: BlockList, address: string): boolean {
+  return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+}

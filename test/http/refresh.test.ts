@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Ends, type Network, refreshReply } from '../../src/http/refresh.js';
+
+describe('POST /-/refresh', () => {
+  const ask = (connection: Ends, from: readonly Network[] = [], method = 'POST', hasBody = false) => {
+    let refreshed = 0;
+    const request = { method, httpVersion: '1.1', target: '/-/refresh', hasBody, connection };
+    const { status, headers } = refreshReply(request, from, () => (refreshed += 1));
+    return { status, headers, refreshed };
+  };
+  const HERE: Ends = { remoteAddress: '127.0.0.1', localAddress: '127.0.0.1' };
+
+  for (const remoteAddress of ['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1', '10.0.0.11', 'fd00::11']) {
+    it(`is for this host: from ${remoteAddress}`, () => {
+      const { status, refreshed } = ask({ remoteAddress, localAddress: remoteAddress });
+      assert.deepEqual([status, refreshed], [202, 1]);
+    });
+  }
+
+  for (const remoteAddress of ['10.0.0.12', '::ffff:10.0.0.12', 'fd00::12', '128.0.0.1', undefined]) {
+    it(`is for nobody else: from ${remoteAddress ?? 'a connection that is reset'}`, () => {
+      const { status, refreshed } = ask({ remoteAddress, localAddress: '10.0.0.11' });
+      assert.deepEqual([status, refreshed], [403, 0]);
+    });
+  }
+
+  it('is for who is in frontend.refresh-from as well', () => {
+    const from = [
+      { address: '10.0.0.0', prefix: 24 },
+      { address: 'fd00::', prefix: 64 },
+    ];
+    const statusFrom = (remoteAddress: string): number =>
+      ask({ remoteAddress, localAddress: '10.0.0.11' }, from).status;
+    assert.deepEqual(['10.0.0.255', '::ffff:10.0.0.255', 'fd00::9', '127.0.0.1'].map(statusFrom), [202, 202, 202, 202]);
+    assert.deepEqual(['10.0.1.0', 'fd00:0:0:1::'].map(statusFrom), [403, 403]);
+  });
+
+  it('is asked by POST, and without a body', () => {
+    for (const method of ['GET', 'HEAD', 'OPTIONS', 'PUT']) {
+      const { status, headers, refreshed } = ask(HERE, [], method);
+      assert.deepEqual([status, headers['Allow'], refreshed], [405, 'POST', 0], method);
+    }
+    const { status, headers, refreshed } = ask(HERE, [], 'POST', true);
+    assert.deepEqual([status, headers['Connection'], refreshed], [413, 'close', 0]);
+  });
+});
