@@ -18,6 +18,7 @@ export const knownKeys = {
     'refresh-from',
   ],
   backend: ['host', 'port', 'scheme', 'insecure', 'cafile', 'certfile', 'keyfile', 'timeout', 'routes'],
+  agent: ['host', 'port', 'route', 'standby', 'wait'],
   cache: ['ttl', 'interval', 'slow-ttl', 'slow-interval', 'learn', 'lease-guard'],
   log: ['format'],
 } as const;

@@ -19,15 +19,15 @@ const MIN_SECONDS = 0.01;
 const MAX_SECONDS = 86_400;
 
 /** Seconds, fractions allowed, as whole milliseconds. `zero` says why 0 is refused where that needs more words. */
-export function duration(zero?: string): Check<number> {
+export function duration(zero?: string, maxSeconds = MAX_SECONDS): Check<number> {
   return (value, complain) => {
     const seconds = value.kind === 'scalar' ? value.value : undefined;
     if (typeof seconds !== 'number') {
       complain.problem(`must be a number of seconds, such as 4 or 0.25, not ${show(value)}`);
     } else if (seconds === 0 && zero !== undefined) {
       complain.problem(zero);
-    } else if (!(seconds >= MIN_SECONDS && seconds <= MAX_SECONDS)) {
-      complain.problem(`must be from ${MIN_SECONDS} to ${MAX_SECONDS} seconds, not ${seconds}`); // NaN lands here too
+    } else if (!(seconds >= MIN_SECONDS && seconds <= maxSeconds)) {
+      complain.problem(`must be from ${MIN_SECONDS} to ${maxSeconds} seconds, not ${seconds}`); // NaN lands here too
     } else {
       return Math.round(seconds * 1000);
     }
@@ -161,24 +161,27 @@ export const routes: Check<readonly string[]> = (value, complain) => {
     return undefined;
   }
   if (value.items.length === 0) complain.problem('must name a route, or nothing would be asked; or leave the key out');
-  return value.items.flatMap((item) => {
-    const route = asText(item);
-    const canonical = route === undefined ? undefined : canonicalRoute(route);
-    if (route === undefined || canonical === undefined) {
-      const malformed = route?.startsWith('/') ? whatIsWrong(route) : undefined;
-      if (malformed !== undefined) complain.problem(`malformed route ${shown(item)}: ${malformed}`, item.at);
-      else complain.problem(`unknown route ${shown(item)}: ${suggestRoute(route ?? '')}`, item.at);
-      return [];
-    }
-    const idle = idleFields(route, canonical);
-    if (idle.length > 0) {
-      complain.warning(
-        `${shown(item)} is asked as ${canonical}: ${idle.join(', ')} makes no difference to Patroni`,
-        item.at,
-      );
-    }
-    return [route];
-  });
+  return value.items.flatMap((item) => route(item, complain) ?? []);
+};
+
+/** A route of the table in src/routes.ts, as written. */
+export const route: Check<string> = (value, complain) => {
+  const text = asText(value);
+  const canonical = text === undefined ? undefined : canonicalRoute(text);
+  if (text === undefined || canonical === undefined) {
+    const malformed = text?.startsWith('/') ? whatIsWrong(text) : undefined;
+    if (malformed !== undefined) complain.problem(`malformed route ${shown(value)}: ${malformed}`, value.at);
+    else complain.problem(`unknown route ${shown(value)}: ${suggestRoute(text ?? '')}`, value.at);
+    return undefined;
+  }
+  const idle = idleFields(text, canonical);
+  if (idle.length > 0) {
+    complain.warning(
+      `${shown(value)} is asked as ${canonical}: ${idle.join(', ')} makes no difference to Patroni`,
+      value.at,
+    );
+  }
+  return text;
 };
 
 /** Networks in CIDR notation, or single addresses. */

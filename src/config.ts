@@ -1,10 +1,11 @@
 import { DEFAULT_CIPHERS } from 'node:tls';
+import { type AgentConfig, readAgent } from './config-agent.js';
 import { type FileSource, type KeyPair, readCa, readPair, readPairPaths } from './config-files.js';
 import { createSections, type Field, type Findings, type Section, valueOf } from './config-section.js';
 import * as check from './config-values.js';
 import { ConfigError, type Problem } from './errors.js';
 import type { Network } from './http/refresh.js';
-import { defaultRoutes } from './routes.js';
+import { canonicalRoute, defaultRoutes } from './routes.js';
 import { cipherWarnings, keyTypeWarning, securityLevel, type TlsVersion } from './tls-names.js';
 import { readYaml } from './yaml-reader.js';
 
@@ -32,9 +33,10 @@ export interface Config {
     readonly tls: BackendTls;
     /** Hard deadline of a poll, from send to last byte. */
     readonly timeoutMs: number;
-    /** Prefetched routes, as written; at least one. */
+    /** Prefetched routes, as written, and that of `agent`; at least one. */
     readonly routes: readonly string[];
   };
+  readonly agent: AgentConfig;
   readonly cache: {
     readonly ttlMs: number;
     readonly intervalMs: number;
@@ -92,6 +94,9 @@ export function parseConfig({ text, file, readFile, nowMs }: ConfigSource): Conf
   const { timeoutMs, ...cache } = readTimes(cacheSection, backendSection);
   const backend = readBackend(backendSection, { readFile, nowMs });
   mustNotAskItself([frontendSection, frontend], [backendSection, backend]);
+  const agentSection = section('agent');
+  const agent = readAgent(agentSection, frontend.host);
+  mustHaveItsOwnPort(agentSection, agent, { frontend, backend });
   const learn = valueOf(cacheSection.read('learn', check.wholeNumber(0, 1000)), 16);
   const leaseGuard = valueOf(cacheSection.read('lease-guard', check.truth), true);
   const format = valueOf(section('log').read('format', check.oneOf('text', 'json')), 'text' as const);
@@ -99,7 +104,8 @@ export function parseConfig({ text, file, readFile, nowMs }: ConfigSource): Conf
   if (findings.problems.length > 0) throw new ConfigError(file, inOrder(findings.problems));
   return deepFreeze({
     frontend,
-    backend: { ...backend, timeoutMs },
+    backend: { ...backend, routes: withAgentRoute(backend.routes, agent), timeoutMs },
+    agent,
     cache: { ...cache, learn, leaseGuard },
     log: { format },
     warnings: inOrder(findings.warnings).map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`),
@@ -168,6 +174,24 @@ function mustNotAskItself(
   const at = section.at('port'); // the default ports differ, so one of the two is written
   if (at) section.complain('port', at).problem(message);
   else upstream.complain('port', upstream.at('port') ?? { line: 1, column: 1 }).problem(message);
+}
+
+function mustHaveItsOwnPort(
+  section: Section<'agent'>,
+  agent: AgentConfig,
+  others: Readonly<Record<'frontend' | 'backend', { readonly host: string; readonly port: number }>>,
+): void {
+  for (const [name, { host, port }] of Object.entries(others)) {
+    if (port === 0 || port !== agent.port || !isSamePlace(agent.host, host)) continue;
+    const at = section.at('port') ?? { line: 1, column: 1 };
+    section.complain('port', at).problem(`${port} is ${name}.port already; agent checks need a port of their own`);
+  }
+}
+
+/** What is asked must be polled from the start: an agent's word counts at once, and HAProxy has no `fall` for it. */
+function withAgentRoute(routes: readonly string[], { port, route }: AgentConfig): readonly string[] {
+  if (port === undefined) return routes;
+  return routes.some((other) => canonicalRoute(other) === canonicalRoute(route)) ? routes : [...routes, route];
 }
 
 /** Whether listening at the one is reached by asking the other, as far as the spelling tells. */

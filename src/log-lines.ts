@@ -1,9 +1,10 @@
 import type { Logger } from 'winston';
+import type { AgentReply } from './agent/reply.js';
 import { changedKeys } from './config-changes.js';
 import type { Config } from './config.js';
 import { describeFailure } from './describe.js';
-import type { Crowding } from './http/connections.js';
-import type { Room } from './http/room.js';
+import type { Crowding } from './sockets/connections.js';
+import type { Room } from './sockets/room.js';
 import type { Reload } from './reload.js';
 import type { CanonicalRoute } from './routes.js';
 import type { PollOutcome } from './snapshot.js';
@@ -14,6 +15,9 @@ import { version } from './version.js';
 /** What the service tells the operator: a line an event, each with its name and its facts for machines. */
 export interface LogLines {
   readonly listening: (config: Config, addresses: readonly string[]) => void;
+  /** At no address where agent checks are no longer answered. */
+  readonly agentListening: (addresses: readonly string[], route: string) => void;
+  readonly agentCheck: (reply: AgentReply, address: string) => void;
   readonly polling: (config: Config, plan: RoutePlan) => void;
   readonly warnings: (config: Config) => void;
   readonly skipped: (warning: string) => void;
@@ -34,6 +38,14 @@ export function createLogLines(log: Logger): LogLines {
       const scheme = frontend.tls ? 'https' : 'http';
       const addresses = listeningAt.map((address) => `${scheme}://${address}`);
       log.info(`patroniglue ${version} is listening on ${addresses.join(', ')}`, { event: 'listening', addresses });
+    },
+    agentListening(addresses, route) {
+      const where =
+        addresses.length === 0 ? 'no longer' : `on ${addresses.join(', ')}, unless told otherwise for ${route}`;
+      log.info(`agent checks are answered ${where}`, { event: 'agent-listening', addresses });
+    },
+    agentCheck({ route, state, line }, address) {
+      log.verbose(`agent check by ${address}: ${route}: ${line}`, { event: 'agent-check', address, route, state });
     },
     polling({ backend, cache: { ttlMs, intervalMs } }, { prefetched, maxLearned }) {
       const upstream = `${backend.scheme}://${backend.host}:${backend.port}`;

@@ -1,7 +1,11 @@
 import { BehaviorSubject, type Observable, Subject, merge, takeUntil, tap } from 'rxjs';
+import { createAgentHandler, type AgentState } from './agent/reply.js';
+import { createClientConnections } from './client-connections.js';
 import { createScheduler } from './clock.js';
+import type { Config } from './config.js';
 import type { LoadedConfig } from './config-loader.js';
-import { type ConfiguredFrontEnd, startFrontEnd } from './configured-front-end.js';
+import { startAgent } from './configured-agent.js';
+import { type ConfiguredListener, startFrontEnd } from './configured-front-end.js';
 import { createCounts } from './counts.js';
 import { createHandler } from './http/handler.js';
 import { type LogLines, createLogLines } from './log-lines.js';
@@ -9,7 +13,7 @@ import { createLogOutput } from './log-output.js';
 import { type LogLevel, createLogger, lineFormat } from './logger.js';
 import { eventLoopLag } from './metrics/event-loop-lag.js';
 import { createOwnPages } from './own-pages.js';
-import { createPolledCache } from './polled-cache.js';
+import { createPolledCache, ttlMsOf } from './polled-cache.js';
 import { reloads } from './reload.js';
 import { changes } from './streams/changes.js';
 import { createTtlCheck } from './ttl-check.js';
@@ -28,9 +32,9 @@ export interface ServiceSignals {
 }
 
 /**
- * Runs the service until `stop$` emits: config → streams → cache → front end, put together here and nowhere else.
+ * Runs the service until `stop$` emits: config → streams → cache → front end and agent, put together here and nowhere else.
  *
- * @throws ListenError when the front end cannot listen
+ * @throws ListenError when the front end or the agent cannot listen
  */
 export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, hangUp$ }: ServiceSignals): Promise<void> {
   const config$ = new BehaviorSubject(initial.config); // the one in force
@@ -57,13 +61,16 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
     const { cache } = polled;
     const ttlCheck = createTtlCheck(config$, polled, scheduler);
     const checks = createCounts<number>();
-    let frontEnd: ConfiguredFrontEnd | undefined;
+    const agentChecks = createCounts<AgentState>();
+    const clients = createClientConnections(initial.config, lines);
+    const { connections } = clients;
     const pages = createOwnPages({
       cache,
       config$,
       ttlCheck,
       checks,
-      connections: () => frontEnd?.connections ?? { open: 0, max: 0 },
+      agentChecks,
+      connections,
       droppedLogLines: () => output.dropped(),
       refresh() {
         refresh$.next();
@@ -72,12 +79,18 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
       wallMs,
     });
     const handle = createHandler(cache, { nowMs, wallMs }, pages, checks);
-    const { reconfigure, close } = (frontEnd = await startFrontEnd(initial.config, handle, log, lines));
+    const frontEnd = await startFrontEnd(initial.config, { handle, connections, log, lines });
+    const answer = createAgentHandler(
+      { ask: (route) => cache.ask(route), nowMs, ttlMsOf: (route) => ttlMsOf(config$.getValue(), route) },
+      agentChecks,
+    );
+    const agent = await startAgent(initial.config, { answer, connections, log, lines });
     lines.polling(initial.config, cache);
     process.send?.('ready', undefined, undefined, () => undefined); // pm2's wait_ready; pm2 itself may be gone by now
 
     const apply = async ({ config }: LoadedConfig): Promise<void> => {
-      await reconfigure(config); // what may fail comes first
+      await reconfigureBoth(agent, frontEnd, config$.getValue(), config); // what may fail comes first
+      clients.reconfigure(config);
       polled.reconfigure(config);
       log.format = lineFormat(config.log.format);
       lines.warnings(config);
@@ -93,10 +106,26 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
       eventLoopLag(scheduler).pipe(tap(pages.lagged)),
     );
     await untilStopped(event$, stop$, lines);
-    await close(CLOSE_WITHIN_MS);
+    await Promise.all([frontEnd, agent].map((listener) => listener.close(CLOSE_WITHIN_MS)));
     lines.stopped();
   } finally {
     await output.flush(FLUSH_WITHIN_MS);
+  }
+}
+
+/** Both, or neither: where the second cannot listen as it should, the first goes back. */
+async function reconfigureBoth(
+  first: ConfiguredListener,
+  second: ConfiguredListener,
+  before: Config,
+  next: Config,
+): Promise<void> {
+  await first.reconfigure(next);
+  try {
+    await second.reconfigure(next);
+  } catch (cause) {
+    await first.reconfigure(before);
+    throw cause;
   }
 }
 

@@ -55,7 +55,7 @@ const badFiles: Readonly<Record<string, readonly string[]>> = {
     '3:12: frontend.keyfile: cannot read forbidden.key: permission denied',
     '6:11: backend.cafile: cannot read folder: it is a directory',
   ],
-  'file-wrong-type': ['1:1: the file must hold sections (frontend, backend, cache, log), not a list'],
+  'file-wrong-type': ['1:1: the file must hold sections (frontend, backend, agent, cache, log), not a list'],
   'host-address': [
     '2:9: frontend.host: "127.0.0.256" is not an IPv4 address',
     '4:9: backend.host: must be a name or an address, not 127',
@@ -244,6 +244,7 @@ describe('the configuration', () => {
       timeoutMs: 2000,
       routes: ['/primary', '/master', '/replica', '/read-write', '/read-only'],
     },
+    agent: { host: 'localhost', route: '/primary', standby: 'maint', waitMs: 100 },
     cache: { ttlMs: 4000, intervalMs: 1000, slowTtlMs: 15_000, slowIntervalMs: 5000, learn: 16, leaseGuard: true },
     log: { format: 'text' },
     warnings: [],
@@ -478,7 +479,7 @@ describe('config.yml.example', () => {
   });
 
   it('names every key once, with the default that the code has', () => {
-    const { frontend, backend, cache, log } = parse('');
+    const { frontend, backend, agent, cache, log } = parse('');
     const seconds = (ms: number): string => `(${ms / 1000})`;
     const expected: Record<string, string> = {
       'frontend.host': frontend.host,
@@ -499,6 +500,11 @@ describe('config.yml.example', () => {
       'backend.keyfile': 'none',
       'backend.timeout': `half of cache.ttl ${seconds(backend.timeoutMs)}`,
       'backend.routes': backend.routes.join(', '),
+      'agent.host': 'frontend.host (localhost)',
+      'agent.port': 'none (no agent checks are answered)',
+      'agent.route': agent.route,
+      'agent.standby': agent.standby,
+      'agent.wait': String(agent.waitMs / 1000),
       'cache.ttl': String(cache.ttlMs / 1000),
       'cache.interval': `1, or a quarter of ttl if that is less ${seconds(cache.intervalMs)}`,
       'cache.slow-ttl': `15, or ttl if that is more ${seconds(cache.slowTtlMs)}`,
@@ -561,6 +567,66 @@ describe('front end and backend on one port', () => {
   it('are two places where the addresses differ', () => {
     assert.deepEqual(problems('127.0.0.2', '127.0.0.1'), []);
     assert.deepEqual(problems('10.0.0.11', 'localhost'), []);
+  });
+});
+
+describe('the section agent', () => {
+  const agentOf = (keys: string) => parse(`frontend: {host: 10.0.0.11, port: 8009}\nagent: {${keys}}`).agent;
+
+  it('listens nowhere without a port, and says so of the keys that then do nothing', () => {
+    const text = 'agent: {host: "::1", route: /replica, standby: drain, wait: 1}';
+    const { agent, backend, warnings } = parse(text);
+    assert.deepEqual(agent, { host: '::1', route: '/replica', standby: 'drain', waitMs: 1000 });
+    assert.deepEqual(backend.routes, parse('').backend.routes);
+    assert.deepEqual(
+      warnings,
+      ['1:15: agent.host', '1:29: agent.route', '1:48: agent.standby', '1:61: agent.wait'].map(
+        (key) => `c.yml:${key}: has no effect without agent.port`,
+      ),
+    );
+  });
+
+  it("listens at the front end's host unless told otherwise", () => {
+    assert.deepEqual(agentOf('port: 8010').host, '10.0.0.11');
+    assert.deepEqual(agentOf('port: 8010, host: 127.0.0.1').host, '127.0.0.1');
+  });
+
+  it('has its route polled from the start', () => {
+    const routesWith = (agent: string) => parse(`backend: {routes: [/replica]}\nagent: {${agent}}`).backend.routes;
+    assert.deepEqual(routesWith('port: 8010'), ['/replica', '/primary']);
+    assert.deepEqual(routesWith('port: 8010, route: /replica/'), ['/replica'], 'it is asked as one that is there');
+    assert.deepEqual(routesWith(''), ['/replica']);
+  });
+
+  it('refuses what makes no sense, each with its place', () => {
+    assert.deepEqual(
+      problemsOf(() => agentOf('port: 65536, route: /primry, standby: maintenance, wait: 6')),
+      [
+        '2:15: agent.port: must be a whole number from 0 to 65535, not 65536',
+        '2:29: agent.route: unknown route "/primry": did you mean /primary?',
+        '2:47: agent.standby: must be maint or drain or down, not the text "maintenance"',
+        '2:66: agent.wait: must be from 0.01 to 5 seconds, not 6',
+      ],
+    );
+  });
+
+  it("refuses a port that is the front end's, or Patroni's", () => {
+    for (const [keys, name] of [
+      ['port: 8009', 'frontend'],
+      ['host: 0.0.0.0, port: 8008', 'backend'],
+    ] as const) {
+      const port = /\d{4}/.exec(keys)?.[0] ?? '';
+      const problem = `agent.port: ${port} is ${name}.port already; agent checks need a port of their own`;
+      assert.match(problemsOf(() => agentOf(keys)).join(), new RegExp(problem));
+    }
+    assert.deepEqual(
+      problemsOf(() => agentOf('host: 10.0.0.12, port: 8009')),
+      [],
+    );
+    assert.deepEqual(
+      problemsOf(() => parse('frontend: {port: 0}\nagent: {port: 0}')),
+      [],
+    );
   });
 });
 

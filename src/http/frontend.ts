@@ -3,12 +3,12 @@ import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { AccessEntry } from './access-log.js';
-import { type OnCrowding, boundConnections } from './connections.js';
+import { type Connections, boundConnections, closeWithin } from '../sockets/connections.js';
+import { type ListenersOptions, type Place, createListeners } from '../sockets/listeners.js';
+import { MAX_CONNECTIONS } from '../sockets/room.js';
 import { announcesBody, shareFairly } from './fair-share.js';
 import type { CheckRequest } from './handler.js';
-import { type ListenersOptions, type Place, createListeners } from './listeners.js';
 import type { PageReply, Reply } from './reply.js';
-import { MAX_CONNECTIONS } from './room.js';
 import { createStreams } from './stream-reply.js';
 
 /** Where and how to listen, and what to answer. */
@@ -16,20 +16,16 @@ export interface FrontEndOptions extends Place, Pick<ListenersOptions, 'resolve'
   readonly handle: (request: CheckRequest) => PageReply;
   /** Told of every reply; without it nothing is measured. */
   readonly onReply?: (entry: AccessEntry) => void;
-  /** The most connections at a time. */
-  readonly maxConnections?: number;
-  /** Told when that bound ends connections, and when it no longer does. */
-  readonly onCrowding?: OnCrowding;
+  /** By which its connections are bound; a bound of its own where absent. */
+  readonly connections?: Connections;
 }
 
 /** A listening front end. */
 export interface FrontEnd {
   /** `127.0.0.1:8009`, `[::1]:8009` */
   readonly addresses: readonly string[];
-  /** How many connections are open, and the most at a time. */
-  readonly connections: { readonly open: number; readonly max: number };
-  /** Listens elsewhere, or with other certificates, or has another bound: see {@link Listeners.moveTo}. */
-  change(place: Place, maxConnections: number): Promise<void>;
+  /** Listens elsewhere, or with other certificates: see {@link Listeners.moveTo}. */
+  change(place: Place): Promise<void>;
   /** Stops listening, lets replies that are under way go out, and ends every connection within `withinMs`. */
   close(withinMs: number): Promise<void>;
 }
@@ -53,9 +49,8 @@ const MAX_STREAMS = 16;
  * @throws ListenError when no address can be listened on, or one is taken or forbidden
  */
 export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
-  const { maxConnections = MAX_CONNECTIONS, resolve, onSkipped } = options;
+  const { connections = boundConnections(MAX_CONNECTIONS), resolve, onSkipped } = options;
   const { admit, onRequest } = shareFairly(createListener(options));
-  const connections = boundConnections(maxConnections, options.onCrowding);
   const createServerFor = (tls: Place['tls']): Server => {
     const server = tls ? createTlsServer({ ...LIMITS, ...tls }) : createServer(LIMITS);
     connections.watch(server);
@@ -69,6 +64,7 @@ export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
   };
   const listeners = createListeners({
     createServer: createServerFor,
+    section: 'frontend',
     ...(resolve && { resolve }),
     ...(onSkipped && { onSkipped }),
   });
@@ -77,20 +73,8 @@ export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
     get addresses() {
       return listeners.addresses();
     },
-    get connections() {
-      return { open: connections.count(), max: connections.max };
-    },
-    async change(place, max) {
-      await listeners.moveTo(place);
-      connections.max = max;
-    },
-    async close(withinMs) {
-      const timer = setTimeout(() => {
-        connections.destroyAll();
-      }, withinMs);
-      await listeners.close();
-      clearTimeout(timer);
-    },
+    change: (place) => listeners.moveTo(place),
+    close: (withinMs) => closeWithin(withinMs, listeners, connections),
   };
 }
 

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { AgentState } from '../agent/reply.js';
 import { type Counts, createCounts } from '../counts.js';
 import { type Reply, textReply } from '../http/reply.js';
 import type { Reload } from '../reload.js';
@@ -19,8 +20,10 @@ export interface MetricSources {
   readonly nowMs: () => number;
   /** Checks that were answered, by status. */
   readonly checks: Counts<number>;
+  /** Agent checks that were answered, by what the reply makes of the server. */
+  readonly agentChecks: Counts<AgentState>;
   /** Open connections of clients, and the most at a time. */
-  readonly connections: () => { readonly open: number; readonly max: number };
+  readonly connections: { readonly open: number; readonly max: number };
   readonly droppedLogLines: () => number;
   readonly cacheTtlMs: () => number;
   /** `undefined` while it is not known. */
@@ -58,6 +61,13 @@ export function createMetrics(sources: MetricSources): Metrics {
     'Requests for a route that were answered; route "other" for what is none that is polled.',
     'status',
     sources.checks,
+  );
+  registerCounts(
+    registry,
+    'patroniglue_agent_checks_total',
+    "HAProxy's agent checks that were answered, by what the reply makes of the server.",
+    'state',
+    sources.agentChecks,
   );
   registerSnapshots(registry, sources);
   registerGauges(registry, sources);
@@ -114,7 +124,7 @@ export function createMetrics(sources: MetricSources): Metrics {
         transitions.count(route, to.kind === 'fresh' ? to.answer.status : to.kind);
       }
       if (kind === 'route-forgotten') {
-        for (const counts of [polls, transitions, sources.checks]) counts.forget(route);
+        for (const counts of [polls, transitions, sources.checks, sources.agentChecks]) counts.forget(route);
         duration.remove({ route });
       }
     },
@@ -200,12 +210,8 @@ function registerGauges(registry: Registry, sources: MetricSources): void {
     () => cache.routes().length - cache.prefetched.length,
   );
   register('patroniglue_learned_routes_limit', 'The most of them: cache.learn.', () => cache.maxLearned);
-  register('patroniglue_open_connections', 'Open connections of clients.', () => connections().open);
-  register(
-    'patroniglue_open_connections_limit',
-    'The most of them: one more ends the oldest.',
-    () => connections().max,
-  );
+  register('patroniglue_open_connections', 'Open connections of clients.', () => connections.open);
+  register('patroniglue_open_connections_limit', 'The most of them: one more ends the oldest.', () => connections.max);
   register('patroniglue_cache_ttl_seconds', 'cache.ttl.', () => cacheTtlMs() / 1000);
   register(
     'patroniglue_cache_ttl_safe_seconds',

@@ -12,6 +12,7 @@ import type { AccessEntry } from '../../src/http/access-log.js';
 import { type FrontEnd, type FrontEndOptions, listen } from '../../src/http/frontend.js';
 import type { Reply } from '../../src/http/reply.js';
 import { tlsOptions } from '../../src/http/tls.js';
+import { boundConnections } from '../../src/sockets/connections.js';
 import { createCertificates } from '../support/certificates.js';
 import { eventually, within } from '../support/wait.js';
 
@@ -145,7 +146,7 @@ for (const scheme of ['http', 'https'] as const) {
     });
 
     it('ends the oldest connection when there are too many, and goes on answering', async () => {
-      await start({ maxConnections: 3 });
+      await start({ connections: boundConnections(3) });
       const oldest = await open();
       const ended = once(oldest, 'close');
       await Promise.all([open(), open()]);

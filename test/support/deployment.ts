@@ -1,6 +1,7 @@
 import { startCluster, type Cluster } from './cluster.js';
 import { startHAProxy, type HAProxy, type HAProxyOptions } from './haproxy.js';
 import type { ClusterOptions } from './patroni-config.js';
+import { freePort } from './ports.js';
 import { startService, type ConfigObject, type Service, type ServiceOptions } from './service.js';
 
 export interface DeploymentOptions {
@@ -9,14 +10,18 @@ export interface DeploymentOptions {
   readonly config?: ConfigObject;
   readonly serviceTls?: ServiceOptions['tls'];
   readonly haproxy?: Omit<HAProxyOptions, 'servers'>;
+  /** Agent checks as well: runs examples/haproxy-agent.cfg. */
+  readonly agents?: boolean;
 }
 
-/** All that examples/haproxy.cfg speaks of: Patroni nodes, a patroniglue on each, and HAProxy that checks through them. */
+/** All that an example for HAProxy speaks of: Patroni nodes, a patroniglue on each, and HAProxy that checks through them. */
 export interface Deployment {
   readonly cluster: Cluster;
   /** In the order of `cluster.nodes`. */
   readonly services: readonly Service[];
   readonly haproxy: HAProxy;
+  /** What HAProxy checks. */
+  readonly servers: HAProxyOptions['servers'];
   /** Resolves when Patroni is healthy and HAProxy has up what Patroni says; resolves with those servers. */
   settled(): Promise<readonly string[]>;
   /** Wraps the body of a test: when it fails, the message tells what each process has written last. */
@@ -36,22 +41,27 @@ export async function startDeployment(options: DeploymentOptions = {}): Promise<
   };
   try {
     const cluster = opened(await startCluster(options.cluster));
-    const services = await Promise.all(
+    const glued = await Promise.all(
       cluster.nodes.map(async ({ restPort }) => {
         const { config = {}, serviceTls: tls } = options;
         const backend = { host: '127.0.0.1', port: restPort, ...config['backend'] };
-        return opened(await startService({ config: { ...config, backend }, tls }));
+        const agent = options.agents && { port: await freePort(), ...config['agent'] };
+        const service = await startService({ config: { ...config, backend, ...(agent && { agent }) }, tls });
+        return { service: opened(service), agentPort: agent ? agent.port : undefined };
       }),
     );
+    const services = glued.map(({ service }) => service);
     const servers = cluster.nodes.map(({ name, pgPort }, index) => ({
       name,
       port: pgPort,
       checkPort: services[index]?.port ?? 0,
+      agentPort: glued[index]?.agentPort,
     }));
     const haproxy = opened(await startHAProxy({ ...options.haproxy, servers }));
     return {
       cluster,
       services,
+      servers,
       haproxy,
       settled: async () => {
         await cluster.healthy();

@@ -11,6 +11,8 @@ export interface Server {
   readonly name: string;
   readonly port: number;
   readonly checkPort: number;
+  /** Where its agent answers: runs examples/haproxy-agent.cfg in place of examples/haproxy.cfg. */
+  readonly agentPort?: number | undefined;
 }
 
 export interface HAProxyOptions {
@@ -19,6 +21,8 @@ export interface HAProxyOptions {
   readonly interMs?: number;
   /** What the checks of the replica listener ask for, in place of the example's `/replica`: `/replica?lag=10MB`. */
   readonly replicaTarget?: string;
+  /** In place of what agent checks of the primary listener send, as in the file: `/primary\\n`. */
+  readonly agentSend?: string;
   /** Checks by HTTPS, and trusts this CA alone. */
   readonly caFile?: string;
 }
@@ -28,6 +32,8 @@ export interface ServerState {
   /** `UP`, `DOWN`, or on the way: `UP 1/3`, `DOWN 1/2`. */
   readonly status: string;
   readonly up: boolean;
+  /** What the last agent check says: `L7OK`, `via agent : up`; empty where there is no agent. */
+  readonly agent: { readonly check: string; readonly says: string };
   /** Of the last check: `L7OK`, `L7STS` (wrong status), `L7TOUT`, `L4CON` (refused), `L6RSP` (TLS). */
   readonly check: string;
   /** HTTP status of the last check. */
@@ -49,19 +55,22 @@ export interface HAProxy {
   up(): Promise<readonly string[]>;
   /** Resolves when exactly these servers are up. */
   untilUp(expected: readonly string[], deadlineMs?: number): Promise<void>;
+  /** One command to its stats socket (HAProxy's management guide, section 9.3); resolves with the answer. */
+  command(text: string): Promise<string>;
   /** The configuration that it runs with. */
   readonly config: string;
   log(): string;
   close(): Promise<void>;
 }
 
-/** Starts HAProxy with examples/haproxy.cfg, its placeholders filled in; resolves when it has checked every server. */
+/** Starts HAProxy with an example, its placeholders filled in; resolves when it has checked every server. */
 export async function startHAProxy(options: HAProxyOptions): Promise<HAProxy> {
   const { haproxy } = findPrograms();
   const workspace = await createWorkspace();
   try {
     const [primaryPort, replicaPort] = [await freePort(), await freePort()];
-    const example = readFileSync(new URL('../../../examples/haproxy.cfg', import.meta.url), 'utf8');
+    const hasAgents = options.servers.some(({ agentPort }) => agentPort !== undefined);
+    const example = hasAgents ? 'haproxy-agent.cfg' : 'haproxy.cfg';
     const config = fillIn(example, options, primaryPort, replicaPort);
     const socket = workspace.path('stats.sock');
     const files = [
@@ -74,9 +83,11 @@ export async function startHAProxy(options: HAProxyOptions): Promise<HAProxy> {
     await eventually('HAProxy has checked every server', 20_000, async () => {
       if (!running.alive()) throw new Error(running.output());
       const all = Object.values(await states());
-      return all.length > 0 && all.every(({ check }) => check !== 'INI');
+      // in MAINT there are no http checks
+      return all.length > 0 && all.every(({ check, status }) => check !== 'INI' || status === 'MAINT');
     });
-    return createHAProxy(workspace, config, { primaryPort, replicaPort }, states, () => running.output());
+    const send = (text: string): Promise<string> => command(socket, text);
+    return createHAProxy(workspace, config, { primaryPort, replicaPort }, send, () => running.output());
   } catch (error) {
     const logs = workspace.logs();
     await workspace.close();
@@ -88,9 +99,10 @@ function createHAProxy(
   workspace: Workspace,
   config: string,
   ports: { readonly primaryPort: number; readonly replicaPort: number },
-  serverStates: () => Promise<Record<string, ServerState>>,
+  send: HAProxy['command'],
   log: () => string,
 ): HAProxy {
+  const serverStates = async (): Promise<Record<string, ServerState>> => parseStates(await send('show stat'));
   const up = async (): Promise<readonly string[]> =>
     Object.entries(await serverStates())
       .filter(([, state]) => state.up)
@@ -99,6 +111,7 @@ function createHAProxy(
   return {
     ...ports,
     config,
+    command: send,
     serverStates,
     up,
     untilUp: async (expected, deadlineMs = 20_000) => {
@@ -122,9 +135,9 @@ function createHAProxy(
  */
 function fillIn(example: string, options: HAProxyOptions, primaryPort: number, replicaPort: number): string {
   const { servers, interMs = 500, replicaTarget, caFile } = options;
-  let config = example;
+  let config = readFileSync(new URL(`../../../examples/${example}`, import.meta.url), 'utf8');
   const replace = (placeholder: string, value: string): void => {
-    if (!config.includes(placeholder)) throw new Error(`examples/haproxy.cfg no longer has "${placeholder}"`);
+    if (!config.includes(placeholder)) throw new Error(`examples/${example} no longer has "${placeholder}"`);
     config = config.replaceAll(placeholder, value);
   };
   replace('bind :5000', `bind 127.0.0.1:${primaryPort}`);
@@ -137,10 +150,13 @@ function fillIn(example: string, options: HAProxyOptions, primaryPort: number, r
       `default-server check-ssl verify required ca-file ${caFile}`,
     );
   }
-  servers.forEach(({ name, port, checkPort }, index) => {
-    const placeholder = `server ${name} 10.0.0.${11 + index}:5432 check port 8009`;
-    replace(placeholder, `server ${name} 127.0.0.1:${port} check port ${checkPort}`);
+  servers.forEach(({ name, port, checkPort, agentPort }, index) => {
+    const agent = (at: number): string => (agentPort === undefined ? '' : ` agent-check agent-port ${at}`);
+    const placeholder = `server ${name} 10.0.0.${11 + index}:5432 check port 8009${agent(8010)}`;
+    replace(placeholder, `server ${name} 127.0.0.1:${port} check port ${checkPort}${agent(agentPort ?? 0)}`);
   });
+  if (example === 'haproxy-agent.cfg') replace('agent-inter 1s', `agent-inter ${interMs}ms`);
+  if (options.agentSend !== undefined) replace(String.raw`"/primary\n"`, `"${options.agentSend}"`);
   return config;
 }
 
@@ -174,6 +190,7 @@ function parseStates(csv: string): Record<string, ServerState> {
       {
         status: row('status'),
         up: row('status').startsWith('UP'),
+        agent: { check: row('agent_status').replace(/^\* /, ''), says: row('last_agt') },
         check: row('check_status').replace(/^\* /, ''), // a star: the next check is under way
         code: row('check_code'),
         lastCheck: row('last_chk'),

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { ask, type AskOptions, type Reply } from './http-get.js';
 import { freePort } from './ports.js';
-import type { Exit } from './processes.js';
+import type { Exit, Running } from './processes.js';
 import { eventually } from './wait.js';
 import { createWorkspace } from './workspace.js';
 
@@ -38,6 +38,8 @@ export interface Service {
   get(path: string): Promise<Reply>;
   signal(signal: NodeJS.Signals): void;
   readonly exit: Promise<Exit>;
+  /** Starts it anew after its end, with the configuration file as it is now. */
+  startAgain(): Promise<void>;
   /** Ends the process whatever state it is in, and removes its files. */
   close(): Promise<void>;
 }
@@ -52,16 +54,22 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const configFile = await workspace.write('config.yml', stringify({ ...config, frontend }));
     const node = [process.execPath, ...nodeFlags];
     const [command = '', ...args] = [...under, ...node, mainFile, '--config', configFile, ...flags];
-    const running = await workspace.start('patroniglue', command, args, env);
     const get = (path: string): Promise<Reply> => ask(port, path, { tls });
-    await eventually('patroniglue answers /-/healthy', 10_000, async () => {
-      if (!running.alive()) throw new Error('patroniglue has ended');
-      const reply = await get('/-/healthy');
-      if (reply.kind === 'failure') throw new Error(reply.reason);
-      return reply.status === 200;
-    });
+    const start = async (): Promise<Running> => {
+      const started = await workspace.start('patroniglue', command, args, env);
+      await eventually('patroniglue answers /-/healthy', 10_000, async () => {
+        if (!started.alive()) throw new Error('patroniglue has ended');
+        const reply = await get('/-/healthy');
+        if (reply.kind === 'failure') throw new Error(reply.reason);
+        return reply.status === 200;
+      });
+      return started;
+    };
+    let running = await start();
     return {
-      pid: running.pid,
+      get pid() {
+        return running.pid;
+      },
       port,
       configFile,
       output: () => running.output(),
@@ -69,7 +77,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       signal: (signal) => {
         running.signal(signal);
       },
-      exit: running.exit,
+      get exit() {
+        return running.exit;
+      },
+      startAgain: async () => {
+        running = await start();
+      },
       close: () => workspace.close(),
     };
   } catch (error) {

@@ -1,11 +1,12 @@
 import type { Server, Socket } from 'node:net';
+import type { Listeners } from './listeners.js';
 
-/** The open connections of the front end. */
+/** The open connections of clients. */
 export interface Connections {
   /** The most at a time. */
   max: number;
   /** How many there are. */
-  count(): number;
+  readonly open: number;
   /** Bounds those of a server, too. */
   watch(server: Server): void;
   /** Ends them all, in whatever state: Node's `closeAllConnections` knows none that is in its TLS handshake. */
@@ -39,7 +40,9 @@ export function boundConnections(max: number, onCrowding: OnCrowding = () => und
   };
   const connections: Connections = {
     max,
-    count: () => open.size,
+    get open() {
+      return open.size;
+    },
     watch(server) {
       server.on('connection', admit);
     },
@@ -48,6 +51,19 @@ export function boundConnections(max: number, onCrowding: OnCrowding = () => und
     },
   };
   return connections;
+}
+
+/** Stops listening, lets what is under way end, and ends every connection within `withinMs`. */
+export async function closeWithin(
+  withinMs: number,
+  listeners: Pick<Listeners, 'close'>,
+  connections: Pick<Connections, 'destroyAll'>,
+): Promise<void> {
+  const timer = setTimeout(() => {
+    connections.destroyAll();
+  }, withinMs);
+  await listeners.close();
+  clearTimeout(timer);
 }
 
 /** Makes a series of connections that were ended two events: its first, and that there was none for a while. */

@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns/promises';
-import type { Server } from 'node:http';
-import type { Server as TlsServer, ServerOptions as TlsServerOptions } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { createSecureContext } from 'node:tls';
+import type { Server as HttpServer } from 'node:http';
+import type { ServerOptions as TlsServerOptions } from 'node:https';
+import type { AddressInfo, Server } from 'node:net';
+import { Server as TlsServer, createSecureContext } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { ListenError } from '../errors.js';
 
@@ -12,14 +12,16 @@ export interface Place {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** HTTPS where given. */
+  /** TLS where given. */
   readonly tls?: TlsServerOptions;
 }
 
 /** What listening needs from outside. */
 export interface ListenersOptions {
   /** A server that does not listen yet. */
-  readonly createServer: (tls: Place['tls']) => Server | TlsServer;
+  readonly createServer: (tls: Place['tls']) => Server;
+  /** The section of the configuration that says where, for messages. */
+  readonly section: 'frontend' | 'agent';
   /** The addresses of a host; replaced in tests. */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
   /** Told in a sentence of an address of several that cannot be listened on. */
@@ -34,15 +36,16 @@ export interface Listeners {
    * Listens at another place, or with other certificates. A server whose address, port and scheme stay goes on listening, and
    * its connections live on. Those that are given up take no new connections; what is open there may end by itself.
    *
+   * @param place nowhere where absent
    * @throws ListenError when it cannot; then everything is as it was
    */
-  moveTo(place: Place): Promise<void>;
+  moveTo(place: Place | undefined): Promise<void>;
   /** Stops listening; resolves when the last connection is gone. */
   close(): Promise<void>;
 }
 
 interface Listener {
-  readonly server: Server | TlsServer;
+  readonly server: Server;
   readonly address: string;
   readonly port: number;
   readonly isTls: boolean;
@@ -67,7 +70,13 @@ export function createListeners(options: ListenersOptions): Listeners {
     return { server, address, isTls: next.tls !== undefined, ...whereabouts(server) };
   };
 
-  const moveTo = async (next: Place): Promise<void> => {
+  const moveTo = async (next: Place | undefined): Promise<void> => {
+    if (next === undefined) {
+      for (const listener of listeners) retire(listener);
+      listeners = [];
+      place = undefined;
+      return;
+    }
     const { host, port, tls } = next;
     if (tls) createSecureContext(tls); // throws what setSecureContext would, while nothing has changed
     const addresses = await resolve(host).catch((cause: unknown) => {
@@ -111,10 +120,10 @@ export function createListeners(options: ListenersOptions): Listeners {
         const again = await Promise.all(stopped.map(({ address, port: at }) => open(former, address, at)));
         listeners = [...listeners.filter((listener) => !stopped.includes(listener)), ...again];
       }
-      throw cause instanceof ListenError ? cause : listenError(host, port, cause);
+      throw cause instanceof ListenError ? cause : listenError(options.section, next, cause);
     }
     for (const { server } of kept) {
-      if (tls && !isDeepStrictEqual(tls, place?.tls)) (server as TlsServer).setSecureContext(tls);
+      if (tls && server instanceof TlsServer && !isDeepStrictEqual(tls, place?.tls)) server.setSecureContext(tls);
     }
     for (const listener of leaving) if (!stopped.includes(listener)) retire(listener);
     listeners = [...kept, ...opened];
@@ -151,7 +160,7 @@ function closeServer(server: Server): Promise<void> {
     server.close(() => {
       done();
     });
-    server.closeIdleConnections();
+    (server as Server & Partial<Pick<HttpServer, 'closeIdleConnections'>>).closeIdleConnections?.();
   });
 }
 
@@ -164,11 +173,11 @@ function isTaken(cause: unknown): boolean {
   return (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
 }
 
-function listenError(host: string, port: number, cause: unknown): ListenError {
+function listenError(section: string, { host, port }: Place, cause: unknown): ListenError {
   const { code } = cause as NodeJS.ErrnoException;
   const hint =
     code === 'EADDRINUSE'
-      ? 'the port is taken: stop the other program, or set frontend.port'
+      ? `the port is taken: stop the other program, or set ${section}.port`
       : code === 'EACCES'
         ? 'no right to listen on this port: take one from 1024 up, or grant CAP_NET_BIND_SERVICE'
         : messageOf(cause);

@@ -1,0 +1,55 @@
+import type { Logger } from 'winston';
+import { createAgentServer } from './agent/agent-server.js';
+import type { createAgentHandler } from './agent/reply.js';
+import type { Config } from './config.js';
+import type { ConfiguredListener } from './configured-front-end.js';
+import type { LogLines } from './log-lines.js';
+import { type Connections, closeWithin } from './sockets/connections.js';
+import { type Place, createListeners } from './sockets/listeners.js';
+
+/** What the agent is made of. */
+export interface AgentParts {
+  readonly answer: ReturnType<typeof createAgentHandler>;
+  readonly connections: Connections;
+  readonly log: Logger;
+  readonly lines: LogLines;
+}
+
+/**
+ * Answers HAProxy's agent checks at `agent.port`; listens nowhere while the configuration has none.
+ *
+ * @throws ListenError
+ */
+export async function startAgent(initial: Config, parts: AgentParts): Promise<ConfiguredListener> {
+  const { answer, connections, log, lines } = parts;
+  let { agent } = initial;
+  const listeners = createListeners({
+    section: 'agent',
+    onSkipped: lines.skipped,
+    createServer() {
+      const server = createAgentServer({
+        answer: (question) => answer(question, agent),
+        waitMs: () => agent.waitMs,
+        ...(log.isVerboseEnabled() && { onReply: lines.agentCheck }),
+      });
+      connections.watch(server);
+      return server;
+    },
+  });
+  const moveTo = async (next: Config['agent']): Promise<void> => {
+    const before = listeners.addresses().join();
+    await listeners.moveTo(placeOf(next));
+    agent = next;
+    const now = listeners.addresses();
+    if (now.join() !== before) lines.agentListening(now, agent.route);
+  };
+  await moveTo(agent);
+  return {
+    reconfigure: (next) => moveTo(next.agent),
+    close: (withinMs) => closeWithin(withinMs, listeners, connections),
+  };
+}
+
+function placeOf({ host, port }: Config['agent']): Place | undefined {
+  return port === undefined ? undefined : { host, port };
+}

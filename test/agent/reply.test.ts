@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { type AgentReply, type Question, createAgentHandler } from '../../src/agent/reply.js';
+import { createCounts } from '../../src/counts.js';
+import { type CanonicalRoute, canonicalRoute } from '../../src/routes.js';
+import type { Answer, Snapshot } from '../../src/snapshot.js';
+
+const NOW_MS = 100_000;
+const TTL_MS = 4000;
+const NOTHING: Question = { kind: 'nothing' };
+const line = (text: string): Question => ({ kind: 'line', text });
+const answer = (status: number): Answer => ({ status, body: Buffer.from('{}') });
+const fresh = (status: number): Snapshot => ({
+  kind: 'fresh',
+  answer: answer(status),
+  sentAtMs: NOW_MS - 1,
+  freshUntilMs: NOW_MS + 1,
+});
+const pending = (forMs: number): Snapshot => ({ kind: 'pending', sinceMs: NOW_MS - forMs });
+
+type Standby = 'maint' | 'drain' | 'down';
+
+/** Words that HAProxy 2.6 acts on (`tcpcheck_agent_expect_reply`), besides weights and `maxconn:`. */
+const WORDS = ['up', 'down', 'stopped', 'fail', 'ready', 'drain', 'maint'];
+const actsOn = (reply: AgentReply): boolean =>
+  (reply.line.split('#')[0] ?? '')
+    .split(/[ \t,]+/)
+    .some((word) => WORDS.includes(word.toLowerCase()) || /^\d.*%/.test(word) || /^maxconn:/i.test(word));
+
+describe('a reply to an agent check', () => {
+  const checks = createCounts<AgentReply['state']>();
+  const replyTo = (
+    question: Question,
+    snapshots: Readonly<Record<string, Snapshot>>,
+    standby: Standby = 'maint',
+    route = '/primary',
+  ): AgentReply =>
+    createAgentHandler({ ask: (asked) => snapshots[asked], nowMs: () => NOW_MS, ttlMsOf: () => TTL_MS }, checks)(
+      question,
+      { route, standby },
+    );
+
+  it('is up, ready and of full weight while Patroni says 200', () => {
+    const reply = replyTo(NOTHING, { '/primary': fresh(200) });
+    assert.deepEqual(reply, { route: '/primary', state: 'up', line: 'up ready 100%' });
+  });
+
+  for (const [standby, expected] of [
+    ['maint', 'up maint'],
+    ['drain', 'up drain'],
+    ['down', 'down ready # Patroni says 503'],
+  ] as const) {
+    it(`is "${expected}" while Patroni says anything else, with agent.standby: ${standby}`, () => {
+      const reply = replyTo(NOTHING, { '/primary': fresh(503) }, standby);
+      assert.deepEqual(reply, { route: '/primary', state: 'standby', line: expected });
+    });
+  }
+
+  it('is down from the moment at which the answer ends, and says why', () => {
+    const failure = { reason: 'timed-out', message: 'x' } as const;
+    const ended: Snapshot = {
+      ...{ kind: 'fresh', answer: answer(200), sentAtMs: NOW_MS - TTL_MS, freshUntilMs: NOW_MS },
+      failures: { count: 2, sinceMs: NOW_MS - 3000, last: failure },
+    };
+    const reply = replyTo(NOTHING, { '/primary': ended });
+    assert.deepEqual(reply, {
+      ...{ route: '/primary', state: 'down' },
+      line: 'down ready # stale: poll timed out for 3.0 s',
+    });
+  });
+
+  it('changes nothing while there has been no answer for less than the time to live, and is down from then on', () => {
+    assert.deepEqual(replyTo(NOTHING, { '/primary': pending(TTL_MS - 1) }), {
+      ...{ route: '/primary', state: 'unchanged' },
+      line: 'no-answer-of-Patroni-yet',
+    });
+    assert.equal(replyTo(NOTHING, { '/primary': pending(TTL_MS) }).line, 'down ready # pending: no answer for 4.0 s');
+  });
+
+  it('is that of the route which is asked for, in any spelling', () => {
+    const snapshots = { '/primary': fresh(200), '/replica?lag=1kB': fresh(503) };
+    for (const text of ['/replica?lag=1024', ' /replica/?x=y&lag=1024 ', '/replica?lag=1024\t']) {
+      assert.deepEqual(
+        [replyTo(line(text), snapshots).route, replyTo(line(text), snapshots).line],
+        ['/replica?lag=1kB', 'up maint'],
+      );
+    }
+  });
+
+  it('is that of agent.route where nothing is asked for', () => {
+    const snapshots = { '/primary': fresh(503), '/replica': fresh(200) };
+    for (const question of [NOTHING, line(''), line(' \t')]) {
+      assert.equal(replyTo(question, snapshots, 'maint', '/replica').line, 'up ready 100%');
+    }
+  });
+
+  it('is down for a route which there is no room to learn', () => {
+    assert.deepEqual(replyTo(line('/replica'), {}), {
+      ...{ route: '/replica', state: 'down' },
+      line: 'down ready # /replica is not polled: there is no room for more learned routes',
+    });
+  });
+
+  it('is one word that HAProxy does not act on for what is no question', () => {
+    const snapshots = { '/primary': fresh(200) };
+    for (const [question, word] of [
+      [line('/primry'), 'not-a-route:/primry'],
+      [line('GET /primary HTTP/1.0'), 'not-a-route:GET_/primary_HTTP/1.0'],
+      [line('x up ready 100%'), 'not-a-route:x_up_ready_100%'],
+      [line('x,down,maint'), 'not-a-route:x_down_maint'],
+      [{ kind: 'line-without-end' }, String.raw`line-without-end:agent-send-must-end-with-\n`],
+      [{ kind: 'line-too-long' }, 'line-too-long'],
+    ] as const) {
+      assert.deepEqual(replyTo(question, snapshots), { route: 'other', state: 'unchanged', line: word });
+    }
+  });
+
+  it('never changes a state by accident, whatever is asked', () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc
+        .array(fc.constantFrom(...WORDS, '/primary', '100%', 'maxconn:1', '#', ' ', '\t', ',', '\0'))
+        .map((a) => a.join('')),
+    );
+    fc.assert(
+      fc.property(text, (asked) => {
+        fc.pre(canonicalRoute(asked.trim()) === undefined && asked.trim() !== '');
+        const reply = replyTo(line(asked), { '/primary': fresh(200) });
+        assert.equal(reply.state, 'unchanged');
+        assert.ok(!actsOn(reply), reply.line);
+        assert.match(reply.line, /^[!-~]+$/);
+      }),
+    );
+  });
+
+  it('is counted by route and by what it makes of the server', () => {
+    const counts = createCounts<AgentReply['state']>();
+    const handle = createAgentHandler(
+      {
+        ask: (route: CanonicalRoute) => ({ '/primary': fresh(200) })[route as string],
+        nowMs: () => NOW_MS,
+        ttlMsOf: () => TTL_MS,
+      },
+      counts,
+    );
+    for (const question of [NOTHING, line('/primary'), line('/replica'), line('/x')]) {
+      handle(question, { route: '/primary', standby: 'maint' });
+    }
+    assert.deepEqual(counts.entries(), [
+      { route: '/primary', key: 'up', count: 2 },
+      { route: '/replica', key: 'down', count: 1 },
+      { route: 'other', key: 'unchanged', count: 1 },
+    ]);
+  });
+});
