@@ -12,6 +12,7 @@ const VALUES: Readonly<Record<string, (config: Config) => unknown>> = {
   'frontend.logformat': ({ frontend }) => frontend.logFormat,
   'frontend.status': ({ frontend }) => frontend.status,
   'frontend.refresh-from': ({ frontend }) => frontend.refreshFrom,
+  'frontend.proxy-protocol': ({ frontend }) => frontend.proxyProtocol,
   'agent.host': ({ agent }) => agent.port !== undefined && agent.host,
   'agent.port': ({ agent }) => agent.port,
   'agent.route': ({ agent }) => agent.route,

@@ -16,6 +16,7 @@ export const knownKeys = {
     'logformat',
     'status',
     'refresh-from',
+    'proxy-protocol',
   ],
   backend: ['host', 'port', 'scheme', 'insecure', 'cafile', 'certfile', 'keyfile', 'timeout', 'routes'],
   agent: ['host', 'port', 'route', 'standby', 'wait'],

@@ -23,6 +23,8 @@ export interface Config {
     readonly status: boolean;
     /** Who may ask for polls at once, besides this host. */
     readonly refreshFrom: readonly Network[];
+    /** Each connection begins with a PROXY header. */
+    readonly proxyProtocol: boolean;
   };
   readonly backend: {
     readonly host: string;
@@ -118,6 +120,7 @@ function readFrontend(section: Section<'frontend'>, source: FileSource): Config[
   const logFormat = section.read('logformat', check.logFormat);
   const status = section.read('status', check.truth);
   const refreshFrom = section.read('refresh-from', check.networks);
+  const proxyProtocol = section.read('proxy-protocol', check.truth);
   const tls = readFrontendTls(section, source);
   return {
     host: valueOf(host, 'localhost'),
@@ -126,6 +129,7 @@ function readFrontend(section: Section<'frontend'>, source: FileSource): Config[
     logFormat: valueOf(logFormat, '%a - %m %U'),
     status: valueOf(status, true),
     refreshFrom: valueOf(refreshFrom, []),
+    proxyProtocol: valueOf(proxyProtocol, false),
   };
 }
 

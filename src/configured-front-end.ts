@@ -28,10 +28,12 @@ export interface FrontEndParts extends Required<Pick<FrontEndOptions, 'handle' |
 export async function startFrontEnd(config: Config, parts: FrontEndParts): Promise<ConfiguredListener> {
   const { handle, connections, log, lines } = parts;
   let accessLine = createAccessLine(config.frontend.logFormat);
+  let { proxyProtocol } = config.frontend;
   const frontEnd: FrontEnd = await listen({
     ...placeOf(config),
     handle,
     connections,
+    proxyProtocol: { isExpected: () => proxyProtocol, onRefused: lines.noProxyHeader },
     ...(log.isVerboseEnabled() && {
       onReply: (entry) => {
         log.verbose(accessLine(entry), { event: 'request', ...entry });
@@ -47,6 +49,7 @@ export async function startFrontEnd(config: Config, parts: FrontEndParts): Promi
       await frontEnd.change(placeOf(next));
       if (frontEnd.addresses.join() !== before) lines.listening(next, frontEnd.addresses);
       accessLine = createAccessLine(next.frontend.logFormat);
+      ({ proxyProtocol } = next.frontend);
     },
   };
 }

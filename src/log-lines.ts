@@ -12,6 +12,9 @@ import type { RoutePlan } from './streams/cache.js';
 import { type Change, describeChange } from './streams/changes.js';
 import { version } from './version.js';
 
+/** Between two lines of a kind that repeats itself. */
+const QUIET_MS = 60_000;
+
 /** What the service tells the operator: a line an event, each with its name and its facts for machines. */
 export interface LogLines {
   readonly listening: (config: Config, addresses: readonly string[]) => void;
@@ -21,6 +24,8 @@ export interface LogLines {
   readonly polling: (config: Config, plan: RoutePlan) => void;
   readonly warnings: (config: Config) => void;
   readonly skipped: (warning: string) => void;
+  /** Told at most once a minute: whoever sends none does so again and again. */
+  readonly noProxyHeader: (address: string, why: string) => void;
   readonly crowding: (crowding: Crowding, room: Room) => void;
   readonly change: (change: Change) => void;
   readonly outcome: (route: CanonicalRoute, outcome: PollOutcome) => void;
@@ -63,6 +68,10 @@ export function createLogLines(log: Logger): LogLines {
     skipped(warning) {
       log.warn(warning, { event: 'listening' });
     },
+    noProxyHeader: seldom((address, why) => {
+      const cure = 'use check-send-proxy at HAProxy, or set frontend.proxy-protocol: false';
+      log.warn(`${address} sent no PROXY header: ${why}; ${cure}`, { event: 'no-proxy-header', address });
+    }),
     crowding(crowding, room) {
       if (crowding.kind === 'relieved') {
         const { ended } = crowding;
@@ -121,6 +130,17 @@ export function createLogLines(log: Logger): LogLines {
     stopped() {
       log.info('stopped', { event: 'stopped' });
     },
+  };
+}
+
+/** Passes on one call a minute, the first. */
+function seldom<A extends unknown[]>(tell: (...args: A) => void): (...args: A) => void {
+  let quiet = false;
+  return (...args) => {
+    if (quiet) return;
+    quiet = true;
+    setTimeout(() => (quiet = false), QUIET_MS).unref();
+    tell(...args);
   };
 }
 

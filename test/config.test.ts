@@ -137,7 +137,7 @@ const badFiles: Readonly<Record<string, readonly string[]>> = {
   'section-duplicate': ['5:1: duplicate key "cache": it is on line 1 already'],
   'section-unknown': ['1:1: unknown key "cahce": did you mean "cache"?'],
   'section-wrong-type': [
-    '1:11: frontend: must be a section of keys (host, port, certfile, keyfile, tls-min-version, tls-ciphers, logformat, status, refresh-from), not 8009',
+    '1:11: frontend: must be a section of keys (host, port, certfile, keyfile, tls-min-version, tls-ciphers, logformat, status, refresh-from, proxy-protocol), not 8009',
     '3:3: cache: must be a section of keys (ttl, interval, slow-ttl, slow-interval, learn, lease-guard), not a list',
   ],
   'several-documents': [
@@ -235,7 +235,14 @@ describe('configuration files with a mistake', { skip: await withoutOpenssl() },
 
 describe('the configuration', () => {
   const defaults: Config = {
-    frontend: { host: 'localhost', port: 80, logFormat: '%a - %m %U', status: true, refreshFrom: [] },
+    frontend: {
+      host: 'localhost',
+      port: 80,
+      logFormat: '%a - %m %U',
+      status: true,
+      refreshFrom: [],
+      proxyProtocol: false,
+    },
     backend: {
       host: 'localhost',
       port: 8008,
@@ -421,6 +428,7 @@ describe('configuration with certificates', { skip: await withoutOpenssl() }, ()
       logFormat: '%a - %m %U',
       status: true,
       refreshFrom: [],
+      proxyProtocol: false,
     });
     assert.deepEqual([backend.host, backend.port, backend.scheme, backend.timeoutMs], ['127.0.0.1', 8008, 'http', 500]);
     assert.deepEqual([cache.ttlMs, cache.intervalMs], [1000, 250]);
@@ -491,6 +499,7 @@ describe('config.yml.example', () => {
       'frontend.logformat': JSON.stringify(frontend.logFormat),
       'frontend.status': String(frontend.status),
       'frontend.refresh-from': 'none (this host alone)',
+      'frontend.proxy-protocol': String(frontend.proxyProtocol),
       'backend.host': backend.host,
       'backend.port': String(backend.port),
       'backend.scheme': backend.scheme,

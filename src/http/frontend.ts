@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks';
 import type { AccessEntry } from './access-log.js';
 import { type Connections, boundConnections, closeWithin } from '../sockets/connections.js';
 import { type ListenersOptions, type Place, createListeners } from '../sockets/listeners.js';
+import { type ProxyGateOptions, createProxyGate } from '../sockets/proxy-gate.js';
 import { MAX_CONNECTIONS } from '../sockets/room.js';
 import { announcesBody, shareFairly } from './fair-share.js';
 import type { CheckRequest } from './handler.js';
@@ -16,6 +17,8 @@ export interface FrontEndOptions extends Place, Pick<ListenersOptions, 'resolve'
   readonly handle: (request: CheckRequest) => PageReply;
   /** Told of every reply; without it nothing is measured. */
   readonly onReply?: (entry: AccessEntry) => void;
+  /** Connections begin with a PROXY header while this says so; read at each. */
+  readonly proxyProtocol?: ProxyGateOptions;
   /** By which its connections are bound; a bound of its own where absent. */
   readonly connections?: Connections;
 }
@@ -50,9 +53,11 @@ const MAX_STREAMS = 16;
  */
 export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
   const { connections = boundConnections(MAX_CONNECTIONS), resolve, onSkipped } = options;
-  const { admit, onRequest } = shareFairly(createListener(options));
+  const gate = options.proxyProtocol && createProxyGate(options.proxyProtocol);
+  const { admit, onRequest } = shareFairly(createListener(options, (socket) => gate?.clientOf(socket)));
   const createServerFor = (tls: Place['tls']): Server => {
     const server = tls ? createTlsServer({ ...LIMITS, ...tls }) : createServer(LIMITS);
+    gate?.guard(server);
     connections.watch(server);
     server.maxHeadersCount = 0; // as many as fit: Node would drop those after 2,000 in silence, a Content-Length too
     server.on(tls ? 'secureConnection' : 'connection', admit);
@@ -80,21 +85,25 @@ export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
 
 type Listener = Parameters<typeof shareFairly>[0];
 
-function createListener({ handle, onReply }: FrontEndOptions): Listener {
+function createListener(
+  { handle, onReply }: FrontEndOptions,
+  clientOf: (socket: Socket) => string | undefined,
+): Listener {
   const sendStream = createStreams(MAX_STREAMS);
   return (req, res) => {
     const startedMs = onReply ? performance.now() : 0;
     const { method = '', httpVersion, url: target = '' } = req;
     const report = (status: number): void => {
       onReply?.({
-        address: req.socket.remoteAddress ?? '-',
+        address: clientOf(req.socket) ?? req.socket.remoteAddress ?? '-',
         method,
         target,
         status,
         tookUs: (performance.now() - startedMs) * 1000,
       });
     };
-    const reply = handle({ method, httpVersion, target, hasBody: announcesBody(req), connection: req.socket });
+    const hasBody = announcesBody(req);
+    const reply = handle({ method, httpVersion, target, hasBody, connection: req.socket, named: clientOf(req.socket) });
     if (reply instanceof Promise) {
       void reply.then(
         (made) => {

@@ -20,6 +20,8 @@ export interface CheckRequest {
   readonly hasBody: boolean;
   /** Whose it is. */
   readonly connection?: Ends;
+  /** The client's address by its connection's PROXY header. */
+  readonly named?: string | undefined;
 }
 
 /** What replies are made from: reading it never waits. */

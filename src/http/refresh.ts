@@ -19,10 +19,13 @@ export interface Network {
 
 /** The reply to whoever asks for polls at once, by `POST`; `refresh` is called for those who may: this host, and `from`. */
 export function refreshReply(request: CheckRequest, from: readonly Network[], refresh: () => void): Reply {
-  const { method, hasBody, connection } = request;
+  const { method, hasBody, connection = {}, named } = request;
   if (method !== 'POST') return refused(405, `${REFRESH_PATH} is asked by POST`, { Allow: 'POST' }, hasBody);
   if (hasBody) return refused(413, 'there is nothing to say: no body', {}, hasBody);
-  if (!isThisHost(connection) && !isAmong(from, connection?.remoteAddress)) {
+  // A proxy on this host may let in anybody, and anybody may name any address: both must be allowed.
+  const client: Ends =
+    named === undefined ? connection : { remoteAddress: named, localAddress: connection.localAddress };
+  if (![connection, client].every((ends) => isThisHost(ends) || isAmong(from, ends.remoteAddress))) {
     return refused(403, 'from this host alone, or from frontend.refresh-from', {}, hasBody);
   }
   refresh();
@@ -39,7 +42,7 @@ const loopback = networks([
 ]);
 
 /** By loopback, or by an address of its own: the kernel takes no packet from outside that says so. */
-function isThisHost({ remoteAddress, localAddress }: Ends = {}): boolean {
+function isThisHost({ remoteAddress, localAddress }: Ends): boolean {
   if (remoteAddress === undefined) return false;
   return remoteAddress === localAddress || contains(loopback, remoteAddress);
 }

@@ -147,6 +147,22 @@ describe('SIGHUP', () => {
     );
   });
 
+  it('expects PROXY headers from the next connection on, and then no more', async () => {
+    await start();
+    const prologue = 'PROXY TCP4 10.0.0.5 10.0.0.11 56324 8009\r\n';
+    // a refusal may be overtaken by a reset, since the client is still writing
+    const answered = async () => ({
+      without: (await ask(port, '/primary')).status === 200,
+      withHeader: (await ask(port, '/primary', { prologue })).status === 200,
+    });
+    assert.deepEqual(await answered(), { without: true, withHeader: false });
+    await reload({ frontend: { 'proxy-protocol': true } });
+    assert.deepEqual(await answered(), { without: false, withHeader: true });
+    await reload({});
+    assert.deepEqual(await answered(), { without: true, withHeader: false });
+    assert.equal(count(/reloaded: other frontend\.proxy-protocol/g), 2);
+  });
+
   it('repeats nothing that another upstream said', async () => {
     await start();
     const other = await startUpstream();

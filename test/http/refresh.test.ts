@@ -3,9 +3,13 @@ import { describe, it } from 'node:test';
 import { type Ends, type Network, refreshReply } from '../../src/http/refresh.js';
 
 describe('POST /-/refresh', () => {
-  const ask = (connection: Ends, from: readonly Network[] = [], method = 'POST', hasBody = false) => {
+  const ask = (
+    connection: Ends,
+    from: readonly Network[] = [],
+    { method = 'POST', hasBody = false, named }: { method?: string; hasBody?: boolean; named?: string } = {},
+  ) => {
     let refreshed = 0;
-    const request = { method, httpVersion: '1.1', target: '/-/refresh', hasBody, connection };
+    const request = { method, httpVersion: '1.1', target: '/-/refresh', hasBody, connection, named };
     const { status, headers } = refreshReply(request, from, () => (refreshed += 1));
     return { status, headers, refreshed };
   };
@@ -36,12 +40,26 @@ describe('POST /-/refresh', () => {
     assert.deepEqual(['10.0.1.0', 'fd00:0:0:1::'].map(statusFrom), [403, 403]);
   });
 
+  it('is for a client behind a proxy where both may: whoever the PROXY header names, and the proxy', () => {
+    const from = [{ address: '10.0.0.12', prefix: 32 }];
+    const far: Ends = { remoteAddress: '10.0.0.12', localAddress: '10.0.0.11' };
+    const statusOf = (connection: Ends, named: string): number => ask(connection, from, { named }).status;
+    assert.deepEqual(
+      [statusOf(HERE, '10.0.0.13'), statusOf({ ...far, remoteAddress: '10.0.0.13' }, '127.0.0.1')],
+      [403, 403],
+    );
+    assert.deepEqual(
+      [statusOf(HERE, '127.0.0.1'), statusOf(HERE, '10.0.0.12'), statusOf(far, '10.0.0.12')],
+      [202, 202, 202],
+    );
+  });
+
   it('is asked by POST, and without a body', () => {
     for (const method of ['GET', 'HEAD', 'OPTIONS', 'PUT']) {
-      const { status, headers, refreshed } = ask(HERE, [], method);
+      const { status, headers, refreshed } = ask(HERE, [], { method });
       assert.deepEqual([status, headers['Allow'], refreshed], [405, 'POST', 0], method);
     }
-    const { status, headers, refreshed } = ask(HERE, [], 'POST', true);
+    const { status, headers, refreshed } = ask(HERE, [], { hasBody: true });
     assert.deepEqual([status, headers['Connection'], refreshed], [413, 'close', 0]);
   });
 });

@@ -160,8 +160,8 @@ function fillIn(example: string, options: HAProxyOptions, primaryPort: number, r
   return config;
 }
 
-/** One command to the stats socket; resolves with its whole answer. */
-function command(socket: string, text: string): Promise<string> {
+/** One command to a stats socket; resolves with its whole answer. */
+export function command(socket: string, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';
     const connection = connect(socket, () => connection.write(`${text}\n`));
@@ -176,7 +176,8 @@ function command(socket: string, text: string): Promise<string> {
   });
 }
 
-function parseStates(csv: string): Record<string, ServerState> {
+/** What `show stat` says of the servers. */
+export function parseStates(csv: string): Record<string, ServerState> {
   const [header = '', ...lines] = csv.trim().split('\n');
   const columns = header.replace(/^# /, '').split(',');
   const rows = lines.map((line) => {

@@ -1,5 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { type Socket, connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { performance } from 'node:perf_hooks';
 import { readFileSync } from 'node:fs';
 
@@ -27,11 +29,13 @@ export interface AskOptions {
   /** From send to last byte. */
   readonly deadlineMs?: number;
   readonly tls?: ClientTls | undefined;
+  /** Sent before all else, a TLS handshake too: `PROXY UNKNOWN\r\n`. */
+  readonly prologue?: string | undefined;
 }
 
 /** One request to a loopback port on a connection of its own. Never rejects: what failed is in the reply. */
 export function ask(port: number, path: string, options: AskOptions = {}): Promise<Reply> {
-  const { method = 'GET', body, deadlineMs = 2000, tls } = options;
+  const { method = 'GET', body, deadlineMs = 2000, tls, prologue } = options;
   const startedAt = performance.now();
   const since = (): number => Math.round(performance.now() - startedAt);
   const read = (file: string | undefined): Buffer | undefined => (file === undefined ? undefined : readFileSync(file));
@@ -44,7 +48,7 @@ export function ask(port: number, path: string, options: AskOptions = {}): Promi
       port,
       path,
       method,
-      agent: false,
+      ...(prologue === undefined ? { agent: false } : { createConnection: () => open(port, prologue, tls) }),
       ...(tls === undefined ? {} : { ca: read(tls.caFile), cert: read(tls.certFile), key: read(tls.keyFile) }),
       headers:
         body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
@@ -71,4 +75,10 @@ export function ask(port: number, path: string, options: AskOptions = {}): Promi
     });
     request.end(body);
   });
+}
+
+function open(port: number, prologue: string, tls: ClientTls | undefined): Socket {
+  const socket = connect(port, '127.0.0.1');
+  socket.write(prologue);
+  return tls ? connectTls({ socket, host: '127.0.0.1', ca: readFileSync(tls.caFile) }) : socket;
 }

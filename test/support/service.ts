@@ -25,6 +25,8 @@ export interface ServiceOptions {
   readonly env?: Record<string, string>;
   /** By which `get` trusts the front end; makes it ask by HTTPS. */
   readonly tls?: AskOptions['tls'];
+  /** What `get` sends before all else, where the front end expects a PROXY header. */
+  readonly prologue?: string;
 }
 
 /** patroniglue as a child process. */
@@ -48,13 +50,13 @@ export interface Service {
 export async function startService(options: ServiceOptions): Promise<Service> {
   const workspace = await createWorkspace();
   try {
-    const { config, flags = ['--verbose'], under = [], nodeFlags = [], env = {}, tls } = options;
+    const { config, flags = ['--verbose'], under = [], nodeFlags = [], env = {}, tls, prologue } = options;
     const frontend = { host: '127.0.0.1', port: await freePort(), ...config['frontend'] };
     const { port } = frontend;
     const configFile = await workspace.write('config.yml', stringify({ ...config, frontend }));
     const node = [process.execPath, ...nodeFlags];
     const [command = '', ...args] = [...under, ...node, mainFile, '--config', configFile, ...flags];
-    const get = (path: string): Promise<Reply> => ask(port, path, { tls });
+    const get = (path: string): Promise<Reply> => ask(port, path, { tls, prologue });
     const start = async (): Promise<Running> => {
       const started = await workspace.start('patroniglue', command, args, env);
       await eventually('patroniglue answers /-/healthy', 10_000, async () => {

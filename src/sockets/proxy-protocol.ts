@@ -1,0 +1,98 @@
+import { SocketAddress, isIPv4, isIPv6 } from 'node:net';
+
+/** What the first bytes of a connection say. */
+export type ProxyHeader =
+  /** No more can be said yet. */
+  | { readonly kind: 'incomplete' }
+  | { readonly kind: 'malformed'; readonly why: string }
+  | {
+      readonly kind: 'complete';
+      /** How many bytes it has: what follows is the client's. */
+      readonly length: number;
+      /** The client's address; absent where the connection speaks for itself (a check of the proxy's own, an unknown family). */
+      readonly client?: string;
+    };
+
+const V1 = Buffer.from('PROXY ', 'latin1');
+const V1_MOST = 107;
+const V2 = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
+const V2_FIXED = 16;
+
+/** The most that a header of version 2 has, with all that it may carry besides addresses: the protocol's own "less than an MSS". */
+const V2_MOST = 1460;
+
+const INCOMPLETE: ProxyHeader = { kind: 'incomplete' };
+
+/**
+ * Reads a header of HAProxy's PROXY protocol, version 1 or 2, at the beginning of `bytes`. By "The PROXY protocol, versions 1 & 2"
+ * (2020/03/05), sections 2.1 and 2.2. What a header of version 2 carries besides addresses is not looked at.
+ */
+export function readProxyHeader(bytes: Buffer): ProxyHeader {
+  if (startsAs(bytes, V1)) return bytes.length < V1.length ? INCOMPLETE : readV1(bytes);
+  if (startsAs(bytes, V2)) return bytes.length < V2_FIXED ? INCOMPLETE : readV2(bytes);
+  return malformed('it does not begin with one');
+}
+
+/** Whether they may be the beginning of something that begins so, or are. */
+function startsAs(bytes: Buffer, signature: Buffer): boolean {
+  const length = Math.min(bytes.length, signature.length);
+  return bytes.compare(signature, 0, length, 0, length) === 0;
+}
+
+function readV1(bytes: Buffer): ProxyHeader {
+  const end = bytes.subarray(0, V1_MOST).indexOf('\r\n', 0, 'latin1');
+  if (end < 0) return bytes.length < V1_MOST ? INCOMPLETE : malformed('no end of line in 107 bytes');
+  const length = end + 2;
+  const line = bytes.toString('latin1', V1.length, end);
+  if (/^UNKNOWN(?: |$)/.test(line)) return { kind: 'complete', length };
+  const [family, client = '', server = '', ...ports] = line.split(' ');
+  const isAddress = { TCP4: isIPv4, TCP6: isPlainIPv6 }[family ?? ''];
+  if (isAddress === undefined) return malformed('neither TCP4, TCP6 nor UNKNOWN');
+  if (!isAddress(client) || !isAddress(server)) return malformed('addresses that are none');
+  if (ports.length !== 2 || !ports.every(isPort)) return malformed('ports that are none');
+  return { kind: 'complete', length, client };
+}
+
+/** Without a zone, which names an interface of one host. */
+function isPlainIPv6(text: string): boolean {
+  return isIPv6(text) && !text.includes('%');
+}
+
+function isPort(text: string): boolean {
+  return /^(?:0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535;
+}
+
+const LOCAL = 0x20;
+const PROXY = 0x21;
+
+function readV2(bytes: Buffer): ProxyHeader {
+  const [command = 0, family = 0] = bytes.subarray(V2.length);
+  const size = bytes.readUInt16BE(14);
+  const length = V2_FIXED + size;
+  if (command >> 4 !== 2) return malformed('a version that is neither 1 nor 2');
+  if (command !== LOCAL && command !== PROXY) return malformed('neither LOCAL nor PROXY');
+  if (family >> 4 > 3 || (family & 0xf) > 2) return malformed('an unknown family or protocol');
+  if (length > V2_MOST) return malformed(`more than ${V2_MOST} bytes`);
+  if (size < sizeOf(family)) return malformed('addresses that are cut off');
+  if (bytes.length < length) return INCOMPLETE;
+  const client = command === PROXY ? clientIn(bytes.subarray(V2_FIXED, length), family) : undefined;
+  return { kind: 'complete', length, ...(client !== undefined && { client }) };
+}
+
+/** TCP over IPv4, over IPv6, and a Unix socket's stream; other kinds of the same families have addresses of the same size. */
+const [TCP4, TCP6] = [0x11, 0x21];
+
+function sizeOf(family: number): number {
+  return [0, 12, 36, 216][family >> 4] ?? 0;
+}
+
+function clientIn(addresses: Buffer, family: number): string | undefined {
+  if (family === TCP4) return addresses.subarray(0, 4).join('.');
+  if (family !== TCP6) return undefined;
+  const groups = Array.from({ length: 8 }, (_, index) => addresses.readUInt16BE(index * 2).toString(16));
+  return new SocketAddress({ address: groups.join(':'), family: 'ipv6' }).address;
+}
+
+function malformed(why: string): ProxyHeader {
+  return { kind: 'malformed', why };
+}

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type Socket, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import type { AccessEntry } from '../../src/http/access-log.js';
+import { type FrontEnd, listen } from '../../src/http/frontend.js';
+import type { CheckRequest } from '../../src/http/handler.js';
+import { tlsOptions } from '../../src/http/tls.js';
+import { createCertificates, withoutOpenssl } from '../support/certificates.js';
+import { within } from '../support/wait.js';
+
+const withoutTls = await withoutOpenssl();
+const HEADER = 'PROXY TCP4 10.0.0.5 10.0.0.11 56324 8009\r\n';
+const latin1 = (hex: string): string => Buffer.from(hex, 'hex').toString('latin1');
+const V2 = latin1('0d0a0d0a000d0a515549540a' + '2111000c' + '0a0000050a00000bc3501f49');
+const V2_LOCAL = latin1('0d0a0d0a000d0a515549540a' + '20000000');
+const GET = 'GET /primary HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n';
+
+const dir = mkdtempSync(join(tmpdir(), 'patroniglue-proxy-'));
+after(() => {
+  rmSync(dir, { recursive: true });
+});
+
+for (const scheme of ['http', 'https'] as const) {
+  describe(`a front end over ${scheme} that expects PROXY headers`, { skip: scheme === 'https' && withoutTls }, () => {
+    let tls: ReturnType<typeof tlsOptions> | undefined;
+    let frontEnd: FrontEnd;
+    let isExpected = true;
+    const asked: CheckRequest[] = [];
+    const entries: AccessEntry[] = [];
+    const refused: [string, string][] = [];
+    const sockets: Socket[] = [];
+
+    before(async () => {
+      if (scheme === 'http') return;
+      const { server } = await createCertificates(dir);
+      const pem = (file: string): string => readFileSync(file, 'utf8');
+      tls = tlsOptions({ cert: pem(server.cert), key: pem(server.key), minVersion: 'TLSv1.2' });
+    });
+    afterEach(async () => {
+      for (const socket of sockets.splice(0)) socket.destroy();
+      for (const list of [asked, entries, refused]) list.length = 0;
+      isExpected = true;
+      await frontEnd.close(0);
+    });
+
+    async function start(): Promise<void> {
+      frontEnd = await listen({
+        host: '127.0.0.1',
+        port: 0,
+        ...(tls && { tls }),
+        handle(request) {
+          asked.push(request);
+          return { status: 200, headers: { 'Content-Length': 7 }, body: 'primary' };
+        },
+        onReply: (entry) => entries.push(entry),
+        proxyProtocol: { isExpected: () => isExpected, onRefused: (...told) => refused.push(told) },
+      });
+    }
+    async function open(): Promise<Socket> {
+      const socket = connect(Number(frontEnd.addresses[0]?.split(':').at(-1)), '127.0.0.1');
+      sockets.push(socket);
+      socket.on('error', () => undefined);
+      await within('connected', 5000, once(socket, 'connect'));
+      return socket;
+    }
+    const talk = (tcp: Socket): Socket => {
+      if (scheme === 'http') return tcp;
+      const secure = connectTls({ socket: tcp, rejectUnauthorized: false });
+      secure.on('error', () => undefined);
+      return secure;
+    };
+    async function read(socket: Socket): Promise<string> {
+      let text = '';
+      socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+      await within('closed by the front end', 9000, new Promise((resolve) => socket.once('close', resolve)));
+      return text;
+    }
+    const write = (socket: Socket, bytes: string): Promise<unknown> =>
+      new Promise((done) => socket.write(bytes, 'latin1', done));
+
+    for (const [name, header, client] of [
+      ['version 1', HEADER, '10.0.0.5'],
+      ['version 2', V2, '10.0.0.5'],
+      ['LOCAL', V2_LOCAL, '127.0.0.1'],
+      ['UNKNOWN', 'PROXY UNKNOWN\r\n', '127.0.0.1'],
+    ] as const) {
+      it(`answers behind a header, and logs the client that it names: ${name}`, async () => {
+        await start();
+        const tcp = await open();
+        await write(tcp, header);
+        const socket = talk(tcp);
+        socket.write(GET);
+        assert.match(await read(socket), /^HTTP\/1\.1 200 [\s\S]*primary$/);
+        assert.deepEqual(
+          entries.map(({ address }) => address),
+          [client],
+        );
+        assert.equal(asked[0]?.named, client === '10.0.0.5' ? client : undefined);
+        assert.equal(asked[0]?.connection?.remoteAddress === '10.0.0.5', false, 'the other end is who it is');
+      });
+    }
+
+    it('reads a header that comes byte by byte, and all that follows', async () => {
+      await start();
+      const tcp = await open();
+      for (const byte of HEADER) await write(tcp, byte);
+      const socket = talk(tcp);
+      for (const byte of GET) await write(socket, byte);
+      assert.match(await read(socket), /^HTTP\/1\.1 200 /);
+    });
+
+    if (scheme === 'http') {
+      it('answers requests that come together with the header', async () => {
+        await start();
+        const socket = await open();
+        socket.write(`${V2}${GET.replace('Connection: close\r\n', '')}${GET}`, 'latin1');
+        assert.equal((await read(socket)).match(/HTTP\/1\.1 200 /g)?.length, 2);
+      });
+
+      it('tells who asks without a header what is wrong, and does not hear the question', async () => {
+        await start();
+        const socket = await open();
+        socket.write(GET);
+        assert.match(await read(socket), /^HTTP\/1\.1 400 [\s\S]*a PROXY protocol header is expected/);
+        assert.deepEqual(refused, [['127.0.0.1', 'it does not begin with one']]);
+        assert.equal(asked.length, 0);
+      });
+    } else {
+      it('reads a handshake that comes together with the header', async () => {
+        await start();
+        const tcp = await open();
+        tcp.cork();
+        tcp.write(HEADER);
+        const socket = talk(tcp);
+        socket.write(GET);
+        process.nextTick(() => {
+          tcp.uncork();
+        });
+        assert.match(await read(socket), /^HTTP\/1\.1 200 /);
+      });
+    }
+
+    it('ends who sends something else, or a second header', async () => {
+      await start();
+      for (const bytes of ['\x16\x03\x01\x00', 'PROXY TCP4 x\r\n', '\0']) {
+        const socket = await open();
+        socket.write(bytes, 'latin1');
+        assert.equal(await read(socket), '');
+      }
+      assert.equal(refused.length, 3);
+      const twice = await open();
+      twice.write(`${HEADER}${HEADER}${GET}`);
+      assert.doesNotMatch(await read(twice), / 200 /);
+      assert.equal(asked.length, 0);
+    });
+
+    it('ends who sends no whole header within seconds, or closes its side, or says nothing after it', async () => {
+      await start();
+      const [silent, half, gone, slow] = [await open(), await open(), await open(), await open()];
+      half.write('PROXY TC');
+      gone.end('PROXY ');
+      slow.write(HEADER);
+      assert.deepEqual(await Promise.all([silent, half, gone].map(read)), ['', '', '']);
+      assert.match(await read(slow), /^$|^HTTP\/1\.1 408 /);
+      assert.deepEqual([asked.length, refused.length], [0, 0]);
+    });
+
+    it('takes connections as they are, from when it no longer expects a header', async () => {
+      await start();
+      isExpected = false;
+      const socket = talk(await open());
+      socket.write(GET);
+      assert.match(await read(socket), /^HTTP\/1\.1 200 /);
+      if (scheme === 'https') return;
+      const other = await open();
+      other.write(`${HEADER}${GET}`);
+      assert.match(await read(other), /^HTTP\/1\.1 400 /);
+    });
+
+    it('keeps a connection open between requests, and ends it when it is idle', async () => {
+      await start();
+      const tcp = await open();
+      tcp.write(HEADER);
+      const socket = talk(tcp);
+      const kept = GET.replace('Connection: close\r\n', '');
+      socket.write(kept);
+      await within('the first reply', 5000, once(socket, 'data'));
+      socket.write(kept);
+      assert.match(await read(socket), /^HTTP\/1\.1 200 /);
+      assert.deepEqual(
+        entries.map(({ address }) => address),
+        ['10.0.0.5', '10.0.0.5'],
+      );
+    });
+  });
+}
