@@ -17,8 +17,8 @@ const help = `Usage: node build/bench/lease-guard.js [options]
 
 The lease guard on a real Patroni cluster of two with Patroni's own ttl, loop_wait and retry_timeout (30, 10, 10), sampled all the
 while, directly and through a patroniglue at each node. First the HA loop of the primary is made to hang while its API
-answers (what its DCS says drips in, and the other node cannot ask it): when does each say 503, and when is the other node promoted? Then all that must not
-end a 200: normal running, a slow DCS, one that is away for less than retry_timeout, failsafe mode, pause.
+answers (by a signal's handler in its main thread; and the other node cannot ask it): when does each say 503, and when is the
+other node promoted? Then all that must not end a 200: normal running, a slow DCS, one that is away for less than retry_timeout, failsafe mode, pause.
 
   --minutes N  how long the second part takes (30)
   --svg DIR    write the picture of the first part there, lease.svg
@@ -117,7 +117,7 @@ interface Seen {
 /** Starts a cluster and a patroniglue at each node, and watches them while `scene` happens. Leaves nothing running. */
 async function watched(dynamic: object, scene: (cluster: Cluster, watch: LeaderWatch) => Promise<Seen>): Promise<Seen> {
   const times = { ttl: TTL_S, loop_wait: LOOP_WAIT_S, retry_timeout: RETRY_TIMEOUT_S };
-  const cluster = await startCluster({ links: true, dynamic: { ...times, ...dynamic } });
+  const cluster = await startCluster({ links: true, hangable: true, dynamic: { ...times, ...dynamic } });
   try {
     const services = await Promise.all(
       cluster.nodes.map(({ restPort }) =>
@@ -147,7 +147,7 @@ async function hang(cluster: Cluster, { said }: LeaderWatch): Promise<Seen> {
   const hungMs = nowMs();
   step('the HA loop of the primary hangs');
   old.links.peers.set('cut'); // while they reach its API, they see that its PostgreSQL is a primary still, and wait
-  old.links.dcs.set('dripping');
+  old.hang();
   await eventually(
     'the other node is the primary',
     2 * TTL_S * 1000,

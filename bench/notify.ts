@@ -1,10 +1,7 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Said, placesOf, watchLeaders } from '../test/safety/leaders.js';
+import { createCallback } from '../test/support/callback.js';
 import { startCluster } from '../test/support/cluster.js';
 import { skipReason } from '../test/support/programs.js';
 import { type Service, startService } from '../test/support/service.js';
@@ -25,7 +22,6 @@ Exit code: 0 when it is measured, 2 for wrong usage and where it cannot be found
 `;
 
 const EVERY_MS = 10;
-const callback = fileURLToPath(new URL('../../examples/patroni-callback.sh', import.meta.url));
 
 process.exitCode = await main();
 
@@ -56,13 +52,10 @@ async function main(): Promise<number> {
 
 /** Does the switchovers, and leaves nothing running. */
 async function record(switchovers: number): Promise<readonly Said[]> {
-  const dir = mkdtempSync(join(tmpdir(), 'pglue-callback-'));
-  chmodSync(dir, 0o755);
-  const script = join(dir, 'callback.sh');
-  writeFileSync(script, '#!/bin/sh\n', { mode: 0o755 }); // until the ports are known
+  const callback = createCallback();
   const closers: (() => Promise<void>)[] = [];
   try {
-    const cluster = await startCluster({ callback: script });
+    const cluster = await startCluster({ callback: callback.file });
     closers.push(() => cluster.close());
     const start = async (): Promise<readonly Service[]> => {
       const services = await Promise.all(
@@ -76,9 +69,7 @@ async function record(switchovers: number): Promise<readonly Said[]> {
       return services;
     };
     const [polling, told] = [await start(), await start()];
-    const ports = told.map(({ port }, index) => `${index}) port=${port} ;;`).join('\n');
-    const line = readFileSync(callback, 'utf8').replace(':8009/', ':$port/');
-    writeFileSync(script, line.replace('\n', `\ncase $1 in\n${ports}\nesac\n`), { mode: 0o755 });
+    callback.tells(told);
     const watch = watchLeaders(
       [...placesOf(cluster, polling, 'polling'), ...placesOf(cluster, told, 'told').filter(({ by }) => by === 'told')],
       EVERY_MS,
@@ -91,7 +82,7 @@ async function record(switchovers: number): Promise<readonly Said[]> {
     return watch.said;
   } finally {
     for (const close of closers.toReversed()) await close();
-    rmSync(dir, { recursive: true, force: true });
+    callback.remove();
   }
 }
 

@@ -25,6 +25,8 @@ export interface ClusterOptions {
   readonly namePrefix?: string;
   /** Each node has ways that can be made bad: `node.links`. They lead through this process, which must not be busy. */
   readonly links?: boolean;
+  /** The HA loops can be made to hang while the APIs answer: `node.hang()`. */
+  readonly hangable?: boolean;
   /** Run by each node's Patroni when its role has changed, or PostgreSQL was stopped; its first argument is the node's index. */
   readonly callback?: string;
   /** A Patroni source tree to run in place of the installed Patroni; readable by whoever runs PostgreSQL. */

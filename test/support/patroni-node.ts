@@ -22,6 +22,8 @@ export interface Node {
   freeze(): void;
   /** SIGCONT. */
   thaw(): void;
+  /** The HA loop stands still from now on, and the API answers: for a cluster that is `hangable`. Until the next start. */
+  hang(): void;
   /** Stops Patroni as an operator would (SIGTERM): it stops PostgreSQL too, and hands over its leader key. */
   stop(): Promise<Exit>;
   /** Starts Patroni after `stop` or `kill`; resolves when its REST API answers. */
@@ -55,6 +57,10 @@ export async function createNode(plan: NodePlan, nodes: readonly Node[]): Promis
     options.links === true ? { dcs: await openLink(plan.etcdPort), peers: await openLink(restPort) } : undefined;
   const dataDir = workspace.path(`${name}/data`);
   await workspace.mkdir(name);
+  if (options.hangable) {
+    await workspace.mkdir(HANG_DIR);
+    await workspace.write(`${HANG_DIR}/sitecustomize.py`, HANG);
+  }
   const config = await workspace.write(
     `${name}.yml`,
     stringify(
@@ -90,6 +96,10 @@ export async function createNode(plan: NodePlan, nodes: readonly Node[]): Promis
     },
     thaw: () => {
       needed().signal('SIGCONT');
+    },
+    hang: () => {
+      if (!plan.options.hangable) throw new Error(`${name}: the cluster was started without hangable`);
+      needed().signal('SIGUSR2');
     },
     stop: () => needed().stop(30_000),
     start: async () => {
@@ -160,14 +170,31 @@ function postmasterPid(dataDir: string): string | undefined {
   }
 }
 
+/** Python runs what is in a module of this name before all else (its `site` module). */
+const HANG_DIR = 'hang';
+
+/** The HA loop is in Patroni's main thread, and there Python runs handlers of signals; the API has threads of its own. */
+const HANG = `
+import signal
+import threading
+signal.signal(signal.SIGUSR2, lambda *_: threading.Event().wait())
+`;
+
 /** Patroni from a source tree runs on the Python, and with the libraries, of Debian's. */
-function patroniCommand({ options: { patroniSource }, programs, workspace }: NodePlan): {
+function patroniCommand({ options: { patroniSource, hangable }, programs, workspace }: NodePlan): {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Record<string, string>;
 } {
-  if (patroniSource === undefined) return { command: programs.patroni, args: [], env: {} };
-  const env = { PYTHONPATH: patroniSource, PYTHONPYCACHEPREFIX: workspace.path('pycache') }; // the tree may not be ours
+  const paths = [
+    ...(hangable ? [workspace.path(HANG_DIR)] : []),
+    ...(patroniSource === undefined ? [] : [patroniSource]),
+  ];
+  const env = {
+    ...(paths.length > 0 && { PYTHONPATH: paths.join(':') }),
+    PYTHONPYCACHEPREFIX: workspace.path('pycache'), // a source tree may not be ours
+  };
+  if (patroniSource === undefined) return { command: programs.patroni, args: [], env };
   return { command: '/usr/bin/python3', args: [join(patroniSource, 'patroni.py')], env };
 }
 
