@@ -14,7 +14,7 @@ export interface ClientConnections {
 export function createClientConnections(config: Config, lines: Pick<LogLines, 'crowding'>): ClientConnections {
   const roomFor = measureRoom();
   const roomOf = ({ backend, cache: { learn } }: Config): ReturnType<typeof roomFor> =>
-    roomFor(backend.routes.length + learn + 1); // and one for Patroni's timings
+    roomFor(backend.routes.length + learn + 2); // agent.route, and Patroni's timings
   let room = roomOf(config);
   const connections = boundConnections(room.connections, (crowding) => {
     lines.crowding(crowding, room);

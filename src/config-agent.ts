@@ -14,6 +14,9 @@ export interface AgentConfig {
   readonly waitMs: number;
 }
 
+/** Linux sends again 0.2 s later what was lost; `timeout check` is often 1 s. */
+const DEFAULT_WAIT_MS = 500;
+
 /** HAProxy itself gives up after `agent-inter`, 2 s by default. */
 const MAX_WAIT_S = 5;
 
@@ -37,6 +40,6 @@ export function readAgent(section: Section<'agent'>, frontendHost: string): Agen
     ...(port.kind === 'given' && { port: port.value }),
     route: valueOf(others.route, '/primary'),
     standby: valueOf(others.standby, 'maint' as const),
-    waitMs: valueOf(others.wait, 100),
+    waitMs: valueOf(others.wait, DEFAULT_WAIT_MS),
   };
 }

@@ -5,7 +5,7 @@ import { createSections, type Field, type Findings, type Section, valueOf } from
 import * as check from './config-values.js';
 import { ConfigError, type Problem } from './errors.js';
 import type { Network } from './http/refresh.js';
-import { canonicalRoute, defaultRoutes } from './routes.js';
+import { defaultRoutes } from './routes.js';
 import { cipherWarnings, keyTypeWarning, securityLevel, type TlsVersion } from './tls-names.js';
 import { readYaml } from './yaml-reader.js';
 
@@ -35,7 +35,7 @@ export interface Config {
     readonly tls: BackendTls;
     /** Hard deadline of a poll, from send to last byte. */
     readonly timeoutMs: number;
-    /** Prefetched routes, as written, and that of `agent`; at least one. */
+    /** Prefetched routes, as written; at least one. That of `agent` is prefetched as well. */
     readonly routes: readonly string[];
   };
   readonly agent: AgentConfig;
@@ -106,7 +106,7 @@ export function parseConfig({ text, file, readFile, nowMs }: ConfigSource): Conf
   if (findings.problems.length > 0) throw new ConfigError(file, inOrder(findings.problems));
   return deepFreeze({
     frontend,
-    backend: { ...backend, routes: withAgentRoute(backend.routes, agent), timeoutMs },
+    backend: { ...backend, timeoutMs },
     agent,
     cache: { ...cache, learn, leaseGuard },
     log: { format },
@@ -190,12 +190,6 @@ function mustHaveItsOwnPort(
     const at = section.at('port') ?? { line: 1, column: 1 };
     section.complain('port', at).problem(`${port} is ${name}.port already; agent checks need a port of their own`);
   }
-}
-
-/** What is asked must be polled from the start: an agent's word counts at once, and HAProxy has no `fall` for it. */
-function withAgentRoute(routes: readonly string[], { port, route }: AgentConfig): readonly string[] {
-  if (port === undefined) return routes;
-  return routes.some((other) => canonicalRoute(other) === canonicalRoute(route)) ? routes : [...routes, route];
 }
 
 /** Whether listening at the one is reached by asking the other, as far as the spelling tells. */

@@ -2,7 +2,7 @@ import { forkJoin, lastValueFrom, map } from 'rxjs';
 import { createScheduler } from './clock.js';
 import type { Config } from './config.js';
 import { describeFailure } from './describe.js';
-import { requestOf } from './polled-cache.js';
+import { prefetchedOf, requestOf } from './polled-cache.js';
 import { type CanonicalRoute, canonicalRoute } from './routes.js';
 import type { PollOutcome } from './snapshot.js';
 import { nodeIn } from './status/node.js';
@@ -18,12 +18,12 @@ export interface LiveAnswer {
   readonly outcome: PollOutcome;
 }
 
-/** Asks Patroni each canonical route of `backend.routes` once, all at the same time, as the service does at its start. */
+/** Asks Patroni each canonical route that is prefetched once, all at the same time, as the service does at its start. */
 export async function askOnce(config: Config): Promise<readonly LiveAnswer[]> {
   const scheduler = createScheduler();
   const request = requestOf(config);
   const options = { deadlineMs: config.backend.timeoutMs, scheduler, classify: classifyFailure };
-  const written = config.backend.routes.flatMap((text) => {
+  const written = prefetchedOf(config).flatMap((text) => {
     const route = canonicalRoute(text);
     return route === undefined ? [] : [{ written: text, route }];
   });

@@ -1,6 +1,6 @@
-import http from 'node:http';
+import http, { type RequestOptions } from 'node:http';
 import https from 'node:https';
-import { type Socket, connect } from 'node:net';
+import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Config } from './config.js';
 import { NotifyError } from './errors.js';
@@ -17,15 +17,18 @@ const HERE: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '
  * @throws NotifyError when it does not answer within a second, or refuses
  */
 export async function notify({ frontend }: Config): Promise<void> {
-  const { host, port, tls } = frontend;
+  const { host, port, tls, proxyProtocol } = frontend;
   const place = `${host} port ${port}`;
   const status = await new Promise<number | undefined>((resolve, reject) => {
     const options = {
-      createConnection: () => open(frontend),
+      host: HERE[host] ?? host,
+      port,
       path: REFRESH_PATH,
       method: 'POST',
       headers: { 'Content-Length': 0 },
       signal: AbortSignal.timeout(WITHIN_MS),
+      rejectUnauthorized: false, // nothing is told that anybody could use, and nothing is believed
+      ...(proxyProtocol && { createConnection: openWithHeader(tls !== undefined) }),
     };
     const { request } = tls ? https : http;
     request(options, (response) => {
@@ -41,9 +44,18 @@ export async function notify({ frontend }: Config): Promise<void> {
   if (status !== 202) throw new NotifyError(`patroniglue at ${place} was not told: it answers ${status}`);
 }
 
-function open({ host, port, tls, proxyProtocol }: Config['frontend']): Socket {
-  const socket = connect(port, HERE[host] ?? host);
-  if (proxyProtocol) socket.write('PROXY UNKNOWN\r\n'); // who speaks for itself: section 2.1 of the protocol
-  // Any certificate: nothing is told that anybody could use, and nothing is believed.
-  return tls ? connectTls({ socket, rejectUnauthorized: false }) : socket;
+/** For a request: makes a connection whose PROXY header says that it speaks for itself ("The PROXY protocol", section 2.1). */
+function openWithHeader(tls: boolean): NonNullable<RequestOptions['createConnection']> {
+  return ({ host, port }, made) => {
+    const socket = connect(Number(port), host ?? undefined);
+    const fail = (error: Error): void => {
+      made(error, socket);
+    };
+    socket.once('error', fail).once('connect', () => {
+      socket.off('error', fail);
+      socket.write('PROXY UNKNOWN\r\n');
+      made(null, tls ? connectTls({ socket, rejectUnauthorized: false }) : socket);
+    });
+    return undefined;
+  };
 }

@@ -98,9 +98,18 @@ function settingsOf({ backend, cache }: Config): PollSettings {
   };
 }
 
-function planOf({ backend, cache }: Config): RoutePlan {
-  const prefetched = backend.routes.map(canonicalRoute).filter((route) => route !== undefined);
-  return { prefetched, maxLearned: cache.learn };
+function planOf(config: Config): RoutePlan {
+  const prefetched = prefetchedOf(config)
+    .map(canonicalRoute)
+    .filter((route) => route !== undefined);
+  return { prefetched, maxLearned: config.cache.learn };
+}
+
+/** The routes that are polled from the start, as written. An agent's word counts at once, so what it is asked is among them. */
+export function prefetchedOf({ backend: { routes }, agent }: Config): readonly string[] {
+  if (agent.port === undefined) return routes;
+  const asked = canonicalRoute(agent.route);
+  return routes.some((route) => canonicalRoute(route) === asked) ? routes : [...routes, agent.route];
 }
 
 function createUpstream(settings: PollSettings): PolledUpstream {

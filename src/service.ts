@@ -13,7 +13,7 @@ import { createLogOutput } from './log-output.js';
 import { type LogLevel, createLogger, lineFormat } from './logger.js';
 import { eventLoopLag } from './metrics/event-loop-lag.js';
 import { createOwnPages } from './own-pages.js';
-import { createPolledCache, ttlMsOf } from './polled-cache.js';
+import { createPolledCache } from './polled-cache.js';
 import { reloads } from './reload.js';
 import { changes } from './streams/changes.js';
 import { createTtlCheck } from './ttl-check.js';
@@ -81,7 +81,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
     const handle = createHandler(cache, { nowMs, wallMs }, pages, checks);
     const frontEnd = await startFrontEnd(initial.config, { handle, connections, log, lines });
     const answer = createAgentHandler(
-      { ask: (route) => cache.ask(route), nowMs, ttlMsOf: (route) => ttlMsOf(config$.getValue(), route) },
+      { ask: (route) => cache.ask(route), nowMs, patienceMs: () => config$.getValue().backend.timeoutMs },
       agentChecks,
     );
     const agent = await startAgent(initial.config, { answer, connections, log, lines });
@@ -124,7 +124,7 @@ async function reconfigureBoth(
   try {
     await second.reconfigure(next);
   } catch (cause) {
-    await first.reconfigure(before);
+    await first.reconfigure(before).catch(() => undefined); // as little as it may: the cause is what is told
     throw cause;
   }
 }

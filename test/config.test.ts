@@ -6,9 +6,11 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { loadConfig } from '../src/config-loader.js';
+import { changedKeys } from '../src/config-changes.js';
 import { type Config, parseConfig } from '../src/config.js';
 import { knownKeys } from '../src/config-section.js';
 import { ConfigError } from '../src/errors.js';
+import { prefetchedOf } from '../src/polled-cache.js';
 import { knownPaths } from '../src/routes.js';
 import { type Certificates, createCertificates, withoutOpenssl } from './support/certificates.js';
 
@@ -251,7 +253,7 @@ describe('the configuration', () => {
       timeoutMs: 2000,
       routes: ['/primary', '/master', '/replica', '/read-write', '/read-only'],
     },
-    agent: { host: 'localhost', route: '/primary', standby: 'maint', waitMs: 100 },
+    agent: { host: 'localhost', route: '/primary', standby: 'maint', waitMs: 500 },
     cache: { ttlMs: 4000, intervalMs: 1000, slowTtlMs: 15_000, slowIntervalMs: 5000, learn: 16, leaseGuard: true },
     log: { format: 'text' },
     warnings: [],
@@ -601,10 +603,19 @@ describe('the section agent', () => {
   });
 
   it('has its route polled from the start', () => {
-    const routesWith = (agent: string) => parse(`backend: {routes: [/replica]}\nagent: {${agent}}`).backend.routes;
+    const routesWith = (agent: string) => prefetchedOf(parse(`backend: {routes: [/replica]}\nagent: {${agent}}`));
     assert.deepEqual(routesWith('port: 8010'), ['/replica', '/primary']);
     assert.deepEqual(routesWith('port: 8010, route: /replica/'), ['/replica'], 'it is asked as one that is there');
     assert.deepEqual(routesWith(''), ['/replica']);
+  });
+
+  it('is told to have changed only where it listens, and for nothing else', () => {
+    const changed = (before: string, after: string) => changedKeys(parse(before), parse(after));
+    const one = 'agent: {port: 8010, host: 127.0.0.1, route: /primary, wait: 1}';
+    const other = 'agent: {port: 8010, host: 127.0.0.2, route: /health, standby: down, wait: 2}';
+    assert.deepEqual(changed(one, other), ['agent.host', 'agent.route', 'agent.standby', 'agent.wait']);
+    const [off, on] = [one, other].map((text) => text.replace('port: 8010, ', ''));
+    assert.deepEqual(changed(off ?? '', on ?? ''), []);
   });
 
   it('refuses what makes no sense, each with its place', () => {

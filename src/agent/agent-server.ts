@@ -50,7 +50,10 @@ function readQuestion(socket: Socket, waitMs: number, done: (question: Question)
     done(question);
   };
   const waiting = setTimeout(() => {
-    finish(heard === '' ? { kind: 'nothing' } : { kind: 'line-without-end' });
+    // after the sockets were read once more: timers that are late come before what has come meanwhile
+    setImmediate(() => {
+      finish(heard === '' ? { kind: 'nothing' } : { kind: 'line-without-end' });
+    });
   }, waitMs);
   socket.on('data', (bytes: Buffer) => {
     if (isOver) {

@@ -30,8 +30,8 @@ interface AgentSources {
   readonly ask: (route: CanonicalRoute) => Snapshot | undefined;
   /** The clock of snapshots, in milliseconds. */
   readonly nowMs: () => number;
-  /** How long answers to a route are fresh, in milliseconds. */
-  readonly ttlMsOf: (route: CanonicalRoute) => number;
+  /** How long the first poll of a route may take, in milliseconds. */
+  readonly patienceMs: () => number;
 }
 
 /** `other` where what is asked is no route. */
@@ -44,21 +44,21 @@ const OTHER = 'other';
  * - fresh and 200: `up ready 100%`. The weight is that of the configuration; a part of it can come to 0.
  * - fresh and not 200: `up maint`, or as `agent.standby` says.
  * - not fresh: `down ready # stale: ...`. HAProxy reads `down` before it acts on `ready`, so the server is not up in between.
- * - no answer since the route is polled, for less than its time to live: a word that HAProxy logs and that changes nothing.
+ * - no answer yet, while the first poll may take that long (`backend.timeout`): a word that HAProxy logs and that changes nothing.
  *   It has no `fall` for agents: a restart of patroniglue would take the primary down, and its sessions with it.
  * - no question that can be answered: such a word, too.
  *
  * @param checks where replies are counted, by route and state
  */
 export function createAgentHandler(
-  { ask, nowMs, ttlMsOf }: AgentSources,
+  { ask, nowMs, patienceMs }: AgentSources,
   checks: Counts<AgentState> = createCounts(),
 ): (question: Question, config: Pick<AgentConfig, 'route' | 'standby'>) => AgentReply {
   const replyTo = (target: string, standby: AgentConfig['standby']): AgentReply => {
     const route = canonicalRoute(target);
     if (route === undefined) return complaint(`not-a-route:${asWord(target)}`);
     const latest = ask(route);
-    if (latest === undefined) return down(route, `${route} is not polled: there is no room for more learned routes`);
+    if (latest === undefined) return down(OTHER, `${route} is not polled, and no more routes are learned`);
     const now = nowMs();
     const snapshot = readAt(latest, now);
     if (snapshot.kind === 'fresh') {
@@ -67,7 +67,7 @@ export function createAgentHandler(
       if (standby === 'down') return { ...down(route, `Patroni says ${status}`), state: 'standby' };
       return { route, state: 'standby', line: `up ${standby}` };
     }
-    if (snapshot.kind === 'pending' && now - snapshot.sinceMs < ttlMsOf(route)) {
+    if (snapshot.kind === 'pending' && now - snapshot.sinceMs < patienceMs()) {
       return complaint('no-answer-of-Patroni-yet', route);
     }
     return down(route, describeUnknown(snapshot, now));

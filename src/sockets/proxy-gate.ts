@@ -67,8 +67,9 @@ export function createProxyGate({ isExpected, onRefused }: ProxyGateOptions): Pr
           },
           onMalformed(why, bytes) {
             onRefused(address, why);
-            if (!isTls && /^[A-Z]+ \//.test(bytes.toString('latin1', 0, 16))) socket.end(REFUSAL);
-            socket.destroySoon();
+            socket.on('error', () => undefined); // it may be reset by now
+            if (isTls || !/^[A-Z]+ \//.test(bytes.toString('latin1', 0, 16))) socket.destroy();
+            else socket.end(REFUSAL, () => socket.destroy());
           },
         });
       });
@@ -106,6 +107,6 @@ function takeHeader(socket: Socket, { onHeader, onMalformed }: HeaderListeners):
 }
 
 /** The same for a connection and for the TLS socket on it; Node keeps both once it has asked. */
-function endOf({ remoteAddress = '', remotePort = 0, localPort = 0 }: Socket): string {
-  return `${remoteAddress} ${remotePort} ${localPort}`;
+function endOf({ remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

@@ -39,14 +39,19 @@ function startsAs(bytes: Buffer, signature: Buffer): boolean {
   return bytes.compare(signature, 0, length, 0, length) === 0;
 }
 
+const FAMILIES = new Map([
+  ['TCP4', isIPv4],
+  ['TCP6', isPlainIPv6],
+]);
+
 function readV1(bytes: Buffer): ProxyHeader {
   const end = bytes.subarray(0, V1_MOST).indexOf('\r\n', 0, 'latin1');
   if (end < 0) return bytes.length < V1_MOST ? INCOMPLETE : malformed('no end of line in 107 bytes');
   const length = end + 2;
   const line = bytes.toString('latin1', V1.length, end);
   if (/^UNKNOWN(?: |$)/.test(line)) return { kind: 'complete', length };
-  const [family, client = '', server = '', ...ports] = line.split(' ');
-  const isAddress = { TCP4: isIPv4, TCP6: isPlainIPv6 }[family ?? ''];
+  const [family = '', client = '', server = '', ...ports] = line.split(' ');
+  const isAddress = FAMILIES.get(family);
   if (isAddress === undefined) return malformed('neither TCP4, TCP6 nor UNKNOWN');
   if (!isAddress(client) || !isAddress(server)) return malformed('addresses that are none');
   if (ports.length !== 2 || !ports.every(isPort)) return malformed('ports that are none');

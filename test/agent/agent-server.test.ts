@@ -41,6 +41,13 @@ describe('the server for agent checks', () => {
     server = undefined;
   });
 
+  const connections = (): Promise<number> =>
+    new Promise((done) =>
+      server?.getConnections((_, count) => {
+        done(count);
+      }),
+    );
+
   /** What comes back until the server ends the connection. */
   async function reply(socket: Socket): Promise<string> {
     let text = '';
@@ -86,10 +93,21 @@ describe('the server for agent checks', () => {
   });
 
   it('takes a line without its end for none', async () => {
-    const socket = await open(200);
+    const socket = await open(1000);
     socket.write('/replica');
     await reply(socket);
     assert.deepEqual(asked, [{ kind: 'line-without-end' }]);
+  });
+
+  it('hears a line that came in time, although it is late itself', async () => {
+    const socket = await open(50);
+    const answered = reply(socket);
+    await eventually('it is accepted', 5000, async () => (await connections()) === 1, 1);
+    socket.write('/replica\n');
+    const untilMs = performance.now() + 200;
+    while (performance.now() < untilMs); // the event loop stands still, which is the server's, too
+    await answered;
+    assert.deepEqual(asked, [{ kind: 'line', text: '/replica' }]);
   });
 
   it('reads no line of more than 2,048 characters, and ends who goes on', async () => {
@@ -109,20 +127,13 @@ describe('the server for agent checks', () => {
     const socket = await open(10);
     socket.resume();
     await once(socket, 'end');
-    await eventually('the connection is gone', 5000, async () => {
-      const count = await new Promise<number>((done) =>
-        server?.getConnections((_, open) => {
-          done(open);
-        }),
-      );
-      return count === 0;
-    });
+    await eventually('the connection is gone', 5000, async () => (await connections()) === 0);
   });
 
   it('answers nobody who is gone', async () => {
-    const socket = await open(200);
+    const socket = await open(1000);
     socket.resetAndDestroy();
-    const next = await open(200);
+    const next = await open(1000);
     await reply(next);
     assert.equal(asked.length, 1);
   });

@@ -7,7 +7,7 @@ import { type CanonicalRoute, canonicalRoute } from '../../src/routes.js';
 import type { Answer, Snapshot } from '../../src/snapshot.js';
 
 const NOW_MS = 100_000;
-const TTL_MS = 4000;
+const PATIENCE_MS = 2000;
 const NOTHING: Question = { kind: 'nothing' };
 const line = (text: string): Question => ({ kind: 'line', text });
 const answer = (status: number): Answer => ({ status, body: Buffer.from('{}') });
@@ -36,10 +36,10 @@ describe('a reply to an agent check', () => {
     standby: Standby = 'maint',
     route = '/primary',
   ): AgentReply =>
-    createAgentHandler({ ask: (asked) => snapshots[asked], nowMs: () => NOW_MS, ttlMsOf: () => TTL_MS }, checks)(
-      question,
-      { route, standby },
-    );
+    createAgentHandler(
+      { ask: (asked) => snapshots[asked], nowMs: () => NOW_MS, patienceMs: () => PATIENCE_MS },
+      checks,
+    )(question, { route, standby });
 
   it('is up, ready and of full weight while Patroni says 200', () => {
     const reply = replyTo(NOTHING, { '/primary': fresh(200) });
@@ -60,7 +60,7 @@ describe('a reply to an agent check', () => {
   it('is down from the moment at which the answer ends, and says why', () => {
     const failure = { reason: 'timed-out', message: 'x' } as const;
     const ended: Snapshot = {
-      ...{ kind: 'fresh', answer: answer(200), sentAtMs: NOW_MS - TTL_MS, freshUntilMs: NOW_MS },
+      ...{ kind: 'fresh', answer: answer(200), sentAtMs: NOW_MS - 4000, freshUntilMs: NOW_MS },
       failures: { count: 2, sinceMs: NOW_MS - 3000, last: failure },
     };
     const reply = replyTo(NOTHING, { '/primary': ended });
@@ -70,12 +70,15 @@ describe('a reply to an agent check', () => {
     });
   });
 
-  it('changes nothing while there has been no answer for less than the time to live, and is down from then on', () => {
-    assert.deepEqual(replyTo(NOTHING, { '/primary': pending(TTL_MS - 1) }), {
+  it('changes nothing while the first poll may be under way, and is down from then on', () => {
+    assert.deepEqual(replyTo(NOTHING, { '/primary': pending(PATIENCE_MS - 1) }), {
       ...{ route: '/primary', state: 'unchanged' },
       line: 'no-answer-of-Patroni-yet',
     });
-    assert.equal(replyTo(NOTHING, { '/primary': pending(TTL_MS) }).line, 'down ready # pending: no answer for 4.0 s');
+    assert.equal(
+      replyTo(NOTHING, { '/primary': pending(PATIENCE_MS) }).line,
+      'down ready # pending: no answer for 2.0 s',
+    );
   });
 
   it('is that of the route which is asked for, in any spelling', () => {
@@ -97,8 +100,8 @@ describe('a reply to an agent check', () => {
 
   it('is down for a route which there is no room to learn', () => {
     assert.deepEqual(replyTo(line('/replica'), {}), {
-      ...{ route: '/replica', state: 'down' },
-      line: 'down ready # /replica is not polled: there is no room for more learned routes',
+      ...{ route: 'other', state: 'down' },
+      line: 'down ready # /replica is not polled, and no more routes are learned',
     });
   });
 
@@ -140,7 +143,7 @@ describe('a reply to an agent check', () => {
       {
         ask: (route: CanonicalRoute) => ({ '/primary': fresh(200) })[route as string],
         nowMs: () => NOW_MS,
-        ttlMsOf: () => TTL_MS,
+        patienceMs: () => PATIENCE_MS,
       },
       counts,
     );
@@ -149,7 +152,7 @@ describe('a reply to an agent check', () => {
     }
     assert.deepEqual(counts.entries(), [
       { route: '/primary', key: 'up', count: 2 },
-      { route: '/replica', key: 'down', count: 1 },
+      { route: 'other', key: 'down', count: 1 },
       { route: 'other', key: 'unchanged', count: 1 },
     ]);
   });

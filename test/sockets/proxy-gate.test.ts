@@ -48,9 +48,9 @@ for (const scheme of ['http', 'https'] as const) {
       await frontEnd.close(0);
     });
 
-    async function start(): Promise<void> {
+    async function start(host = '127.0.0.1'): Promise<void> {
       frontEnd = await listen({
-        host: '127.0.0.1',
+        host,
         port: 0,
         ...(tls && { tls }),
         handle(request) {
@@ -144,6 +144,47 @@ for (const scheme of ['http', 'https'] as const) {
         assert.match(await read(socket), /^HTTP\/1\.1 200 /);
       });
     }
+
+    it('bears who is gone before it is told what is wrong', async () => {
+      await start();
+      for (const bytes of [GET, 'PROXY TCP4 x\r\n', `${HEADER}${GET}`]) {
+        for (let time = 0; time < 20; time += 1) {
+          const socket = await open();
+          await write(socket, bytes);
+          socket.resetAndDestroy();
+        }
+      }
+      const tcp = await open();
+      await write(tcp, HEADER);
+      const socket = talk(tcp);
+      socket.write(GET);
+      assert.match(await read(socket), /^HTTP\/1\.1 200 /);
+    });
+
+    it('tells apart who comes by one port to two addresses', async () => {
+      await start('0.0.0.0');
+      const port = Number(frontEnd.addresses[0]?.split(':').at(-1));
+      const to = async (host: string, localPort?: number, client = '10.0.0.5'): Promise<Socket> => {
+        const options = { port, host, localAddress: '127.0.0.1', ...(localPort !== undefined && { localPort }) };
+        const tcp = connect(options);
+        sockets.push(tcp);
+        tcp.on('error', () => undefined);
+        await within('connected', 5000, once(tcp, 'connect'));
+        await write(tcp, HEADER.replace('10.0.0.5', client));
+        return tcp;
+      };
+      const first = await to('127.0.0.1');
+      const second = await to('127.0.0.2', first.localPort, '10.0.0.6');
+      for (const tcp of [first, second]) {
+        const socket = talk(tcp);
+        socket.write(GET);
+        assert.match(await read(socket), /^HTTP\/1\.1 200 /);
+      }
+      assert.deepEqual(
+        entries.map(({ address }) => address),
+        ['10.0.0.5', '10.0.0.6'],
+      );
+    });
 
     it('ends who sends something else, or a second header', async () => {
       await start();

@@ -45,6 +45,9 @@ describe('a PROXY header of version 1', () => {
     'PROXY  TCP4 10.0.0.5 10.0.0.11 80 81\r\n',
     'PROXY TCP4 10.0.0.5 10.0.0.11 80 81 \r\n',
     'PROXY UDP4 10.0.0.5 10.0.0.11 80 81\r\n',
+    'PROXY __proto__ 10.0.0.5 10.0.0.11 80 81\r\n',
+    'PROXY constructor anything 10.0.0.11 80 81\r\n',
+    'PROXY hasOwnProperty 10.0.0.5 10.0.0.11 80 81\r\n',
     'PROXY UNKNOWNS\r\n',
     'PROXY unknown\r\n',
     'PROXY \r\n',
@@ -122,7 +125,9 @@ describe('what may be a PROXY header', () => {
   });
 
   it('is never more than 1,460 bytes, throws nothing, and names a client by an address alone', () => {
-    const beginnings = ['', 'PROXY ', 'PROXY TCP4 10.0.0.5 ', 'PROXY TCP6 ', 'PROXY UNKNOWN'].map(latin1);
+    const words = ['TCP4', 'TCP6', 'UNKNOWN', ...Object.getOwnPropertyNames(Object.prototype)];
+    const lines = words.map((word) => `PROXY ${word} 10.0.0.5 10.0.0.11 80 81\r\n`);
+    const beginnings = ['', 'PROXY ', 'PROXY TCP4 10.0.0.5 ', 'PROXY TCP6 ', ...lines].map(latin1);
     const bytes = fc.tuple(
       fc.constantFrom(...beginnings, SIGNATURE, Buffer.concat([SIGNATURE, Buffer.from([0x21])])),
       fc.uint8Array({ maxLength: 3000 }),
