@@ -36,14 +36,16 @@ const REFUSAL = [
 
 /** Lets nobody in without a header while one is expected, and everybody else at once. */
 export function createProxyGate({ isExpected, onRefused }: ProxyGateOptions): ProxyGate {
-  const clients = new Map<string, string>();
+  const clients = new Map<string, { readonly socket: Socket; readonly client: string }>();
   const note = (socket: Socket, client: string): void => {
     const end = endOf(socket);
-    clients.set(end, client);
-    socket.once('close', () => clients.delete(end));
+    clients.set(end, { socket, client });
+    socket.once('close', () => {
+      if (clients.get(end)?.socket === socket) clients.delete(end); // and not the next one's from there
+    });
   };
   return {
-    clientOf: (socket) => (clients.size === 0 ? undefined : clients.get(endOf(socket))),
+    clientOf: (socket) => (clients.size === 0 ? undefined : clients.get(endOf(socket))?.client),
     guard(server) {
       const listeners = server.listeners('connection');
       const isTls = server instanceof TlsServer;

@@ -5,7 +5,9 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { type Deployment, startDeployment } from '../support/deployment.js';
 import { type ServerState, startHAProxy } from '../support/haproxy.js';
 import type { Node } from '../support/patroni-node.js';
+import { freePort } from '../support/ports.js';
 import { skipReason } from '../support/programs.js';
+import { startService } from '../support/service.js';
 import { always, eventually, within } from '../support/wait.js';
 
 const cache = { ttl: 3, interval: 0.25 };
@@ -201,4 +203,40 @@ describe("HAProxy's agent checks of a Patroni cluster", { skip: await skipReason
       }
     }
   });
+
+  for (const [standby, primaryTarget, status, says] of [
+    ['drain', '/health', 'DRAIN (agent)', /^via agent : up$/],
+    ['drain', undefined, 'DOWN', /^via agent : up$/],
+    ['down', undefined, 'DOWN (agent)', /^via agent : down \(Patroni says 503\)$/],
+  ] as const) {
+    behaviour(
+      `show a standby as ${status} with agent.standby: ${standby}${primaryTarget ? ` and http checks of ${primaryTarget}` : ''}`,
+      async () => {
+        const { cluster, servers } = deployment;
+        const services = await Promise.all(
+          cluster.nodes.map(async ({ restPort }) => {
+            const agent = { port: await freePort(), standby };
+            const config = { backend: { host: '127.0.0.1', port: restPort }, agent, cache };
+            return { agentPort: agent.port, service: await startService({ config }) };
+          }),
+        );
+        const own = servers.map((server, index) => ({ ...server, agentPort: services[index]?.agentPort }));
+        const haproxy = await startHAProxy({ servers: own, primaryTarget });
+        try {
+          const { name } = await cluster.replica();
+          await eventually(`the standby is ${status}`, 10_000, async () => {
+            const state = (await haproxy.serverStates())[`primary/${name}`];
+            if (state?.status === status && says.test(state.agent.says)) return true;
+            throw new Error(`${state?.status ?? ''}, ${state?.agent.says ?? ''}`);
+          });
+          await always('it stays so', 2000, async () => {
+            return (await haproxy.serverStates())[`primary/${name}`]?.status === status;
+          });
+        } finally {
+          await haproxy.close();
+          await Promise.all(services.map(({ service }) => service.close()));
+        }
+      },
+    );
+  }
 });

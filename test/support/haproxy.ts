@@ -21,6 +21,8 @@ export interface HAProxyOptions {
   readonly interMs?: number;
   /** What the checks of the replica listener ask for, in place of the example's `/replica`: `/replica?lag=10MB`. */
   readonly replicaTarget?: string;
+  /** The same of the primary listener, in place of `/primary`. */
+  readonly primaryTarget?: string | undefined;
   /** In place of what agent checks of the primary listener send, as in the file: `/primary\\n`. */
   readonly agentSend?: string;
   /** Checks by HTTPS, and trusts this CA alone. */
@@ -134,7 +136,7 @@ function createHAProxy(
  * that was changed is not tested by half.
  */
 function fillIn(example: string, options: HAProxyOptions, primaryPort: number, replicaPort: number): string {
-  const { servers, interMs = 500, replicaTarget, caFile } = options;
+  const { servers, interMs = 500, primaryTarget, replicaTarget, caFile } = options;
   let config = readFileSync(new URL(`../../../examples/${example}`, import.meta.url), 'utf8');
   const replace = (placeholder: string, value: string): void => {
     if (!config.includes(placeholder)) throw new Error(`examples/${example} no longer has "${placeholder}"`);
@@ -143,6 +145,7 @@ function fillIn(example: string, options: HAProxyOptions, primaryPort: number, r
   replace('bind :5000', `bind 127.0.0.1:${primaryPort}`);
   replace('bind :5001', `bind 127.0.0.1:${replicaPort}`);
   replace('inter 3s fastinter 1s', `inter ${interMs}ms fastinter ${interMs}ms`);
+  if (primaryTarget !== undefined) replace('option httpchk GET /primary\n', `option httpchk GET ${primaryTarget}\n`);
   if (replicaTarget !== undefined) replace('option httpchk GET /replica\n', `option httpchk GET ${replicaTarget}\n`);
   if (caFile !== undefined) {
     replace(
