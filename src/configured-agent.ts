@@ -9,7 +9,7 @@ import { type Place, createListeners } from './sockets/listeners.js';
 
 /** What the agent is made of. */
 export interface AgentParts {
-  readonly answer: ReturnType<typeof createAgentHandler>;
+  readonly handle: ReturnType<typeof createAgentHandler>;
   readonly connections: Connections;
   readonly log: Logger;
   readonly lines: LogLines;
@@ -21,14 +21,14 @@ export interface AgentParts {
  * @throws ListenError
  */
 export async function startAgent(initial: Config, parts: AgentParts): Promise<ConfiguredListener> {
-  const { answer, connections, log, lines } = parts;
+  const { handle, connections, log, lines } = parts;
   let { agent } = initial;
   const listeners = createListeners({
     section: 'agent',
     onSkipped: lines.skipped,
     createServer() {
       const server = createAgentServer({
-        answer: (question) => answer(question, agent),
+        handle: (question) => handle(question, agent),
         waitMs: () => agent.waitMs,
         ...(log.isVerboseEnabled() && { onReply: lines.agentCheck }),
       });

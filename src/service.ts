@@ -80,11 +80,11 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
     });
     const handle = createHandler(cache, { nowMs, wallMs }, pages, checks);
     const frontEnd = await startFrontEnd(initial.config, { handle, connections, log, lines });
-    const answer = createAgentHandler(
+    const handleAgent = createAgentHandler(
       { ask: (route) => cache.ask(route), nowMs, patienceMs: () => config$.getValue().backend.timeoutMs },
       agentChecks,
     );
-    const agent = await startAgent(initial.config, { answer, connections, log, lines });
+    const agent = await startAgent(initial.config, { handle: handleAgent, connections, log, lines });
     lines.polling(initial.config, cache);
     process.send?.('ready', undefined, undefined, () => undefined); // pm2's wait_ready; pm2 itself may be gone by now
 

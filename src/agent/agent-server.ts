@@ -3,7 +3,7 @@ import type { AgentReply, Question } from './reply.js';
 
 /** How agent checks are answered. */
 export interface AgentServerOptions {
-  readonly answer: (question: Question) => AgentReply;
+  readonly handle: (question: Question) => AgentReply;
   /** How long a client has time to say what it asks, in milliseconds. */
   readonly waitMs: () => number;
   /** Told of every reply. */
@@ -21,13 +21,13 @@ const LINGER_MS = 1000;
  *
  * A client has `waitMs` to ask, and a second to go; what it says after its line is not heard.
  */
-export function createAgentServer({ answer, waitMs, onReply }: AgentServerOptions): Server {
+export function createAgentServer({ handle, waitMs, onReply }: AgentServerOptions): Server {
   // allowHalfOpen: whoever has said all and closes its half is answered, too
   return createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const address = socket.remoteAddress ?? '-'; // after a reset, there is none
     socket.on('error', () => undefined); // a reset, which is how HAProxy ends a check
     readQuestion(socket, waitMs(), (question) => {
-      const reply = answer(question);
+      const reply = handle(question);
       socket.end(`${reply.line}\n`);
       const lingering = setTimeout(() => socket.destroy(), LINGER_MS);
       socket.once('close', () => {

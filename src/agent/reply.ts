@@ -73,23 +73,21 @@ export function createAgentHandler(
     return down(route, describeUnknown(snapshot, now));
   };
   return (question, config) => {
-    const reply = answer(question, config, replyTo);
+    const target = targetOf(question, config.route);
+    const reply = typeof target === 'string' ? replyTo(target, config.standby) : target;
     checks.count(reply.route, reply.state);
     return reply;
   };
 }
 
-function answer(
-  question: Question,
-  { route, standby }: Pick<AgentConfig, 'route' | 'standby'>,
-  replyTo: (target: string, standby: AgentConfig['standby']) => AgentReply,
-): AgentReply {
+/** What is asked, or what is to be said where nothing can be. */
+function targetOf(question: Question, route: string): string | AgentReply {
   switch (question.kind) {
     case 'nothing':
-      return replyTo(route, standby);
+      return route;
     case 'line': {
       const asked = question.text.trim();
-      return replyTo(asked === '' ? route : asked, standby);
+      return asked === '' ? route : asked;
     }
     case 'line-without-end':
       return complaint(String.raw`line-without-end:agent-send-must-end-with-\n`);

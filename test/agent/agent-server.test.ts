@@ -21,7 +21,7 @@ describe('the server for agent checks', () => {
 
   async function open(waitMs: number): Promise<Socket> {
     server ??= createAgentServer({
-      answer(question) {
+      handle(question) {
         asked.push(question);
         return { route: '/primary', state: 'up', line: 'up ready 100%' };
       },
