@@ -17,7 +17,8 @@ export interface Freezable {
 /** A real Patroni, the primary of a cluster of one, where the programs are installed; otherwise a scripted one. */
 export async function startFreezable(): Promise<Freezable> {
   if (missingPrograms().length > 0) return { label: 'a scripted upstream', ...(await startBenchUpstream()) };
-  const cluster = await startCluster({ nodes: 1 });
+  // Patroni's own default is 10; with the least, 3, the lease guard would end answers before their time to live
+  const cluster = await startCluster({ nodes: 1, dynamic: { retry_timeout: 7 } });
   const [node] = cluster.nodes;
   if (node === undefined) throw new Error('the cluster has no node');
   for (const pid of cluster.processes()) {

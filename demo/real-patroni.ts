@@ -3,7 +3,8 @@ import type { Patroni } from './patroni.js';
 
 /** Starts a real two-node cluster; `onStep` is told what is waited for. On failure nothing is left. */
 export async function startRealPatroni(onStep: (step: string) => void): Promise<Patroni> {
-  const cluster = await startCluster({ onStep });
+  // Patroni's own default is 10; with the least, 3, the lease guard would end answers before their time to live
+  const cluster = await startCluster({ onStep, dynamic: { retry_timeout: 7 } });
   try {
     const [primary, replica] = await Promise.all([cluster.primary(), cluster.replica()]);
     const reply = await primary.rest('/patroni');

@@ -10,7 +10,7 @@ export interface Scene {
 /**
  * First less than half of patroniglue's ttl: the last answer may be one interval old when the freeze begins, and the next
  * one may come an interval after it ends; so much is left unnoticed for sure. Then more than twice the ttl, yet too short
- * for this Patroni to promote the other node (16 s: ttl - loop_wait - retry_timeout).
+ * for this Patroni to promote the other node (12 s: ttl - loop_wait - retry_timeout).
  */
 export const scenes: readonly Scene[] = [
   { name: 'healthy', forMs: 4000 },

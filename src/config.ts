@@ -186,7 +186,8 @@ function mustHaveItsOwnPort(
   others: Readonly<Record<'frontend' | 'backend', { readonly host: string; readonly port: number }>>,
 ): void {
   for (const [name, { host, port }] of Object.entries(others)) {
-    if (port === 0 || port !== agent.port || !isSamePlace(agent.host, host)) continue;
+    if (port === 0 || port !== agent.port) continue;
+    if (!isSamePlace(agent.host, host) && !(name === 'frontend' && isSamePlace(host, agent.host))) continue;
     const at = section.at('port') ?? { line: 1, column: 1 };
     section.complain('port', at).problem(`${port} is ${name}.port already; agent checks need a port of their own`);
   }

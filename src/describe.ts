@@ -29,8 +29,9 @@ export function describeUnknown(snapshot: Exclude<Snapshot, { kind: 'fresh' }>, 
   const { kind, failures } = snapshot;
   if (failures) return `${kind}: ${REASONS[failures.last.reason]} for ${describeDuration(nowMs - failures.sinceMs)}`;
   if (kind === 'stale' && snapshot.lease) {
-    const { lastSeenAtMs } = snapshot.lease;
-    return `stale: Patroni has not reached its DCS for ${describeDuration(nowMs - lastSeenAtMs)}, and may lose its leader key`;
+    const ago = describeDuration(nowMs - snapshot.sentAtMs); // not long where Patroni answers, and its HA loop hangs
+    const unseen = describeDuration(nowMs - snapshot.lease.lastSeenAtMs);
+    return `stale: by its answer of ${ago} ago, Patroni has not reached its DCS for ${unseen}, and may lose its leader key`;
   }
   const askedAtMs = kind === 'stale' ? snapshot.sentAtMs : snapshot.sinceMs;
   return `${kind}: no answer for ${describeDuration(nowMs - askedAtMs)}`;

@@ -609,13 +609,16 @@ describe('the section agent', () => {
     assert.deepEqual(routesWith(''), ['/replica']);
   });
 
-  it('is told to have changed only where it listens, and for nothing else', () => {
+  it('changes by its own keys, and by frontend.host only where it listens', () => {
     const changed = (before: string, after: string) => changedKeys(parse(before), parse(after));
     const one = 'agent: {port: 8010, host: 127.0.0.1, route: /primary, wait: 1}';
     const other = 'agent: {port: 8010, host: 127.0.0.2, route: /health, standby: down, wait: 2}';
     assert.deepEqual(changed(one, other), ['agent.host', 'agent.route', 'agent.standby', 'agent.wait']);
-    const [off, on] = [one, other].map((text) => text.replace('port: 8010, ', ''));
-    assert.deepEqual(changed(off ?? '', on ?? ''), []);
+    assert.deepEqual(changed('agent: {route: /health}', 'agent: {port: 8010, route: /health}'), [
+      'agent.host',
+      'agent.port',
+    ]);
+    assert.deepEqual(changed('frontend: {host: "::1"}', ''), ['frontend.host']);
   });
 
   it('refuses what makes no sense, each with its place', () => {
@@ -634,10 +637,19 @@ describe('the section agent', () => {
     for (const [keys, name] of [
       ['port: 8009', 'frontend'],
       ['host: 0.0.0.0, port: 8008', 'backend'],
+      ['host: localhost, port: 8008', 'backend'],
     ] as const) {
       const port = /\d{4}/.exec(keys)?.[0] ?? '';
       const problem = `agent.port: ${port} is ${name}.port already; agent checks need a port of their own`;
       assert.match(problemsOf(() => agentOf(keys)).join(), new RegExp(problem));
+    }
+    for (const [one, other] of [
+      ['0.0.0.0', '127.0.0.1'],
+      ['127.0.0.1', '0.0.0.0'],
+      ['localhost', '::1'],
+    ] as const) {
+      const text = `frontend: {host: '${one}', port: 8009}\nagent: {host: '${other}', port: 8009}`;
+      assert.match(problemsOf(() => parse(text)).join(), /agent\.port: 8009 is frontend\.port already/);
     }
     assert.deepEqual(
       problemsOf(() => agentOf('host: 10.0.0.12, port: 8009')),

@@ -30,7 +30,7 @@ interface AgentSources {
   readonly ask: (route: CanonicalRoute) => Snapshot | undefined;
   /** The clock of snapshots, in milliseconds. */
   readonly nowMs: () => number;
-  /** How long the first poll of a route may take, in milliseconds. */
+  /** How long a poll may take, in milliseconds. */
   readonly patienceMs: () => number;
 }
 
@@ -44,8 +44,9 @@ const OTHER = 'other';
  * - fresh and 200: `up ready 100%`. The weight is that of the configuration; a part of it can come to 0.
  * - fresh and not 200: `up maint`, or as `agent.standby` says.
  * - not fresh: `down ready # stale: ...`. HAProxy reads `down` before it acts on `ready`, so the server is not up in between.
- * - no answer yet, while the first poll may take that long (`backend.timeout`): a word that HAProxy logs and that changes nothing.
- *   It has no `fall` for agents: a restart of patroniglue would take the primary down, and its sessions with it.
+ * - not fresh, but no poll has failed, for less than a poll may take (`backend.timeout`): a word that HAProxy logs and that changes
+ *   nothing. Patroni was not asked yet, since patroniglue has just started, or stood still itself. HAProxy has no `fall` for
+ *   agents: either would take the primary down, and its sessions with it.
  * - no question that can be answered: such a word, too.
  *
  * @param checks where replies are counted, by route and state
@@ -67,7 +68,8 @@ export function createAgentHandler(
       if (standby === 'down') return { ...down(route, `Patroni says ${status}`), state: 'standby' };
       return { route, state: 'standby', line: `up ${standby}` };
     }
-    if (snapshot.kind === 'pending' && now - snapshot.sinceMs < patienceMs()) {
+    const endedByLease = snapshot.kind === 'stale' && snapshot.lease !== undefined;
+    if (snapshot.failures === undefined && !endedByLease && now - snapshot.sinceMs < patienceMs()) {
       return complaint('no-answer-of-Patroni-yet', route);
     }
     return down(route, describeUnknown(snapshot, now));

@@ -53,6 +53,9 @@ interface Listener {
   readonly name: string;
 }
 
+/** As many as the kernel lets wait (`net.core.somaxconn`): whoever finds no place tries again a second later. Node's own is 511. */
+const BACKLOG = 4096;
+
 /** Listens nowhere until it is told where. */
 export function createListeners(options: ListenersOptions): Listeners {
   const { resolve = resolveAll, onSkipped } = options;
@@ -148,7 +151,7 @@ async function resolveAll(host: string): Promise<string[]> {
 function listenAt(server: Server, address: string, port: number): Promise<void> {
   return new Promise((done, failed) => {
     server.once('error', failed);
-    server.listen(port, address, () => {
+    server.listen({ port, host: address, backlog: BACKLOG }, () => {
       server.off('error', failed);
       done();
     });

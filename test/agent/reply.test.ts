@@ -81,6 +81,29 @@ describe('a reply to an agent check', () => {
     );
   });
 
+  it('changes nothing while an answer has just ended and no poll has failed: it is patroniglue that stood still', () => {
+    const ended = (forMs: number): Snapshot => ({
+      ...{ kind: 'fresh', answer: answer(200), sentAtMs: NOW_MS - 4000 - forMs, freshUntilMs: NOW_MS - forMs },
+    });
+    assert.equal(replyTo(NOTHING, { '/primary': ended(PATIENCE_MS - 1) }).line, 'no-answer-of-Patroni-yet');
+    assert.match(
+      replyTo(NOTHING, { '/primary': ended(PATIENCE_MS) }).line,
+      /^down ready # stale: no answer for 6\.0 s$/,
+    );
+  });
+
+  it('is down from the moment at which the lease guard ends an answer', () => {
+    const lease = { lastSeenAtMs: NOW_MS - 20_000, endsAtMs: NOW_MS };
+    const ended: Snapshot = {
+      ...{ kind: 'fresh', answer: answer(200), sentAtMs: NOW_MS - 500, freshUntilMs: NOW_MS },
+      lease,
+    };
+    assert.match(
+      replyTo(NOTHING, { '/primary': ended }).line,
+      /^down ready # stale: by its answer of 0\.5 s ago, Patroni has not reached its DCS for 20\.0 s/,
+    );
+  });
+
   it('is that of the route which is asked for, in any spelling', () => {
     const snapshots = { '/primary': fresh(200), '/replica?lag=1kB': fresh(503) };
     for (const text of ['/replica?lag=1024', ' /replica/?x=y&lag=1024 ', '/replica?lag=1024\t']) {

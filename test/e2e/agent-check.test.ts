@@ -15,7 +15,11 @@ const cache = { ttl: 3, interval: 0.25 };
 describe("HAProxy's agent checks of a Patroni cluster", { skip: await skipReason() }, () => {
   let deployment: Deployment;
   before(async () => {
-    deployment = await startDeployment({ config: { cache }, agents: true });
+    deployment = await startDeployment({
+      config: { cache },
+      cluster: { dynamic: { retry_timeout: 7 } },
+      agents: true,
+    });
   });
   after(() => deployment.close());
   beforeEach(async () => {

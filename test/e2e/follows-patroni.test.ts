@@ -14,7 +14,7 @@ describe('HAProxy checks a Patroni cluster through patroniglue', { skip: await s
   let up: readonly string[];
 
   before(async () => {
-    deployment = await startDeployment({ config: { cache } });
+    deployment = await startDeployment({ config: { cache }, cluster: { dynamic: { retry_timeout: 7 } } });
   });
   after(() => deployment.close());
   beforeEach(async () => {
@@ -55,9 +55,9 @@ describe('HAProxy checks a Patroni cluster through patroniglue', { skip: await s
     const { cluster, services } = deployment;
     const primary = await cluster.primary();
     for (const [index, service] of services.entries()) {
-      await eventually('20 - 1 - 3 = 16 s is the largest safe ttl', 10_000, async () => {
+      await eventually('20 - 1 - 7 = 12 s is the largest safe ttl', 10_000, async () => {
         const page = await service.get('/-/metrics');
-        return page.kind === 'reply' && page.body.includes('\npatroniglue_cache_ttl_safe_seconds 16\n');
+        return page.kind === 'reply' && page.body.includes('\npatroniglue_cache_ttl_safe_seconds 12\n');
       });
       const reply = await service.get('/-/status.json');
       const { node, warnings } = JSON.parse(reply.kind === 'reply' ? reply.body : '{}') as StatusReport;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { type Socket, connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { stringify } from 'yaml';
 import { freePort } from '../support/ports.js';
@@ -84,6 +85,18 @@ describe('agent checks of the service', () => {
     );
     upstream.behave(answering(200));
     await eventually('up again', 5000, async () => (await check('/primary\n')) === UP);
+  });
+
+  it('change nothing when patroniglue itself has stood still for longer than an answer lives', async () => {
+    await reload({ cache: { ttl: 3, interval: 0.1 }, backend: { timeout: 2.9 } });
+    assert.equal(await check('/primary\n'), UP);
+    service.signal('SIGSTOP');
+    await sleep(3500);
+    const replies = Promise.all(Array.from({ length: 20 }, () => check('/primary\n'))); // they wait in the queue
+    service.signal('SIGCONT');
+    const others = (await replies).filter((reply) => reply !== UP && reply !== 'no-answer-of-Patroni-yet\n');
+    assert.deepEqual(others, []);
+    await eventually('up', 5000, async () => (await check('/primary\n')) === UP);
   });
 
   it('are answered beside hundreds of clients that ask for nothing, or never end', async () => {
