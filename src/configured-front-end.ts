@@ -33,7 +33,11 @@ export async function startFrontEnd(config: Config, parts: FrontEndParts): Promi
     ...placeOf(config),
     handle,
     connections,
-    proxyProtocol: { isExpected: () => proxyProtocol, onRefused: lines.noProxyHeader },
+    proxyProtocol: {
+      isExpected: () => proxyProtocol,
+      onRefused: lines.noProxyHeader,
+      onUnexpected: lines.proxyHeader,
+    },
     ...(log.isVerboseEnabled() && {
       onReply: (entry) => {
         log.verbose(accessLine(entry), { event: 'request', ...entry });

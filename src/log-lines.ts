@@ -26,6 +26,8 @@ export interface LogLines {
   readonly skipped: (warning: string) => void;
   /** Told at most once a minute: whoever sends none does so again and again. */
   readonly noProxyHeader: (address: string, why: string) => void;
+  /** The same of one that is not expected. */
+  readonly proxyHeader: (address: string) => void;
   readonly crowding: (crowding: Crowding, room: Room) => void;
   readonly change: (change: Change) => void;
   readonly outcome: (route: CanonicalRoute, outcome: PollOutcome) => void;
@@ -71,6 +73,10 @@ export function createLogLines(log: Logger): LogLines {
     noProxyHeader: seldom((address, why) => {
       const cure = 'use check-send-proxy at HAProxy, or set frontend.proxy-protocol: false';
       log.warn(`${address} sent no PROXY header: ${why}; ${cure}`, { event: 'no-proxy-header', address });
+    }),
+    proxyHeader: seldom((address) => {
+      const cure = 'set frontend.proxy-protocol: true, or take check-send-proxy out at HAProxy';
+      log.warn(`${address} sent a PROXY header, and was refused: ${cure}`, { event: 'proxy-header', address });
     }),
     crowding(crowding, room) {
       if (crowding.kind === 'relieved') {

@@ -8,6 +8,8 @@ export interface ProxyGateOptions {
   readonly isExpected: () => boolean;
   /** Told of a connection that was ended since it does not begin with one, and why not. */
   readonly onRefused: (address: string, why: string) => void;
+  /** Told of one that was ended since it begins with one, which nobody expects. Without TLS: else nobody has read it. */
+  readonly onUnexpected: (address: string) => void;
 }
 
 /** Takes the PROXY headers off the connections of servers. */
@@ -35,7 +37,7 @@ const REFUSAL = [
 ].join('\r\n');
 
 /** Lets nobody in without a header while one is expected, and everybody else at once. */
-export function createProxyGate({ isExpected, onRefused }: ProxyGateOptions): ProxyGate {
+export function createProxyGate({ isExpected, onRefused, onUnexpected }: ProxyGateOptions): ProxyGate {
   const clients = new Map<string, { readonly socket: Socket; readonly client: string }>();
   const note = (socket: Socket, client: string): void => {
     const end = endOf(socket);
@@ -44,6 +46,10 @@ export function createProxyGate({ isExpected, onRefused }: ProxyGateOptions): Pr
       if (clients.get(end)?.socket === socket) clients.delete(end); // and not the next one's from there
     });
   };
+  /** Node's reader ends a connection that does not speak HTTP with an error that has what was read. */
+  function tellUnexpected(this: Socket, { rawPacket }: Error & { readonly rawPacket?: Buffer }): void {
+    if (rawPacket && readProxyHeader(rawPacket).kind === 'complete') onUnexpected(this.remoteAddress ?? '-');
+  }
   return {
     clientOf: (socket) => (clients.size === 0 ? undefined : clients.get(endOf(socket))?.client),
     guard(server) {
@@ -56,6 +62,7 @@ export function createProxyGate({ isExpected, onRefused }: ProxyGateOptions): Pr
       server.on('connection', (socket: Socket) => {
         if (!isExpected()) {
           letIn(socket);
+          socket.once('error', tellUnexpected);
           return;
         }
         const address = socket.remoteAddress ?? '-'; // after a reset, there is none

@@ -33,6 +33,7 @@ for (const scheme of ['http', 'https'] as const) {
     const asked: CheckRequest[] = [];
     const entries: AccessEntry[] = [];
     const refused: [string, string][] = [];
+    const unexpected: string[] = [];
     const sockets: Socket[] = [];
 
     before(async () => {
@@ -43,7 +44,7 @@ for (const scheme of ['http', 'https'] as const) {
     });
     afterEach(async () => {
       for (const socket of sockets.splice(0)) socket.destroy();
-      for (const list of [asked, entries, refused]) list.length = 0;
+      for (const list of [asked, entries, refused, unexpected]) list.length = 0;
       isExpected = true;
       await frontEnd.close(0);
     });
@@ -58,7 +59,11 @@ for (const scheme of ['http', 'https'] as const) {
           return { status: 200, headers: { 'Content-Length': 7 }, body: 'primary' };
         },
         onReply: (entry) => entries.push(entry),
-        proxyProtocol: { isExpected: () => isExpected, onRefused: (...told) => refused.push(told) },
+        proxyProtocol: {
+          isExpected: () => isExpected,
+          onRefused: (...told) => refused.push(told),
+          onUnexpected: (address) => unexpected.push(address),
+        },
       });
     }
     async function open(): Promise<Socket> {
@@ -218,9 +223,15 @@ for (const scheme of ['http', 'https'] as const) {
       socket.write(GET);
       assert.match(await read(socket), /^HTTP\/1\.1 200 /);
       if (scheme === 'https') return;
-      const other = await open();
-      other.write(`${HEADER}${GET}`);
-      assert.match(await read(other), /^HTTP\/1\.1 400 /);
+      for (const header of [HEADER, V2]) {
+        const other = await open();
+        await write(other, `${header}${GET}`);
+        assert.match(await read(other), /^HTTP\/1\.1 400 /);
+      }
+      const garbage = await open();
+      garbage.write('PROXYING / HTTP/1.1\r\n\r\n');
+      assert.match(await read(garbage), /^HTTP\/1\.1 400 /);
+      assert.deepEqual(unexpected, ['127.0.0.1', '127.0.0.1']);
     });
 
     it('keeps a connection open between requests, and ends it when it is idle', async () => {
