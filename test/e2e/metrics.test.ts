@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
+import { freePort } from '../support/ports.js';
 import { run } from '../support/processes.js';
 import { findProgram, skipReason } from '../support/programs.js';
 import { checkMetrics } from '../support/prometheus.js';
+import { openRaw } from '../support/raw-connection.js';
 import { type Service, startService } from '../support/service.js';
 import { type Upstream, answering, silent, startUpstream } from '../support/upstream.js';
 import { eventually } from '../support/wait.js';
@@ -35,12 +37,18 @@ describe('what Prometheus is told', { skip: await skipReason(['curl', 'promtool'
   before(async () => {
     workspace = await createWorkspace();
     upstream = await startUpstream();
-    const config = { backend: { host: '127.0.0.1', port: upstream.port }, cache: { ttl: 0.4, interval: 0.1 } };
-    service = await startService({ config });
-    // Something of everything: answers, a learned route with a query, failures, what is none, Patroni's timings.
+    const agentPort = await freePort();
+    const backend = { host: '127.0.0.1', port: upstream.port };
+    service = await startService({
+      config: { backend, agent: { port: agentPort }, cache: { ttl: 0.4, interval: 0.1 } },
+    });
+    // Something of everything: answers, an agent check, a learned route with a query, failures, what is none, Patroni's timings.
     await eventually('answers', 5000, async () => (await service.get('/-/ready')).status === 200);
     await service.get('/replica?lag=10MB');
     await service.get('/nowhere');
+    const agent = await openRaw(agentPort, false);
+    agent.send('/primary\n');
+    await agent.ended;
     upstream.behave(silent);
     await eventually('stale', 5000, async () => (await service.get('/primary')).status === 503);
     upstream.behave(answering(200, '{"ttl": 30}'));
