@@ -27,11 +27,17 @@ const UNSUBSCRIBED = 'unsubscribed';
 const MAX_FRAMING_BYTES = 65_536;
 
 /**
- * In so many parts an answer may come, each a chunk of its body, or what one read brought of it, or a 1xx response. Each
- * costs a microsecond and some hundred bytes, whatever its size: a megabyte of one-byte chunks held up the event loop
- * for 0.1 s at a time, and left 70 MB of garbage a poll.
+ * In so many parts an answer's body may come, each a chunk of it, or what one read brought of it. Each costs a microsecond
+ * and some hundred bytes, whatever its size: a megabyte of one-byte chunks held up the event loop for 0.1 s at a time, and
+ * left 70 MB of garbage a poll.
  */
 export const MAX_PARTS = 4096;
+
+/**
+ * So many 1xx responses may come before the answer: one or more have to be read (RFC 9110, section 15.2), and Patroni sends
+ * none. Each costs several microseconds, and one read brings thousands.
+ */
+export const MAX_INTERIM = 16;
 
 /**
  * Requests to the upstream: a cold observable for a route. Each subscription asks once on a connection of its own,
@@ -52,8 +58,8 @@ function ask(
 ): Observable<Answer> {
   return new Observable((subscriber) => {
     const abort = new AbortController();
-    const transport = boundedTransport(scheme, () => {
-      subscriber.error(withCode('ERR_TOO_LARGE', `more than ${MAX_PARTS} parts`)); // which aborts the request
+    const transport = boundedTransport(scheme, (message) => {
+      subscriber.error(withCode('ERR_TOO_LARGE', message)); // which aborts the request
     });
     client.get<Buffer>(route, { signal: abort.signal, lookup: knowing(addresses), transport }).then(
       (response) => {
@@ -100,19 +106,26 @@ function createClient({ scheme, host, port, connectMs, tls }: Upstream): AxiosIn
   });
 }
 
-/** Node's own HTTP client, which tells when more than so many parts have come. */
-function boundedTransport(scheme: Upstream['scheme'], onTooMany: () => void): Pick<typeof http, 'request'> {
+/** Node's own HTTP client, which tells when more parts or 1xx responses have come than may. */
+function boundedTransport(
+  scheme: Upstream['scheme'],
+  onTooMany: (message: string) => void,
+): Pick<typeof http, 'request'> {
   const { request } = scheme === 'http' ? http : https;
+  const upTo = (most: number, what: string): (() => void) => {
+    let count = 0;
+    return () => {
+      count += 1;
+      if (count === most + 1) onTooMany(`more than ${most} ${what}`); // once, and not for the rest of that read
+    };
+  };
   return {
     request(options: RequestOptions | string | URL, onResponse: unknown): ClientRequest {
-      let parts = 0;
-      const count = (): void => {
-        parts += 1;
-        if (parts > MAX_PARTS) onTooMany();
-      };
+      const countPart = upTo(MAX_PARTS, 'parts');
       const asking = request(options as RequestOptions, onResponse as (response: IncomingMessage) => void);
+      asking.on('information', upTo(MAX_INTERIM, '1xx responses'));
       // Behind axios' own listener for the response, which reads it: whoever listens to data before would take its first.
-      return asking.on('information', count).once('response', (response) => response.on('data', count));
+      return asking.once('response', (response) => response.on('data', countPart));
     },
   };
 }

@@ -9,7 +9,7 @@ import type { CanonicalRoute } from '../../src/routes.js';
 import type { Answer, FailureReason } from '../../src/snapshot.js';
 import { classifyFailure } from '../../src/streams/failure.js';
 import type { ResolveAll } from '../../src/streams/lookup.js';
-import { createRequest, MAX_BODY_BYTES, MAX_PARTS } from '../../src/streams/request.js';
+import { createRequest, MAX_BODY_BYTES, MAX_INTERIM, MAX_PARTS } from '../../src/streams/request.js';
 import { fillAcceptQueue } from '../support/accept-queue.js';
 import { type CertificateFiles, type Certificates, createCertificates } from '../support/certificates.js';
 import {
@@ -269,14 +269,37 @@ describe('createRequest', () => {
     assert.equal((await ask(upstream.port)).body.length, MAX_PARTS);
     upstream.behave(chunks(MAX_PARTS + 1));
     assert.equal(await reasonOf(ask(upstream.port)), 'too-large');
+    await upstream.idle();
+  });
 
+  it('bounds the 1xx responses before an answer', async () => {
     const informing = (count: number): Behaviour =>
       ending(`${'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(count)}HTTP/1.1 200 OK\r\n\r\n`);
-    upstream.behave(informing(MAX_PARTS));
+    const upstream = await start(informing(MAX_INTERIM));
     assert.equal((await ask(upstream.port)).status, 200);
-    upstream.behave(informing(MAX_PARTS + 1));
+    upstream.behave(informing(MAX_INTERIM + 1));
     assert.equal(await reasonOf(ask(upstream.port)), 'too-large');
     await upstream.idle();
+  });
+
+  it('says only once that there were too many 1xx responses, however many more one read brought', async () => {
+    const upstream = await start(flooding('', 'HTTP/1.1 102 Processing\r\n\r\n'));
+    let made = 0;
+    class CountedError extends Error {
+      constructor(message?: string, options?: ErrorOptions) {
+        super(message, options);
+        if (message?.endsWith(' 1xx responses')) made += 1;
+      }
+    }
+    const whole = globalThis.Error;
+    globalThis.Error = CountedError as ErrorConstructor;
+    try {
+      await assert.rejects(ask(upstream.port));
+      await upstream.idle();
+    } finally {
+      globalThis.Error = whole;
+    }
+    assert.equal(made, 1); // each has a stack: two thousand of them held up the event loop for 15 ms a poll
   });
 
   it('judges a megabyte of unfinished JSON without holding up the event loop', async () => {

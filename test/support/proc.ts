@@ -10,3 +10,9 @@ export function residentMB(pid: number): number {
 export function openFiles(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
+
+/** How long a process's main thread has been ready to run and had no core, in milliseconds. */
+export function starvedMs(pid: number): number {
+  const ns = /^\d+ (\d+) /.exec(readFileSync(`/proc/${pid}/schedstat`, 'utf8'))?.[1];
+  return Number(ns) / 1e6;
+}
