@@ -1,7 +1,9 @@
 import { DEFAULT_CIPHERS } from 'node:tls';
 import { type AgentConfig, readAgent } from './config-agent.js';
 import { type FileSource, type KeyPair, readCa, readPair, readPairPaths } from './config-files.js';
+import { mustHaveItsOwnPort, mustNotAskItself } from './config-places.js';
 import { createSections, type Field, type Findings, type Section, valueOf } from './config-section.js';
+import { readTimes } from './config-times.js';
 import * as check from './config-values.js';
 import { ConfigError, type Problem } from './errors.js';
 import type { Network } from './http/refresh.js';
@@ -169,40 +171,6 @@ function readBackend(section: Section<'backend'>, source: FileSource): Omit<Conf
   return { ...backend, tls: readBackendTls(section, scheme, source), routes: valueOf(routes, defaultRoutes) };
 }
 
-function mustNotAskItself(
-  [section, frontend]: readonly [Section<'frontend'>, { host: string; port: number }],
-  [upstream, backend]: readonly [Section<'backend'>, { host: string; port: number }],
-): void {
-  if (frontend.port !== backend.port || !isSamePlace(frontend.host, backend.host)) return;
-  const message = `${frontend.host} port ${frontend.port} is both frontend and backend: patroniglue would ask itself`;
-  const at = section.at('port'); // the default ports differ, so one of the two is written
-  if (at) section.complain('port', at).problem(message);
-  else upstream.complain('port', upstream.at('port') ?? { line: 1, column: 1 }).problem(message);
-}
-
-function mustHaveItsOwnPort(
-  section: Section<'agent'>,
-  agent: AgentConfig,
-  others: Readonly<Record<'frontend' | 'backend', { readonly host: string; readonly port: number }>>,
-): void {
-  for (const [name, { host, port }] of Object.entries(others)) {
-    if (port === 0 || port !== agent.port) continue;
-    if (!isSamePlace(agent.host, host) && !(name === 'frontend' && isSamePlace(host, agent.host))) continue;
-    const at = section.at('port') ?? { line: 1, column: 1 };
-    section.complain('port', at).problem(`${port} is ${name}.port already; agent checks need a port of their own`);
-  }
-}
-
-/** Whether listening at the one is reached by asking the other, as far as the spelling tells. */
-function isSamePlace(listening: string, asked: string): boolean {
-  const both = [listening, asked];
-  const everywhere = ['0.0.0.0', '::'];
-  const loopback = ['localhost', '127.0.0.1', '::1'];
-  if (listening === asked) return true;
-  if (both.includes('localhost')) return both.every((host) => [...loopback, ...everywhere].includes(host));
-  return everywhere.includes(listening) && [...loopback, ...everywhere].includes(asked);
-}
-
 function readBackendTls(section: Section<'backend'>, scheme: 'http' | 'https', source: FileSource): BackendTls {
   const insecure = section.read('insecure', check.truth);
   const cafile = section.read('cafile', check.filePath);
@@ -231,60 +199,6 @@ function warnOfNoEffect<N extends 'frontend' | 'backend'>(
   for (const [key, field] of Object.entries(fields) as [Parameters<Section<N>['complain']>[0], Field<unknown>][]) {
     if (field.kind === 'given') section.complain(key, field.at).warning(`has no effect ${why}`);
   }
-}
-
-const NO_CACHE =
-  '0 leaves nothing to answer with: replies come from the latest snapshot alone ' +
-  '(for the Go program it meant no cache); write a time, such as 4';
-
-type Times = Omit<Config['cache'], 'learn' | 'leaseGuard'> & Pick<Config['backend'], 'timeoutMs'>;
-
-/** Times depend on each other: whatever is left out follows from what is written, so that defaults never collide. */
-function readTimes(cache: Section<'cache'>, backend: Section<'backend'>): Times {
-  const ttl = cache.read('ttl', check.duration(NO_CACHE));
-  const interval = cache.read('interval', check.duration());
-  const slowTtl = cache.read('slow-ttl', check.duration());
-  const slowInterval = cache.read('slow-interval', check.duration());
-  const timeout = backend.read('timeout', check.duration());
-
-  const ttlMs = valueOf(ttl, 4000);
-  const slowTtlMs = valueOf(slowTtl, Math.max(15_000, ttlMs));
-  const below = (limitName: string, limit: Field<number>, limitMs: number) => ({ limitName, limit, limitMs });
-  const [freshFor, slowFreshFor] = [below('cache.ttl', ttl, ttlMs), below('cache.slow-ttl', slowTtl, slowTtlMs)];
-  mustBeBelow(backend, 'timeout', timeout, freshFor, 'an answer would end before the next can be given up');
-  if (slowTtl.kind !== 'absent') {
-    // Left out, it is at least ttl, and said already
-    mustBeBelow(backend, 'timeout', timeout, slowFreshFor, 'an answer would end before the next can be given up');
-  }
-  mustBeBelow(cache, 'interval', interval, freshFor, 'every answer would end before the next is asked for');
-  mustBeBelow(
-    cache,
-    'slow-interval',
-    slowInterval,
-    slowFreshFor,
-    'every answer would end before the next is asked for',
-  );
-  return {
-    ttlMs,
-    intervalMs: valueOf(interval, Math.min(1000, Math.floor(ttlMs / 4))),
-    slowTtlMs,
-    slowIntervalMs: valueOf(slowInterval, Math.min(5000, Math.floor(slowTtlMs / 3))),
-    timeoutMs: valueOf(timeout, Math.floor(Math.min(ttlMs, slowTtlMs) / 2)),
-  };
-}
-
-function mustBeBelow<N extends 'backend' | 'cache'>(
-  section: Section<N>,
-  key: Parameters<Section<N>['complain']>[0],
-  field: Field<number>,
-  { limitName, limit, limitMs }: { limitName: string; limit: Field<number>; limitMs: number },
-  otherwise: string,
-): void {
-  if (field.kind !== 'given' || limit.kind === 'bad' || field.value < limitMs) return;
-  const limitText = `${limitName} (${limitMs / 1000}${limit.kind === 'absent' ? ' by default' : ''})`;
-  section
-    .complain(key, field.at)
-    .problem(`${field.value / 1000} must be less than ${limitText}, or ${otherwise}; lower the one or raise the other`);
 }
 
 /** In the order of the file. What an alias brings in twice is said once. */
