@@ -10,7 +10,7 @@ const noWallClock = {
 };
 
 export default tseslint.config(
-  { ignores: ['build/', 'node_modules/'] },
+  { ignores: ['build/', 'build-*/', 'node_modules/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
@@ -39,7 +39,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['*.js', '*.cjs', '.ci/*.mjs'],
+    files: ['*.js', '*.cjs', '.ci/*.mjs', 'scripts/*.mjs'],
     languageOptions: {
       globals: {
         module: 'writable',
