@@ -8,6 +8,9 @@ export interface Problem {
   readonly message: string;
 }
 
+/** So many problems are told; a log need not hold the ten thousand of a file that is no configuration. */
+const MAX_TOLD = 50;
+
 /** The configuration cannot be used. Carries every problem found, not only the first. Exit code 2. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -15,7 +18,11 @@ export class ConfigError extends Error {
   readonly problems: readonly Problem[];
 
   constructor(file: string, problems: readonly Problem[]) {
-    super(problems.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`).join('\n'));
+    const told = problems
+      .slice(0, MAX_TOLD)
+      .map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`);
+    const others = problems.length - told.length;
+    super([...told, ...(others > 0 ? [`${file}: and ${others} other problems`] : [])].join('\n'));
     this.problems = problems;
   }
 }

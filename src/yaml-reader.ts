@@ -1,5 +1,18 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml';
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+} from 'yaml';
 import type { Problem } from './errors.js';
+import { MAX_BYTES, excessOf } from './yaml-bounds.js';
 
 /** Where something starts in the file: line and column, both from 1. */
 export interface Position {
@@ -38,11 +51,26 @@ export interface YamlReading {
 const MAX_DEPTH = 4;
 
 /**
- * Reads one YAML document. Never throws: syntax errors, duplicate keys, a second document, unknown tags and aliases
- * without an anchor are problems with a position. Values come out by the rules of YAML 1.2 (core schema), so that an
+ * So many values are read. A file of {@link MAX_BYTES} cannot write more of them; aliases that stand for aliases can stand
+ * for any number, and the `yaml` package bounds them only where it converts a document itself.
+ */
+const MAX_VALUES = MAX_BYTES;
+
+/** Sections that take the keys of a section that takes the keys of another, and so on. */
+const MAX_MERGES = 20;
+
+/**
+ * Reads one YAML document. Never throws: syntax errors, duplicate keys, a second document, unknown tags, aliases
+ * without an anchor, and more than can be read in a moment, are problems with a position. Values come out by the rules of YAML 1.2 (core schema), so that an
  * IPv6 address is never taken for a base-60 number as YAML 1.1 does, with 1.1's merge keys (`<<`).
  */
 export function readYaml(text: string): YamlReading {
+  const excess = excessOf(text);
+  if (excess) {
+    const before = text.slice(0, excess.offset).split('\n');
+    const at = { line: before.length, column: (before.at(-1) ?? '').length + 1 };
+    return { root: { kind: 'nothing', at }, problems: [{ ...at, message: excess.message }], broken: true };
+  }
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -97,10 +125,21 @@ function createConverter(
 ): Convert {
   const startOf = (node: unknown): Position => position((node as Node | null)?.range?.[0] ?? 0);
 
+  const targets = targetsOf(document);
+  let values = 0;
+  /** False once there are too many, which is reported once. */
+  const isWithinBounds = (node: unknown): boolean => {
+    values += 1;
+    if (values === MAX_VALUES) {
+      report(startOf(node), `aliases come to more than ${MAX_VALUES} values here: write out what they stand for`);
+    }
+    return values < MAX_VALUES;
+  };
+
   /** The node that an alias stands for; `null` and a problem where nothing has that anchor. */
   const resolved = (node: unknown): unknown => {
     if (!isAlias(node)) return node;
-    const target = node.resolve(document);
+    const target = targets.get(node);
     if (target === undefined)
       report(startOf(node), `*${node.source} stands for nothing: no value is marked &${node.source}`);
     return target ?? null;
@@ -110,12 +149,13 @@ function createConverter(
     const entries = new Map<string, YamlEntry>();
     const merged: YamlEntry[] = [];
     for (const pair of map.items) {
+      if (!isWithinBounds(pair.key)) break;
       const keyNode = resolved(pair.key);
       const keyAt = startOf(pair.key);
       if (!isScalar(keyNode)) {
         report(keyAt, 'a key must be a single word');
       } else if (keyNode.source === '<<') {
-        merged.push(...mergedEntries(pair.value, depth, merging));
+        for (const entry of mergedEntries(pair.value, depth, merging)) merged.push(entry);
       } else {
         const key = keyNode.source ?? String(keyNode.value);
         const first = entries.get(key);
@@ -128,16 +168,27 @@ function createConverter(
   };
 
   const mergedEntries = (value: unknown, depth: number, merging: ReadonlySet<unknown>): YamlEntry[] => {
+    if (merging.size > MAX_MERGES) {
+      report(startOf(value), `more than ${MAX_MERGES} sections that take the keys of another, one in the other`);
+      return [];
+    }
     const source = resolved(value);
-    if (isSeq(source)) return source.items.flatMap((item) => mergedEntries(item, depth, merging));
-    if (isMap(source) && !merging.has(source)) return entriesOf(source, depth, new Set([...merging, source]));
-    report(startOf(value), '<< takes the keys of another section: write an alias, such as *name');
-    return [];
+    const merged: YamlEntry[] = [];
+    for (const item of isSeq(source) ? source.items : [value]) {
+      if (!isWithinBounds(item)) break;
+      const section = resolved(item);
+      if (isMap(section) && !merging.has(section)) {
+        for (const entry of entriesOf(section, depth, new Set([...merging, section]))) merged.push(entry);
+      } else {
+        report(startOf(item), '<< takes the keys of another section: write an alias, such as *name');
+      }
+    }
+    return merged;
   };
 
   const convert = (node: unknown, depth: number, absent = false): YamlValue => {
     const at = startOf(node); // of an alias, not of what it stands for: there the mistake was made
-    const target = absent ? null : resolved(node);
+    const target = absent || !isWithinBounds(node) ? null : resolved(node);
     if (isMap(target)) {
       const entries = depth < MAX_DEPTH ? entriesOf(target, depth, new Set([target])) : [];
       return { kind: 'section', entries, at };
@@ -152,4 +203,17 @@ function createConverter(
     return { kind: 'scalar', value: isPlainValue ? value : '', quoted: type !== 'PLAIN', at };
   };
   return convert;
+}
+
+/** What each alias stands for: the last node before it that is marked with its name. One walk, and not one an alias. */
+function targetsOf(document: Document.Parsed): ReadonlyMap<Alias, unknown> {
+  const anchors = new Map<string, unknown>();
+  const targets = new Map<Alias, unknown>();
+  visit(document, {
+    Node: (_key, node) => {
+      if (isAlias(node)) targets.set(node, anchors.get(node.source));
+      else if (node.anchor !== undefined) anchors.set(node.anchor, node);
+    },
+  });
+  return targets;
 }

@@ -341,6 +341,18 @@ describe('the configuration', () => {
     }
   });
 
+  it('is told of fifty problems at most, with the count of the others', () => {
+    const text = Array.from({ length: 60 }, (_, index) => `key${index}: 1\n`).join('');
+    assert.throws(
+      () => parse(text),
+      ({ message, problems }: ConfigError) => {
+        assert.deepEqual([message.split('\n').length, problems.length], [51, 60]);
+        assert.match(message, /\nc\.yml: and 10 other problems$/);
+        return true;
+      },
+    );
+  });
+
   it('reads lines that end in CR LF', () => {
     assert.deepEqual(
       problemsOf(() => parse('cache:\r\n  ttl: 1\r\n  x: 2\r\n')),
