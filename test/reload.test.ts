@@ -87,6 +87,7 @@ describe('reloads', () => {
     answer(loaded('renewed'));
     await settled();
     assert.deepEqual(told, ['0 -> renewed']);
+    assert.equal(looks, 1, 'those that were due meanwhile are not made up for');
     scheduler.maxFrames = 4 * EVERY_MS;
     scheduler.flush();
     assert.equal(looks, 2);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { type Socket, connect } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type Sample, outcomeOf, startSteadyChecks } from '../support/checks.js';
@@ -78,6 +79,24 @@ describe('a service with few file descriptors', { skip }, () => {
       /: a limit of 64 open files \(.*\) has room for \d+ at a time, so each new one ends the oldest$/,
     );
     assert.deepEqual(told(/failing|error/), []);
+  });
+
+  it('has room for more connections after a reload that leaves it fewer polls, and for fewer again', async () => {
+    const limit = async (): Promise<number> => {
+      const reply = await service.get('/-/metrics');
+      const body = reply.kind === 'reply' ? reply.body : '';
+      return Number(/^patroniglue_open_connections_limit (\d+)$/m.exec(body)?.[1] ?? assert.fail(body));
+    };
+    const text = await readFile(service.configFile, 'utf8');
+    const reload = async (learn: number, reloads: number): Promise<number> => {
+      await writeFile(service.configFile, text.replace('cache:\n', `cache:\n  learn: ${learn}\n`));
+      service.signal('SIGHUP');
+      await eventually('it is reloaded', 10_000, () => told(/ reloaded: other cache\.learn/).length === reloads);
+      return limit();
+    };
+    const before = await limit();
+    assert.ok(before < LIMIT, String(before));
+    assert.deepEqual([await reload(6, 1), await reload(26, 2)], [before + 10, before - 10], 'the default is 16');
   });
 
   it('and with none left fails its polls for that reason, and has answers again as soon as there are some', async () => {

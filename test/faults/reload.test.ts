@@ -3,6 +3,7 @@ import { Agent, get as httpsGet } from 'node:https';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { type TLSSocket, connect as connectTls } from 'node:tls';
@@ -70,6 +71,17 @@ describe('SIGHUP', () => {
     await writeFile(service.configFile, stringify(next));
     await signal('it has been reloaded');
   }
+
+  const isListening = (at: number): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connect(at, '127.0.0.1', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once('error', () => {
+        resolve(false);
+      });
+    });
 
   it(`loses no check of ${CHECKS_A_SECOND} a second over ${RELOADS} reloads of all that needs no other port`, async () => {
     await start();
@@ -145,6 +157,29 @@ describe('SIGHUP', () => {
       service.output(),
       /reloaded: other cache\.ttl, backend\.timeout|reloaded: other backend\.timeout, cache\.ttl/,
     );
+  });
+
+  it('stays where it is as a whole when one of the two cannot listen where it should', async () => {
+    await start();
+    const [agentPort, elsewhere] = [await freePort(), await freePort()];
+    await reload({ agent: { port: agentPort } });
+    const taken = await startUpstream();
+    /** Which of the ports take connections. */
+    const listening = (): Promise<boolean[]> => Promise.all([port, agentPort, elsewhere].map(isListening));
+    try {
+      for (const moved of [
+        { frontend: { port: taken.port }, agent: { port: elsewhere } },
+        { frontend: { port: elsewhere }, agent: { port: taken.port } },
+        { frontend: { port: taken.port }, agent: {} },
+      ]) {
+        await reload(moved);
+        assert.deepEqual(await listening(), [true, true, false], service.output());
+        assert.equal((await service.get('/primary')).status, 200);
+      }
+    } finally {
+      await taken.close();
+    }
+    assert.equal(count(/not reloaded, .*the port is taken/g), 3);
   });
 
   it('expects PROXY headers from the next connection on, and then no more', async () => {

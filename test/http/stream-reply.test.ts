@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type Socket, connect } from 'node:net';
-import { afterEach, beforeEach, describe, it } from 'node:test';
-import { Subject } from 'rxjs';
+import { Socket, connect } from 'node:net';
+import { afterEach, beforeEach, describe, it, mock } from 'node:test';
+import { Subject, finalize } from 'rxjs';
 import { type FrontEnd, listen } from '../../src/http/frontend.js';
 import { type PageReply, textReply } from '../../src/http/reply.js';
 import { ask } from '../support/http-get.js';
@@ -15,12 +15,20 @@ describe('a reply that goes on', () => {
   let text$: Subject<string>;
   let port: number;
   let sockets: Socket[];
+  /** Told of each stream of this test that has ended. */
+  let left: string[];
 
   beforeEach(async () => {
     text$ = new Subject();
     sockets = [];
+    const ended: string[] = []; // those of the test before may end in this one
+    left = ended;
     const replies: Record<string, () => PageReply> = {
-      '/stream': () => ({ status: 200, headers: { 'Content-Type': 'text/event-stream' }, body$: text$ }),
+      '/stream': () => ({
+        status: 200,
+        headers: { 'Content-Type': 'text/event-stream' },
+        body$: text$.pipe(finalize(() => ended.push('/stream'))),
+      }),
       '/made': () => Promise.resolve(textReply(200, 'made')),
       '/broken': () => Promise.reject(new Error('a bug')),
     };
@@ -83,6 +91,30 @@ describe('a reply that goes on', () => {
     for (let more = 0; more < STREAMS; more += 1) await watch();
     await within('the oldest is ended', 5000, closed);
     assert.equal((await ask(port, '/')).status, 200);
+  });
+
+  it('ends for a client that has read nothing for 30 seconds, and goes on for one that reads', async () => {
+    const setTimeoutOf = Reflect.get<Socket, 'setTimeout'>(Socket.prototype, 'setTimeout');
+    const hurry = mock.method(Socket.prototype, 'setTimeout', function (this: Socket, ms: number, ended?: () => void) {
+      return setTimeoutOf.call(this, ms === 30_000 ? 1500 : ms, ended);
+    });
+    try {
+      const idle = await watch();
+      idle.socket.pause();
+      const reader = await watch();
+      const text = 'x'.repeat(300_000);
+      await eventually('the one that does not read is left', 20_000, () => {
+        text$.next(text);
+        return left.length > 0;
+      });
+      await eventually('the other goes on', 5000, () => {
+        text$.next('still here\n');
+        return reader.received().includes('still here\n');
+      });
+      assert.equal(left.length, 1);
+    } finally {
+      hurry.mock.restore();
+    }
   });
 
   it('has its status and headers alone for HEAD', async () => {

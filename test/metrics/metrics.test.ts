@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import type { AgentState } from '../../src/agent/reply.js';
 import { type Counts, createCounts } from '../../src/counts.js';
 import { type MetricSources, type Metrics, createMetrics } from '../../src/metrics/metrics.js';
 import type { CanonicalRoute } from '../../src/routes.js';
@@ -13,6 +14,7 @@ const PENDING: Snapshot = { kind: 'pending', sinceMs: 0 };
 describe('metrics', () => {
   let snapshots: Map<CanonicalRoute, Snapshot>;
   let checks: Counts<number>;
+  let agentChecks: Counts<AgentState>;
   let nowMs: number;
   let safeTtlMs: number | undefined;
   let metrics: Metrics;
@@ -23,6 +25,7 @@ describe('metrics', () => {
       [LAG, PENDING],
     ]);
     checks = createCounts();
+    agentChecks = createCounts();
     nowMs = 3500;
     safeTtlMs = undefined;
     const sources: MetricSources = {
@@ -34,7 +37,7 @@ describe('metrics', () => {
       },
       nowMs: () => nowMs,
       checks,
-      agentChecks: createCounts(),
+      agentChecks,
       connections: { open: 3, max: 900 },
       droppedLogLines: () => 7,
       cacheTtlMs: () => 4000,
@@ -89,10 +92,19 @@ describe('metrics', () => {
     metrics.polled(LAG, { kind: 'failed', failure: refused(''), sentAtMs: 0, endedAtMs: 1 });
     metrics.changed({ kind: 'reply-changed', route: LAG, from: PENDING, to: FRESH, atMs: 0 });
     checks.count(LAG, 503);
+    agentChecks.count(LAG, 'standby');
     snapshots.delete(LAG);
-    assert.match(String((await metrics.page()).body), /lag=10MB/);
+    const told = async (): Promise<readonly string[]> => {
+      const lines = String((await metrics.page()).body).split('\n');
+      return [...new Set(lines.filter((line) => line.includes('lag=10MB')).map((line) => line.split('{')[0] ?? ''))];
+    };
+    assert.deepEqual(
+      (await told()).filter((name) => name.endsWith('_total')),
+      ['polls', 'transitions', 'checks', 'agent_checks'].map((what) => `patroniglue_${what}_total`),
+    );
     metrics.changed({ kind: 'route-forgotten', route: LAG });
-    assert.doesNotMatch(String((await metrics.page()).body), /lag=10MB/);
+    assert.deepEqual(await told(), []);
+    assert.deepEqual([checks.entries(), agentChecks.entries()], [[], []]);
   });
 
   it('tell the rest', async () => {

@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { type Socket, connect } from 'node:net';
+import { type Socket, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Duplex } from 'node:stream';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import type { AccessEntry } from '../../src/http/access-log.js';
 import { type FrontEnd, listen } from '../../src/http/frontend.js';
 import type { CheckRequest } from '../../src/http/handler.js';
 import { tlsOptions } from '../../src/http/tls.js';
+import { createProxyGate } from '../../src/sockets/proxy-gate.js';
 import { createCertificates, withoutOpenssl } from '../support/certificates.js';
 import { within } from '../support/wait.js';
 
@@ -23,6 +25,51 @@ const GET = 'GET /primary HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n';
 const dir = mkdtempSync(join(tmpdir(), 'patroniglue-proxy-'));
 after(() => {
   rmSync(dir, { recursive: true });
+});
+
+/** A connection as a server sees it, whose ends are as told: it ends when the test says so, and not when a kernel does. */
+function connectionOf(remotePort: number): Socket {
+  const ends = { remoteAddress: '127.0.0.1', remotePort, localAddress: '127.0.0.1', localPort: 8009 };
+  return Object.assign(new Duplex({ read: () => undefined }), ends) as unknown as Socket;
+}
+
+describe('the client that a header names', () => {
+  const gate = createProxyGate({
+    isExpected: () => true,
+    onRefused: (address, why) => assert.fail(`${address}: ${why}`),
+    onUnexpected: (address) => assert.fail(address),
+  });
+  const server = createServer();
+  gate.guard(server);
+  async function connectedBy(remotePort: number, client: string): Promise<Socket> {
+    const connection = connectionOf(remotePort);
+    server.emit('connection', connection);
+    connection.push(HEADER.replace('10.0.0.5', client));
+    await within('the header is read', 5000, once(connection, 'pause'));
+    assert.equal(gate.clientOf(connection), client);
+    return connection;
+  }
+  async function end(connection: Socket): Promise<void> {
+    const closed = once(connection, 'close');
+    connection.destroy();
+    await within('closed', 5000, closed);
+  }
+
+  it('is that of the connection which has the port now, also when the end of the one before is seen late', async () => {
+    const before = await connectedBy(40_000, '10.0.0.5');
+    const next = await connectedBy(40_000, '10.0.0.6');
+    await end(before);
+    assert.equal(gate.clientOf(next), '10.0.0.6');
+    await end(next);
+    assert.equal(gate.clientOf(connectionOf(40_000)), undefined);
+  });
+
+  it('is forgotten with its connection, and not with another', async () => {
+    const [one, other] = [await connectedBy(40_001, '10.0.0.5'), await connectedBy(40_002, '10.0.0.6')];
+    await end(one);
+    assert.deepEqual([gate.clientOf(connectionOf(40_001)), gate.clientOf(other)], [undefined, '10.0.0.6']);
+    await end(other);
+  });
 });
 
 for (const scheme of ['http', 'https'] as const) {

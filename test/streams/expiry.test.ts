@@ -1,4 +1,5 @@
 import { describe, it } from 'node:test';
+import type { SchedulerAction, SchedulerLike } from 'rxjs';
 import type { PollOutcome, Snapshot } from '../../src/snapshot.js';
 import { expire } from '../../src/streams/expiry.js';
 import { answer, refused, runMarbles } from '../support/marbles.js';
@@ -89,6 +90,23 @@ describe('expire', () => {
       expectObservable(expire(outcome$, { ttlMs: TTL_MS, scheduler }), '9s !').toBe('p 4999ms s', {
         p: PENDING,
         s: stale(500),
+      });
+    });
+  });
+
+  it('does not believe a timer that fires early: the answer is stale at its end, and not before', () => {
+    runMarbles(({ hot, expectObservable }, scheduler) => {
+      /** As Node's, which start at the event loop's cached time. */
+      const early: SchedulerLike = {
+        now: () => scheduler.now(),
+        schedule: <T>(work: (this: SchedulerAction<T>, state: T) => void, delayMs = 0, state?: T) =>
+          scheduler.schedule(work as (state?: T) => void, Math.max(0, delayMs - 3), state),
+      };
+      const outcome$ = hot<PollOutcome>('a', { a: answeredAt(0) });
+      expectObservable(expire(outcome$, { ttlMs: TTL_MS, scheduler: early }), '9s !').toBe('(pa) 3996ms s', {
+        p: PENDING,
+        a: fresh(0),
+        s: stale(0),
       });
     });
   });

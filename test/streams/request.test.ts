@@ -262,6 +262,18 @@ describe('createRequest', () => {
     await upstream.idle();
   });
 
+  it('bounds the bytes that a connection may bring, whatever they are: chunks with long extensions, few as they may be', async () => {
+    const chunks = (count: number): Behaviour =>
+      ending(
+        `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${`1;x=${'y'.repeat(10_000)}\r\nx\r\n`.repeat(count)}0\r\n\r\n`,
+      );
+    const upstream = await start(chunks(100));
+    assert.equal((await ask(upstream.port)).body.length, 100);
+    upstream.behave(chunks(120)); // 1.2 MB for a body of 120 bytes
+    assert.equal(await reasonOf(ask(upstream.port)), 'too-large');
+    await upstream.idle();
+  });
+
   it('bounds the parts in which an answer comes, however small they are', async () => {
     const chunks = (count: number): Behaviour =>
       ending(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${'1\r\nx\r\n'.repeat(count)}0\r\n\r\n`);

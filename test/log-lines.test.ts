@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it, mock } from 'node:test';
+import type { Logger } from 'winston';
+import { type Config, parseConfig } from '../src/config.js';
+import type { LoadedConfig } from '../src/config-loader.js';
+import { type LogLines, createLogLines } from '../src/log-lines.js';
+
+interface Line {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: object;
+}
+
+const configOf = (text: string): Config => parseConfig({ text, file: 'c.yml', nowMs: 0, readFile: () => '' });
+const loaded = (text: string): LoadedConfig => ({ config: configOf(text), file: 'c.yml', text, files: new Map() });
+
+describe('what the operator is told', () => {
+  let told: Line[];
+  let lines: LogLines;
+
+  beforeEach(() => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    told = [];
+    const write = (level: string) => (message: string, fields: object) => told.push({ level, message, fields });
+    const logger = {
+      info: write('info'),
+      warn: write('warn'),
+      log: (level: string, ...line: [string, object]) => write(level)(...line),
+    };
+    lines = createLogLines(logger as unknown as Logger);
+  });
+  afterEach(() => {
+    mock.timers.reset();
+  });
+
+  /** Lines that whoever is misconfigured would make again and again. */
+  const repeated: readonly (readonly [string, (address: string) => void])[] = [
+    [
+      'no-proxy-header',
+      (address) => {
+        lines.noProxyHeader(address, 'it does not begin with one');
+      },
+    ],
+    [
+      'proxy-header',
+      (address) => {
+        lines.proxyHeader(address);
+      },
+    ],
+  ];
+
+  for (const [event, tell] of repeated) {
+    it(`is told once a minute, and with the first address: ${event}`, () => {
+      for (const address of ['10.0.0.5', '10.0.0.6', '10.0.0.5']) tell(address);
+      mock.timers.tick(59_999);
+      tell('10.0.0.7');
+      assert.deepEqual(
+        told.map(({ fields }) => fields),
+        [{ event, address: '10.0.0.5' }],
+      );
+      mock.timers.tick(1);
+      tell('10.0.0.8');
+      tell('10.0.0.9');
+      assert.deepEqual(
+        told.map(({ fields }) => fields),
+        [
+          { event, address: '10.0.0.5' },
+          { event, address: '10.0.0.8' },
+        ],
+      );
+    });
+  }
+
+  it('is not kept quiet by a line of another kind', () => {
+    for (const [, tell] of repeated) tell('10.0.0.5');
+    assert.equal(told.length, repeated.length);
+  });
+
+  it('has the keys that a reload has changed, for people and for machines', () => {
+    const [before, after] = [loaded('cache: {ttl: 5}'), loaded('{cache: {ttl: 6, interval: 2}, log: {format: json}}')];
+    lines.reload({ kind: 'accepted', before, after });
+    lines.reload({ kind: 'accepted', before: after, after });
+    lines.reload({ kind: 'unchanged' });
+    assert.equal(told.length, 2);
+    const [other, same] = told;
+    const { event, changed } = other?.fields as { event: string; changed: string[] };
+    assert.equal(event, 'reloaded');
+    assert.deepEqual([...changed].sort(), ['backend.timeout', 'cache.interval', 'cache.ttl', 'log.format']);
+    assert.equal(other?.message, `reloaded: other ${changed.join(', ')}`);
+    assert.deepEqual(same?.fields, { event: 'reloaded', changed: [] });
+  });
+
+  it('has each problem of a configuration that is refused in a line of its own', () => {
+    lines.reload({ kind: 'refused', cause: new Error('one\ntwo') });
+    assert.deepEqual(
+      told.map(({ level, message, fields }) => [level, message.split(': ').at(-1), fields]),
+      [
+        ['warn', 'one', { event: 'reload-refused' }],
+        ['warn', 'two', { event: 'reload-refused' }],
+      ],
+    );
+  });
+});
