@@ -27,11 +27,46 @@ const REASON_BY_CODE: Readonly<Record<string, FailureReason>> = {
   EMFILE: 'no-files',
   ENFILE: 'no-files',
   EPROTO: 'tls',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'tls',
-  SELF_SIGNED_CERT_IN_CHAIN: 'tls',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'tls',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'tls',
 };
+
+/**
+ * What OpenSSL finds wrong with a certificate: the closed list of Node's documentation (tls, "X509 certificate error codes"),
+ * and the name that Node gives to all others (a key too weak for the security level, an extension that is not understood).
+ */
+const X509_CODES: ReadonlySet<string> = new Set([
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_CRL',
+  'UNABLE_TO_DECRYPT_CERT_SIGNATURE',
+  'UNABLE_TO_DECRYPT_CRL_SIGNATURE',
+  'UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY',
+  'CERT_SIGNATURE_FAILURE',
+  'CRL_SIGNATURE_FAILURE',
+  'CERT_NOT_YET_VALID',
+  'CERT_HAS_EXPIRED',
+  'CRL_NOT_YET_VALID',
+  'CRL_HAS_EXPIRED',
+  'ERROR_IN_CERT_NOT_BEFORE_FIELD',
+  'ERROR_IN_CERT_NOT_AFTER_FIELD',
+  'ERROR_IN_CRL_LAST_UPDATE_FIELD',
+  'ERROR_IN_CRL_NEXT_UPDATE_FIELD',
+  'OUT_OF_MEM',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'CERT_CHAIN_TOO_LONG',
+  'CERT_REVOKED',
+  'INVALID_CA',
+  'PATH_LENGTH_EXCEEDED',
+  'INVALID_PURPOSE',
+  'CERT_UNTRUSTED',
+  'CERT_REJECTED',
+  'HOSTNAME_MISMATCH',
+  'UNSPECIFIED',
+]);
+
+/** Node's own findings, and OpenSSL's libraries by their names in errors. */
+const TLS_PREFIXES = ['ERR_TLS_', 'ERR_SSL_', 'ERR_OSSL_'];
 
 /** Names what went wrong with a request: codes of Node and OpenSSL become one of a closed set of reasons. */
 export function classifyFailure(cause: unknown): PollFailure {
@@ -45,7 +80,7 @@ function reasonOf(cause: unknown, message: string): FailureReason {
   if (message === 'aborted' || message.includes('stream has been aborted')) return 'cut-off';
   const code = codeOf(cause);
   if (code.startsWith('HPE_')) return 'malformed'; // llhttp, Node's HTTP parser
-  if (code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || code.startsWith('CERT_')) return 'tls';
+  if (X509_CODES.has(code) || TLS_PREFIXES.some((prefix) => code.startsWith(prefix))) return 'tls';
   return REASON_BY_CODE[code] ?? 'other';
 }
 
