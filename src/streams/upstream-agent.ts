@@ -1,6 +1,8 @@
 import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
-import type { Socket } from 'node:net';
+import { type AgentOptions, Agent as HttpsAgent } from 'node:https';
+import { type Socket, isIP } from 'node:net';
+import { type SecureContext, createSecureContext } from 'node:tls';
+import { checkNames } from './certificate-names.js';
 
 /** How connections to the upstream are made. */
 export interface UpstreamAgentOptions {
@@ -9,13 +11,18 @@ export interface UpstreamAgentOptions {
   readonly connectMs: number;
   /** The most bytes that a connection may bring, whatever they are: a body in chunks of one byte, endless 1xx. */
   readonly maxBytes: number;
-  /** For `https`: PEM texts, and whether the upstream's certificate is checked. */
-  readonly tls: {
-    readonly insecure: boolean;
-    readonly ca?: string | undefined;
-    readonly cert?: string | undefined;
-    readonly key?: string | undefined;
-  };
+  /** For `https`. */
+  readonly tls: UpstreamTls;
+}
+
+/** How the upstream is believed: PEM texts, and whether its certificate is checked. */
+export interface UpstreamTls {
+  readonly insecure: boolean;
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** The name or the address that the upstream's certificate must have, where that is not the one that is asked. */
+  readonly servername?: string | undefined;
 }
 
 /** Node's own is 250 ms, and its least is 10. */
@@ -34,18 +41,41 @@ export function createUpstreamAgent(options: UpstreamAgentOptions): HttpAgent | 
   const { least, most } = ADDRESS_ATTEMPT_MS;
   const autoSelectFamilyAttemptTimeout = Math.min(most, Math.max(least, Math.floor(connectMs / 3)));
   const common = { keepAlive: false, autoSelectFamily: true, autoSelectFamilyAttemptTimeout };
-  const agent =
-    scheme === 'http'
-      ? new HttpAgent(common)
-      : new HttpsAgent({ ...common, rejectUnauthorized: !tls.insecure, ca: tls.ca, cert: tls.cert, key: tls.key });
+  const agent = scheme === 'http' ? new HttpAgent(common) : new HttpsAgent({ ...common, ...tlsOptions(tls) });
+  const secured = scheme === 'http' ? () => ({}) : once(() => ({ secureContext: secureContextOf(tls) }));
   const createConnection = agent.createConnection.bind(agent);
   agent.createConnection = (connectOptions, callback) => {
-    const socket = createConnection(connectOptions, callback) as Socket;
+    const socket = createConnection({ ...connectOptions, ...secured() }, callback) as Socket;
     giveUpConnecting(socket, connectMs);
     boundBytes(socket, maxBytes);
     return socket;
   };
   return agent;
+}
+
+/**
+ * Each connection makes a whole handshake: one that resumes a session checks neither the certificate's name nor its dates,
+ * and each brings the ticket for the next, so that a certificate would be checked once and then never again.
+ */
+function tlsOptions({ insecure, servername }: UpstreamTls): AgentOptions {
+  return {
+    rejectUnauthorized: !insecure,
+    maxCachedSessions: 0,
+    checkServerIdentity: (asked, certificate) => checkNames(servername ?? asked, certificate),
+    // Server Name Indication is for names alone: RFC 6066, section 3
+    ...(servername !== undefined && { servername: isIP(servername) === 0 ? servername : '' }),
+  };
+}
+
+/** Parsed once an upstream: a distribution's bundle of CAs takes some 30 ms, which each poll took from the event loop. */
+function secureContextOf({ ca, cert, key }: UpstreamTls): SecureContext {
+  return createSecureContext({ ca, cert, key });
+}
+
+/** The value that `make` gives when it is asked for first. What `make` throws is not kept. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 function giveUpConnecting(socket: Socket, connectMs: number): void {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -127,6 +127,56 @@ export async function createCertificates(dir: string): Promise<Certificates> {
   ]);
   await openssl('pkcs8', '-topk8', '-in', server.key, '-out', encryptedKey, '-passout', 'pass:secret');
   return { ca, untrusted, server, serverRsa, serverUntrusted, client, expired, encryptedKey, otherKey };
+}
+
+/** A certificate with something special about it. */
+export interface SpecialCertificate {
+  /** In OpenSSL's words (x509v3_config(5)): `subjectAltName=DNS:node1`. */
+  readonly extensions: readonly string[];
+  /** Who signs it; unless told, it signs itself. */
+  readonly by?: CertificateFiles;
+  /** Its common name; unless told, its file's. */
+  readonly commonName?: string;
+  /** From when to when it is valid; unless told, from an hour ago on for two days. */
+  readonly from?: Date;
+  readonly to?: Date;
+}
+
+/** Makes one more certificate in a folder of `createCertificates`: P-256, in files of that name. */
+export async function issueCertificate(
+  dir: string,
+  name: string,
+  special: SpecialCertificate,
+): Promise<CertificateFiles> {
+  const { extensions, by, commonName = name } = special;
+  const nowMs = new Date().getTime();
+  const { from = new Date(nowMs - 3_600_000), to = new Date(nowMs + 172_800_000) } = special;
+  const folder = join(dir, `${name}.d`); // openssl ca writes down what it has issued: a folder each, as they run side by side
+  await mkdir(folder);
+  const files = { cert: join(dir, `${name}.pem`), key: join(dir, `${name}.key`) };
+  const [request, extfile] = [join(folder, 'request.csr'), join(folder, 'extensions')];
+  await Promise.all([writeFile(extfile, extensions.join('\n')), writeFile(join(folder, 'index.txt'), '')]);
+  const env = { ...process.env, CERTIFICATES: folder, OPENSSL_CONF: join(dir, 'openssl.cnf') };
+  const openssl = (...args: string[]): Promise<unknown> => run('openssl', args, { cwd: dir, env });
+  const keyed = ['-newkey', ...p256, '-nodes', '-keyout', files.key];
+  await openssl('req', '-new', '-subj', `/CN=${commonName}`, ...keyed, '-out', request);
+  const signer = by === undefined ? ['-selfsign', '-keyfile', files.key] : ['-cert', by.cert, '-keyfile', by.key];
+  const stamp = (date: Date): string => `${date.toISOString().slice(0, 19).replace(/[-T:]/g, '')}Z`;
+  const dates = ['-startdate', stamp(from), '-enddate', stamp(to)];
+  await openssl(
+    'ca',
+    '-batch',
+    '-notext',
+    ...dates,
+    ...signer,
+    '-extfile',
+    extfile,
+    '-in',
+    request,
+    '-out',
+    files.cert,
+  );
+  return files;
 }
 
 /** Why tests with certificates cannot run here, or `false` where they can: for `skip`. */
