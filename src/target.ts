@@ -19,6 +19,19 @@ export function malformation(target: string): string | undefined {
     : `the character ${codePointOf(raw)} must be percent-encoded`;
 }
 
+/** Scheme and authority of an absolute URI that has a path. */
+const ABSOLUTE = /^https?:\/\/(?:[\w.~!$&'()*+,=:%-]*@)?(?:[\w.~%-]+|\[[\w:.%]+\])(?::\d*)?(?=\/)/i;
+
+/**
+ * A request target as Patroni's server reads it, in origin form: slashes at its beginning are one (`parse_request` in Python's
+ * `http/server.py`, since 3.7.14, 3.8.14, 3.9.14, 3.10.6 and 3.11), and of an absolute form the path and query count (`urlparse` in
+ * `patroni/api.py`; RFC 9112, section 3.2.2, wants it accepted). Anything else is returned as it is.
+ */
+export function originForm(target: string): string {
+  if (target.startsWith('//')) return target.replace(/^\/+/, '/');
+  return target.startsWith('/') ? target : target.replace(ABSOLUTE, '');
+}
+
 function isEncodedUtf8(target: string): boolean {
   if (!target.includes('%')) return true;
   try {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { canonicalRoute, defaultRoutes, isSlow, knownPaths, whatIsWrong } from '../src/routes.js';
+import { originForm } from '../src/target.js';
 import { targets } from './support/targets.js';
 
 /** Target and canonical route; `undefined` where there is none. */
@@ -203,6 +204,45 @@ describe('the canonical route', () => {
       ['/readiness?mode=apply', '/readiness'],
       ['/readiness?mode=WRITE', '/readiness'],
     ]);
+  });
+});
+
+describe('the origin form of a target', () => {
+  it("is that of Python's server: slashes at the beginning are one, and an absolute URI is its path", () => {
+    for (const [target, origin] of [
+      ['/primary', '/primary'],
+      ['//primary', '/primary'],
+      ['////leader?x=//y', '/leader?x=//y'],
+      ['//', '/'],
+      ['//?x=1', '/?x=1'],
+      ['/primary//', '/primary//'],
+      ['http://h/primary', '/primary'],
+      ['HTTPS://u:p@h.example:8009/replica?lag=1', '/replica?lag=1'],
+      ['http://[fe80::1%25eth0]:8009/', '/'],
+      ['http://h//primary', '//primary'], // Python makes one of those at the very beginning alone
+      ['http://h/x?y=http://z/primary', '/x?y=http://z/primary'],
+    ] as const) {
+      assert.equal(originForm(target), origin, target);
+    }
+  });
+
+  it('is the target itself where that is neither', () => {
+    for (const target of [
+      '',
+      '*',
+      'primary',
+      'http://h',
+      'http://h?x',
+      'http:///primary',
+      'http:/primary',
+      'ftp://h/primary',
+      'http://h:x y/primary',
+      'http://[::1/primary',
+      'xhttp://h/primary',
+      'h:80',
+    ]) {
+      assert.equal(originForm(target), target, target);
+    }
   });
 });
 

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { type Counts, createCounts } from '../counts.js';
 import { describeFailure, describeUnknown } from '../describe.js';
 import { type CanonicalRoute, canonicalRoute, knownPaths, whatIsWrong } from '../routes.js';
+import { originForm } from '../target.js';
 import { type Snapshot, readAt } from '../snapshot.js';
 import { bodyOf } from './body.js';
 import { createFreshReply } from './fresh-reply.js';
@@ -68,7 +69,7 @@ export function createHandler<Page extends PageReply = never>(
     return reply;
   };
   return (request) => {
-    const { target } = request;
+    const target = originForm(request.target);
     if (target === REFRESH_PATH && pages.refresh) return pages.refresh(request);
     const refusal = refusalOf(request);
     if (refusal) return counted(OTHER, refusal);

@@ -89,6 +89,9 @@ const MODES = ['mode=write', 'mode=nonsense', 'lag=10MB&mode=write', 'mode=write
 /** Nobody has such a tag. */
 const UNKNOWN_TAG = 'patroniglue-conformance';
 
+/** Slashes at the beginning are one, and an absolute URI is its path: to Python's server (since 3.7.14 to 3.11), and to us. */
+const SPELLINGS = ['//', '//leader', '///primary', '//sync', 'http://localhost/primary', 'HTTP://x:1/replica?lag=-1'];
+
 /** Paths that are in no table: Patroni finds a role in some of them. */
 const UNKNOWN_PATHS = [
   '/nonsense',
@@ -96,7 +99,7 @@ const UNKNOWN_PATHS = [
   '/primary/x',
   '/PRIMARY',
   '/%70rimary',
-  '//primary',
+  'http://localhost//primary',
   '/replicas?lag=10MB',
   '/healthz',
   '/patroni/x',
@@ -104,7 +107,6 @@ const UNKNOWN_PATHS = [
 
 /** Not in origin form, or not encoded as it should be, or too long. */
 const MALFORMED = [
-  'http://localhost/primary',
   '*',
   '/primary#x',
   '/primary;x',
@@ -131,6 +133,7 @@ export function questions(allTags: Readonly<Record<string, unknown>>): readonly 
   const ask = (path: string, queries: readonly string[]): string[] => queries.map((query) => `${path}?${query}`);
   const known = [
     ...knownPaths,
+    ...SPELLINGS,
     ...knownPaths.filter((path) => path !== '/' && !COMPARED_WHOLE.includes(path)).map((path) => `${path}/`),
     ...knownPaths.flatMap((path) => ask(path, [unknown])),
     ...ask('/replica', [...LAGS.map((lag) => `lag=${lag}`), ...LAG_QUERIES]),

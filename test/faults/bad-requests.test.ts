@@ -7,9 +7,10 @@ import { eventually, within } from '../support/wait.js';
 
 /** Request lines, and the status that comes back, unless the connection is closed without one: 400 if not told. */
 const REQUEST_LINES: readonly (readonly [name: string, line: string, status?: number | 'closed'])[] = [
-  ['an absolute URI', 'GET http://localhost/primary HTTP/1.1'],
-  ['an absolute URI of another host', 'GET https://example.org/ HTTP/1.0'],
-  ['two slashes', 'GET //primary HTTP/1.1', 404],
+  ['an absolute URI without a path', 'GET http://localhost HTTP/1.1'],
+  ['an absolute URI of another scheme', 'GET ftp://localhost/primary HTTP/1.1'],
+  ['two slashes after an authority', 'GET http://localhost//primary HTTP/1.1', 404],
+  ['two slashes, and a host', 'GET //localhost/primary HTTP/1.1', 404],
   ['an encoded NUL', 'GET /primary%00 HTTP/1.1', 404],
   ['an encoded NUL in a query', 'GET /my-primary?tag_a=%00%0d%0aX:%20y HTTP/1.1', 404],
   ['a way up', 'GET /../primary HTTP/1.1', 404],

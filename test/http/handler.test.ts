@@ -150,8 +150,24 @@ describe('reply', () => {
     assert.match(String(createHandler(snapshots, clock)(request).body), /pending: no answer for 0\.0 s/);
   });
 
+  it('reads slashes at the beginning as one, and an absolute URI as its path, whatever is asked', () => {
+    for (const before of ['/', '//', 'http://127.0.0.1:8009', 'HTTP://user@[::1]:8009', 'https://example.org']) {
+      for (const target of ['/primary', '/master?x=1']) {
+        const reply = ask(fresh, { target: before + target });
+        assert.deepEqual([reply.status, reply.headers], [200, ask(fresh).headers], before + target);
+      }
+      for (const [path, status] of [
+        ['/-/healthy', 200],
+        ['/-/ready', 200],
+        ['/my-primary', 404],
+      ] as const) {
+        assert.equal(ask(fresh, { target: before + path }).status, status, before + path);
+      }
+    }
+  });
+
   it('answers 404 with the routes that it knows to any other', () => {
-    for (const target of ['/my-primary', '/PRIMARY', '//primary', '/sync/', '/restart', '/primary%00', '/../primary']) {
+    for (const target of ['/my-primary', '/PRIMARY', '//sync/', '/sync/', '/restart', '/primary%00', '/../primary']) {
       const reply = ask(fresh, { target });
       assert.equal(reply.status, 404, target);
       assert.deepEqual(problemOf(reply)['routes'], knownPaths);
@@ -183,7 +199,12 @@ describe('reply', () => {
     for (const [target, detail] of [
       ['', 'a request target must begin with a slash'],
       ['*', 'a request target must begin with a slash'],
-      ['http://h/primary', 'a request target must begin with a slash'],
+      ['http://h', 'a request target must begin with a slash'],
+      ['http://h?x', 'a request target must begin with a slash'],
+      ['http:///primary', 'a request target must begin with a slash'],
+      ['ftp://h/primary', 'a request target must begin with a slash'],
+      ['http://h/primary#x', 'the character U+0023 must be percent-encoded'],
+      ['//primary#x', 'the character U+0023 must be percent-encoded'],
       ['/primary#x', 'the character U+0023 must be percent-encoded'],
       ['/replica?tag_a=\u00e9', 'the character U+00E9 must be percent-encoded'],
       ['/replica?tag_a=1;lag=2', 'the character U+003B must be percent-encoded'],

@@ -101,3 +101,18 @@ export const targets = fc.oneof(
   fc.tuple(path, query).map(([known, asked]) => `${known}?${asked}`),
   fc.tuple(path, text).map(([known, more]) => known + more),
 );
+
+const before = fc.constantFrom(
+  '',
+  '',
+  '/',
+  '//',
+  'http://127.0.0.1:8009',
+  'HTTPS://[::1]',
+  'http://user@h',
+  'http://h/',
+  'ftp://h',
+);
+
+/** The same, as clients spell them: with more slashes before them, or as absolute URIs. */
+export const spelledTargets = fc.tuple(before, targets).map(([prefix, target]) => prefix + target);
