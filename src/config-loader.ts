@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Config, parseConfig } from './config.js';
 import { fileReason } from './config-files.js';
+import { lossesOf } from './config-losses.js';
 import { ConfigError } from './errors.js';
 
 /** A configuration, and the texts from which it was read. */
@@ -21,10 +22,16 @@ type FileText =
  * Reads a configuration file, and the PEM files that it names (relative paths: to the working directory). A disk that
  * hangs holds up nobody but who awaits this.
  *
- * @throws ConfigError with every problem of them all
+ * @param former what the file said before: where a part of it is gone, a warning names it
+ * @throws ConfigError with every problem of them all, and where all that was there is gone
  */
-export async function loadConfig(file: string): Promise<LoadedConfig> {
-  return parse(file, await readText(file));
+export async function loadConfig(file: string, former?: LoadedConfig): Promise<LoadedConfig> {
+  const loaded = await parse(file, await readText(file));
+  if (former === undefined) return loaded;
+  const { isAll, warnings } = lossesOf(file, former.text, loaded.text);
+  if (isAll) throw new ConfigError(file, [{ line: 1, column: 1, message: 'every key that was there is gone' }]);
+  const { config } = loaded;
+  return { ...loaded, config: Object.freeze({ ...config, warnings: [...config.warnings, ...warnings] }) };
 }
 
 /**

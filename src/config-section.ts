@@ -58,6 +58,12 @@ export interface Section<N extends SectionName = SectionName> {
 export function createSections(root: YamlValue, findings: Findings): <N extends SectionName>(name: N) => Section<N> {
   const entries = entriesOf(root, `the file must hold sections (${listOf(Object.keys(knownKeys))})`, findings);
   reportUnknown('', entries, Object.keys(knownKeys), findings);
+  if (entries.length > 0 && entries.every(({ value }) => value.kind === 'nothing')) {
+    findings.warnings.push({
+      ...root.at,
+      message: 'no key has a value, so each has its default: is the file cut off?',
+    });
+  }
   return (name) => {
     const value = entries.find(({ key }) => key === name)?.value;
     const keys: readonly string[] = knownKeys[name];

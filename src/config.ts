@@ -79,8 +79,12 @@ export interface ConfigSource extends FileSource {
   readonly file: string;
 }
 
+const EMPTY =
+  'the file says nothing: it is empty or has comments alone; is it still being written? (where every default is meant, write {})';
+
 /**
- * The configuration in a YAML text. An empty one has every default. What the syntax allows to be read is read to the
+ * The configuration in a YAML text. One that says nothing is an error, since it may be half-way through being written; `{}`
+ * has every default. What the syntax allows to be read is read to the
  * end, so that all problems come at once; a broken syntax is reported alone, since the rest would be guesses.
  *
  * @throws ConfigError with every problem, in the order of the file
@@ -88,6 +92,8 @@ export interface ConfigSource extends FileSource {
 export function parseConfig({ text, file, readFile, nowMs }: ConfigSource): Config {
   const { root, problems: syntax, broken } = readYaml(text);
   if (broken) throw new ConfigError(file, inOrder(syntax));
+  if (root.kind === 'nothing')
+    throw new ConfigError(file, inOrder([...syntax, { line: 1, column: 1, message: EMPTY }]));
   const findings: Findings = { problems: [...syntax], warnings: [] };
   const section = createSections(root, findings);
 

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { type Observable, from } from 'rxjs';
 import { type Invocation, parseArguments } from './cli.js';
 import { loadConfig } from './config-loader.js';
+import { cutOffIn } from './config-losses.js';
 import { ConfigError, ListenError, NotifyError, UsageError } from './errors.js';
 import { askOnce, tableOf } from './live-check.js';
 import { notify } from './notify.js';
@@ -49,8 +50,13 @@ async function run(invocation: Invocation, { stop, hangUp$ }: Signals): Promise<
 }
 
 async function check({ config: file, live }: Extract<Invocation, { kind: 'check' }>): Promise<number> {
-  const { config } = await loadConfig(file);
-  const lines = [...config.warnings.map((warning) => `warning: ${warning}`), 'configuration ok'];
+  const { config, text: read } = await loadConfig(file);
+  const cutOff = cutOffIn(read); // told here alone: in a log it would be a line at each start, for a matter of taste
+  const warnings = [
+    ...config.warnings,
+    ...(cutOff ? [`${file}:${cutOff.line}:${cutOff.column}: ${cutOff.message}`] : []),
+  ];
+  const lines = [...warnings.map((warning) => `warning: ${warning}`), 'configuration ok'];
   const answers = live ? await askOnce(config) : [];
   const text = live ? [...lines, '', ...tableOf(answers)] : lines;
   process.stdout.write(`${text.join('\n')}\n`);

@@ -49,7 +49,7 @@ export function reloads(options: ReloadOptions): Observable<Reload> {
       filter(() => !isBusy), // a disk that hangs shall not be asked ever more
       map(() => () => reload(current)),
     );
-    return merge(asked$.pipe(map(() => () => load(current.file))), look$).pipe(
+    return merge(asked$.pipe(map(() => () => load(current.file, current))), look$).pipe(
       // concatMap: a second signal may tell of a second edit
       concatMap((read) => {
         isBusy = true;

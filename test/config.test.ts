@@ -259,10 +259,30 @@ describe('the configuration', () => {
     warnings: [],
   };
 
-  it('has its defaults when the file says nothing', () => {
+  it('has its defaults where a key has no value', () => {
     const emptyValues = 'frontend: {certfile: "", keyfile: "", logformat: "", tls-ciphers: , tls-min-version: ~}';
-    for (const text of ['', '---\n', '# nothing\n', '\uFEFF', 'cache:\nbackend: ~\n', 'cache: {ttl: }', emptyValues]) {
+    for (const text of ['{}', '--- {}\n', 'cache: {}', 'cache: {ttl: }', emptyValues]) {
       assert.deepEqual(parse(text), defaults, JSON.stringify(text));
+    }
+  });
+
+  it('is refused where it says nothing, which may be half-way through being written', () => {
+    const message =
+      '1:1: the file says nothing: it is empty or has comments alone; is it still being written? (where every default is meant, write {})';
+    const example40 = readFileSync(example, 'utf8').slice(0, 40);
+    for (const text of ['', ' \n\n', '---\n', '---\n...\n', '# nothing\n', '\uFEFF', '~', 'null\n', example40]) {
+      assert.deepEqual(
+        problemsOf(() => parse(text)),
+        [message],
+        JSON.stringify(text),
+      );
+    }
+  });
+
+  it('warns where no key has a value: every line of the example made a comment, or a file cut off', () => {
+    const warnings = ['c.yml:1:1: no key has a value, so each has its default: is the file cut off?'];
+    for (const text of ['cache:\nbackend: ~\n', 'frontend:', 'frontend:\n  #port: 8009\n']) {
+      assert.deepEqual(parse(text), { ...defaults, warnings }, JSON.stringify(text));
     }
   });
 
@@ -495,13 +515,13 @@ describe('config.yml.example', () => {
 
   it('is ready to use, with nothing changed but the port', async () => {
     const { frontend, ...rest } = (await loadConfig(example)).config;
-    const { frontend: defaultFrontend, ...defaults } = parse('');
+    const { frontend: defaultFrontend, ...defaults } = parse('{}');
     assert.deepEqual(rest, defaults);
     assert.deepEqual(frontend, { ...defaultFrontend, port: 8009 });
   });
 
   it('names every key once, with the default that the code has', () => {
-    const { frontend, backend, agent, cache, log } = parse('');
+    const { frontend, backend, agent, cache, log } = parse('{}');
     const seconds = (ms: number): string => `(${ms / 1000})`;
     const expected: Record<string, string> = {
       'frontend.host': frontend.host,
@@ -600,7 +620,7 @@ describe('the section agent', () => {
     const text = 'agent: {host: "::1", route: /replica, standby: drain, wait: 1}';
     const { agent, backend, warnings } = parse(text);
     assert.deepEqual(agent, { host: '::1', route: '/replica', standby: 'drain', waitMs: 1000 });
-    assert.deepEqual(backend.routes, parse('').backend.routes);
+    assert.deepEqual(backend.routes, parse('{}').backend.routes);
     assert.deepEqual(
       warnings,
       ['1:15: agent.host', '1:29: agent.route', '1:48: agent.standby', '1:61: agent.wait'].map(
@@ -630,7 +650,7 @@ describe('the section agent', () => {
       'agent.host',
       'agent.port',
     ]);
-    assert.deepEqual(changed('frontend: {host: "::1"}', ''), ['frontend.host']);
+    assert.deepEqual(changed('frontend: {host: "::1"}', '{}'), ['frontend.host']);
   });
 
   it('refuses what makes no sense, each with its place', () => {

@@ -24,7 +24,7 @@ describe('--check --live', () => {
 
   async function check(backend: object, name = 'config.yml'): Promise<{ code: number | null; lines: string[] }> {
     const config = { backend: { host: '127.0.0.1', port: upstream.port, timeout: 0.5, ...backend } };
-    const file = await workspace.write(name, JSON.stringify(config));
+    const file = await workspace.write(name, `${JSON.stringify(config)}\n`);
     const args = [mainFile, '--check', '--live', '--config', file];
     const child = await startProcess('patroniglue', process.execPath, args, { env: {} });
     const { code } = await within('it ends', 10_000, child.exit);

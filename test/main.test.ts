@@ -42,7 +42,7 @@ describe('patroniglue', () => {
   const configFor = async (frontend: object, more: object = {}): Promise<string> =>
     workspace.write(
       `config-${await freePort()}.yml`,
-      JSON.stringify({ frontend, backend: { host: '127.0.0.1', port: upstream.port }, ...more }),
+      `${JSON.stringify({ frontend, backend: { host: '127.0.0.1', port: upstream.port }, ...more })}\n`,
     );
 
   it('tells its version and its usage, with one dash as with two', async () => {
@@ -59,6 +59,25 @@ describe('patroniglue', () => {
   it('checks a configuration without running it', async () => {
     const { code, stdout } = await run('--check', '--config', await configFor({ port: 8009 }));
     assert.deepEqual([code, stdout], [0, 'configuration ok\n']);
+  });
+
+  it('does not start by a file that says nothing, and does not call it ok', async () => {
+    const file = await workspace.write('empty.yml', '# soon\n');
+    for (const check of [[], ['--check'], ['--check', '--live'], ['--notify']]) {
+      const { code, stdout, stderr } = await run('--config', file, ...check);
+      assert.deepEqual([code, stdout], [2, ''], check.join(' '));
+      assert.match(stderr, /^.*empty\.yml:1:1: the file says nothing: .*\n$/);
+    }
+  });
+
+  it('checks a file whose last line has no end, and says so', async () => {
+    const file = await workspace.write('cut.yml', 'frontend:\n  host: 10.0.0.11\n  port: 80');
+    const { code, stdout } = await run('--config', file, '--check');
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /^warning: .*cut\.yml:3:11: the last line has no end: is the file cut off here\?\nconfiguration ok\n$/,
+    );
   });
 
   it('ends with 2 and plain lines, all problems at once, when the configuration is wrong', async () => {

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { type Service, startService } from '../support/service.js';
+import { ask } from '../support/http-get.js';
+import { freePort } from '../support/ports.js';
+import { type Service, mainFile, startService } from '../support/service.js';
 import { type Upstream, answering, startUpstream } from '../support/upstream.js';
 import { eventually, within } from '../support/wait.js';
+import { createWorkspace } from '../support/workspace.js';
 
 /** Files that somebody may have in place of the configuration when SIGHUP comes, and why they are refused. */
 const FILES: readonly (readonly [name: string, text: string, why: RegExp])[] = [
@@ -14,6 +17,9 @@ const FILES: readonly (readonly [name: string, text: string, why: RegExp])[] = [
       .replace('<<: [*a-1, *a-1]', 'k: 1'),
     /aliases come to more than/,
   ],
+  ['an empty file', '', /the file says nothing: it is empty or has comments alone/],
+  ['a file with comments alone', '# soon\n', /the file says nothing/],
+  ['a file cut off behind its first word', 'frontend:\n', /every key that was there is gone/],
   ['ten thousand brackets', `a: ${'['.repeat(10_000)}`, /nested more than 20 levels deep/],
 ];
 
@@ -42,4 +48,31 @@ describe('SIGHUP with a file that is no configuration', () => {
       assert.equal((await within('it ends', 5000, service.exit)).code, 0);
     });
   }
+
+  it('warns of a section that is gone, and of a last line without an end, with what is gone', async () => {
+    const { port } = service;
+    await writeFile(service.configFile, `frontend: {host: 127.0.0.1, port: ${port}}`);
+    service.signal('SIGHUP');
+    await eventually('it is reloaded', 10_000, () =>
+      service.output().includes('reloaded: other backend.host, backend.port'),
+    );
+    assert.match(service.output(), /warn: .*config\.yml:1:\d+: the last line has no end: is the file cut off here\?\n/);
+    assert.match(service.output(), /warn: .*config\.yml: the section backend is gone \(host, port\): its defaults are/);
+  });
+});
+
+describe('a configuration that can be read once: --config <(...)', () => {
+  it('is kept at SIGHUP', async () => {
+    const workspace = await createWorkspace();
+    const port = await freePort();
+    const text = JSON.stringify({ frontend: { host: '127.0.0.1', port } });
+    const file = await workspace.write('config.yml', text);
+    const script = 'exec "$0" "$1" --config <(cat "$2")';
+    const service = await workspace.start('patroniglue', 'bash', ['-c', script, process.execPath, mainFile, file]);
+    await eventually('it listens', 10_000, () => service.output().includes('is listening on'));
+    service.signal('SIGHUP');
+    await eventually('it is refused', 10_000, () => /not reloaded, .*: the file says nothing/.test(service.output()));
+    assert.equal((await ask(port, '/-/healthy')).status, 200);
+    await workspace.close();
+  });
 });
