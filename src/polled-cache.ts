@@ -1,5 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
-import { BehaviorSubject, type Observable, type SchedulerLike, delay, filter, identity, map, share, tap } from 'rxjs';
+import {
+  BehaviorSubject,
+  type Observable,
+  type SchedulerLike,
+  delay,
+  filter,
+  identity,
+  map,
+  merge,
+  share,
+  tap,
+} from 'rxjs';
 import type { Config } from './config.js';
 import { guarded } from './lease-guard.js';
 import { type CanonicalRoute, canonicalRoute, isSlow } from './routes.js';
@@ -8,6 +19,7 @@ import { bursts } from './streams/bursts.js';
 import { type Cache, type RoutePlan, createCache } from './streams/cache.js';
 import { classifyFailure } from './streams/failure.js';
 import { type Polling, follow } from './streams/follow.js';
+import { type Heartbeat, exceptOwnFailures } from './streams/heartbeat.js';
 import { createPhases } from './streams/phases.js';
 import { poll } from './streams/poll.js';
 import { createRequest } from './streams/request.js';
@@ -46,6 +58,8 @@ export interface PollingParts {
   readonly wallMs: () => number;
   /** Patroni may have changed: it is asked at once, and again, in a burst. */
   readonly refresh$: Observable<unknown>;
+  /** After a standstill that was long enough to miss polls each route is asked at once, and its failed polls are not Patroni's. */
+  readonly heartbeat: Heartbeat;
 }
 
 /** The cache of a configuration. */
@@ -122,7 +136,7 @@ function pollingOf(
   route: CanonicalRoute,
   { settings: { backend, times }, request }: PolledUpstream,
   phaseOf: ReturnType<typeof createPhases>,
-  { scheduler, onOutcome, timings, wallMs, refresh$ }: PollingParts,
+  { scheduler, onOutcome, timings, wallMs, refresh$, heartbeat }: PollingParts,
 ): Polling {
   const slow = isSlow(route);
   const intervalMs = slow ? times.slowIntervalMs : times.intervalMs;
@@ -133,11 +147,12 @@ function pollingOf(
   const outcome$ = poll(request(route), {
     intervalMs,
     phaseMs: phaseOf(intervalMs),
-    refresh$,
+    refresh$: merge(refresh$, heartbeat.standstill$.pipe(filter(({ fromMs, toMs }) => toMs - fromMs > intervalMs / 2))),
     deadlineMs: backend.timeoutMs,
     scheduler,
     classify: classifyFailure,
   }).pipe(
+    exceptOwnFailures(heartbeat),
     map(guard),
     tap((outcome) => {
       onOutcome(route, outcome);

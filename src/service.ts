@@ -16,6 +16,7 @@ import { createOwnPages } from './own-pages.js';
 import { createPolledCache } from './polled-cache.js';
 import { reloads } from './reload.js';
 import { changes } from './streams/changes.js';
+import { createHeartbeat } from './streams/heartbeat.js';
 import { createTtlCheck } from './ttl-check.js';
 
 /** What is left of the second after a signal: replies under way, then log lines that wait. pm2 kills after 1.6 s. */
@@ -47,6 +48,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
     lines.warnings(initial.config);
     const scheduler = createScheduler();
     const refresh$ = new Subject<void>();
+    const heartbeat = createHeartbeat(scheduler);
     const nowMs = (): number => scheduler.now();
     const polled = createPolledCache(initial.config, {
       scheduler,
@@ -57,6 +59,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
       timings: () => ttlCheck.timings(),
       wallMs,
       refresh$,
+      heartbeat,
     });
     const { cache } = polled;
     const ttlCheck = createTtlCheck(config$, polled, scheduler);
@@ -81,7 +84,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
     const handle = createHandler(cache, { nowMs, wallMs }, pages, checks);
     const frontEnd = await startFrontEnd(initial.config, { handle, connections, log, lines });
     const handleAgent = createAgentHandler(
-      { ask: (route) => cache.ask(route), nowMs, patienceMs: () => config$.getValue().backend.timeoutMs },
+      { ask: (route) => cache.ask(route), nowMs, patienceMs: () => config$.getValue().backend.timeoutMs, heartbeat },
       agentChecks,
     );
     const agent = await startAgent(initial.config, { handle: handleAgent, connections, log, lines });

@@ -9,6 +9,7 @@ import { type PollingParts, createPolledCache } from '../src/polled-cache.js';
 import { type CanonicalRoute, canonicalRoute } from '../src/routes.js';
 import type { PollOutcome } from '../src/snapshot.js';
 import { changes } from '../src/streams/changes.js';
+import { createHeartbeat } from '../src/streams/heartbeat.js';
 import type { PatroniTimings } from '../src/ttl-bound.js';
 import { fillAcceptQueue } from './support/accept-queue.js';
 import { type Upstream, answering, startUpstream } from './support/upstream.js';
@@ -33,6 +34,7 @@ function polling(config: Config, parts: Partial<PollingParts> = {}) {
     timings: () => TIMINGS,
     wallMs: () => 0,
     refresh$: NEVER,
+    heartbeat: createHeartbeat(scheduler),
     ...parts,
   });
   const subscription = changes(polled.cache, scheduler).subscribe({

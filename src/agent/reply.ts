@@ -3,6 +3,7 @@ import { type Counts, createCounts } from '../counts.js';
 import { describeUnknown } from '../describe.js';
 import { type CanonicalRoute, canonicalRoute } from '../routes.js';
 import { type Snapshot, readAt } from '../snapshot.js';
+import { type Heartbeat, wasMostlyStill } from '../streams/heartbeat.js';
 
 /** What a client has said in the time that it had. */
 export type Question =
@@ -32,6 +33,7 @@ interface AgentSources {
   readonly nowMs: () => number;
   /** How long a poll may take, in milliseconds. */
   readonly patienceMs: () => number;
+  readonly heartbeat: Pick<Heartbeat, 'stoodStillMs'>;
 }
 
 /** `other` where what is asked is no route. */
@@ -46,15 +48,24 @@ const OTHER = 'other';
  * - not fresh: `down ready # stale: ...`. HAProxy reads `down` before it acts on `ready`, so the server is not up in between.
  * - not fresh, but no poll has failed, for less than a poll may take (`backend.timeout`): a word that HAProxy logs and that changes
  *   nothing. Patroni was not asked yet, since patroniglue has just started, or stood still itself. HAProxy has no `fall` for
- *   agents: either would take the primary down, and its sessions with it.
+ *   agents: either would take the primary down, and its sessions with it. Time in which patroniglue stood still does not count.
+ *   Where that is more than half of the time since the last answer was asked for, failed polls and the lease guard do not count
+ *   either: what they rest on is old, and what Patroni would have said since then was never asked.
  * - no question that can be answered: such a word, too.
  *
  * @param checks where replies are counted, by route and state
  */
 export function createAgentHandler(
-  { ask, nowMs, patienceMs }: AgentSources,
+  { ask, nowMs, patienceMs, heartbeat }: AgentSources,
   checks: Counts<AgentState> = createCounts(),
 ): (question: Question, config: Pick<AgentConfig, 'route' | 'standby'>) => AgentReply {
+  /** Whether it is patroniglue that has not asked for long enough, and not Patroni that does not answer. */
+  const isUnasked = (snapshot: Exclude<Snapshot, { kind: 'fresh' }>, now: number): boolean => {
+    const { kind, sinceMs, failures } = snapshot;
+    if (now - sinceMs - heartbeat.stoodStillMs(sinceMs, now) >= patienceMs()) return false;
+    const hasReason = failures !== undefined || (kind === 'stale' && snapshot.lease !== undefined);
+    return !hasReason || wasMostlyStill(heartbeat, kind === 'stale' ? snapshot.sentAtMs : sinceMs, now);
+  };
   const replyTo = (target: string, standby: AgentConfig['standby']): AgentReply => {
     const route = canonicalRoute(target);
     if (route === undefined) return complaint(`not-a-route:${asWord(target)}`);
@@ -68,10 +79,7 @@ export function createAgentHandler(
       if (standby === 'down') return { ...down(route, `Patroni says ${status}`), state: 'standby' };
       return { route, state: 'standby', line: `up ${standby}` };
     }
-    const endedByLease = snapshot.kind === 'stale' && snapshot.lease !== undefined;
-    if (snapshot.failures === undefined && !endedByLease && now - snapshot.sinceMs < patienceMs()) {
-      return complaint('no-answer-of-Patroni-yet', route);
-    }
+    if (isUnasked(snapshot, now)) return complaint('no-answer-of-Patroni-yet', route);
     return down(route, describeUnknown(snapshot, now));
   };
   return (question, config) => {

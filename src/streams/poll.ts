@@ -11,10 +11,10 @@ import {
   of,
   repeat,
   tap,
-  timeout,
   timer,
 } from 'rxjs';
 import type { Answer, PollFailure, PollOutcome } from '../snapshot.js';
+import { deadline } from './deadline.js';
 
 /** How one canonical route is polled. */
 export interface PollOptions {
@@ -58,7 +58,7 @@ export function pollOnce(
   return defer(() => {
     const sentAtMs = scheduler.now(); // age counts from here: RFC 9111, section 4.2.3
     return request.pipe(
-      timeout({ first: endMs, scheduler }),
+      deadline(endMs, scheduler),
       map((answer): PollOutcome => ({ kind: 'answered', answer, sentAtMs, endedAtMs: scheduler.now() })),
       // caught here, next to the request: outside exhaustMap it would end the route's polling for good
       catchError((cause: unknown) => {

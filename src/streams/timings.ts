@@ -8,11 +8,11 @@ import {
   scan,
   startWith,
   switchMap,
-  timeout,
   timer,
 } from 'rxjs';
 import type { Answer } from '../snapshot.js';
 import { type PatroniTimings, timingsIn } from '../ttl-bound.js';
+import { deadline } from './deadline.js';
 
 /** How Patroni's timings are learned. */
 export interface TimingsOptions {
@@ -39,7 +39,7 @@ export function timings(config$: Observable<Answer>, options: TimingsOptions): O
       timer(0, everyMs, scheduler).pipe(
         exhaustMap(() =>
           config$.pipe(
-            timeout({ first: deadlineMs(), scheduler }),
+            deadline(deadlineMs(), scheduler),
             map(timingsIn),
             catchError(() => EMPTY),
           ),

@@ -79,11 +79,16 @@ function once<T>(make: () => T): () => T {
 }
 
 function giveUpConnecting(socket: Socket, connectMs: number): void {
+  let lastTurn: NodeJS.Immediate | undefined;
   const timer = setTimeout(() => {
-    socket.destroy(withCode('ETIMEDOUT', `not connected within ${connectMs / 1000} s`));
+    // after the sockets were looked at once more: timers that are late come before what has come meanwhile
+    lastTurn = setImmediate(() => {
+      socket.destroy(withCode('ETIMEDOUT', `not connected within ${connectMs / 1000} s`));
+    });
   }, connectMs);
   const disarm = (): void => {
     clearTimeout(timer);
+    clearImmediate(lastTurn);
   };
   socket.once('connect', disarm).once('close', disarm);
 }

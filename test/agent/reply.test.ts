@@ -5,6 +5,7 @@ import { type AgentReply, type Question, createAgentHandler } from '../../src/ag
 import { createCounts } from '../../src/counts.js';
 import { type CanonicalRoute, canonicalRoute } from '../../src/routes.js';
 import type { Answer, Snapshot } from '../../src/snapshot.js';
+import type { Heartbeat } from '../../src/streams/heartbeat.js';
 
 const NOW_MS = 100_000;
 const PATIENCE_MS = 2000;
@@ -21,6 +22,14 @@ const pending = (forMs: number): Snapshot => ({ kind: 'pending', sinceMs: NOW_MS
 
 type Standby = 'maint' | 'drain' | 'down';
 
+type Stillness = Pick<Heartbeat, 'stoodStillMs'>;
+const neverStill: Stillness = { stoodStillMs: () => 0 };
+/** Stood still from so long to so long before now. */
+const stillFor = (beganAgoMs: number, endedAgoMs: number): Stillness => ({
+  stoodStillMs: (fromMs, toMs) =>
+    Math.max(0, Math.min(NOW_MS - endedAgoMs, toMs) - Math.max(NOW_MS - beganAgoMs, fromMs)),
+});
+
 /** Words that HAProxy 2.6 acts on (`tcpcheck_agent_expect_reply`), besides weights and `maxconn:`. */
 const WORDS = ['up', 'down', 'stopped', 'fail', 'ready', 'drain', 'maint'];
 const actsOn = (reply: AgentReply): boolean =>
@@ -35,9 +44,10 @@ describe('a reply to an agent check', () => {
     snapshots: Readonly<Record<string, Snapshot>>,
     standby: Standby = 'maint',
     route = '/primary',
+    heartbeat = neverStill,
   ): AgentReply =>
     createAgentHandler(
-      { ask: (asked) => snapshots[asked], nowMs: () => NOW_MS, patienceMs: () => PATIENCE_MS },
+      { ask: (asked) => snapshots[asked], nowMs: () => NOW_MS, patienceMs: () => PATIENCE_MS, heartbeat },
       checks,
     )(question, { route, standby });
 
@@ -90,6 +100,50 @@ describe('a reply to an agent check', () => {
       replyTo(NOTHING, { '/primary': ended(PATIENCE_MS) }).line,
       /^down ready # stale: no answer for 6\.0 s$/,
     );
+  });
+
+  describe('after patroniglue stood still', () => {
+    const failures = { count: 1, sinceMs: NOW_MS - 9000, last: { reason: 'refused', message: 'x' } } as const;
+    const lease = { lastSeenAtMs: NOW_MS - 25_000, endsAtMs: NOW_MS - 8000 };
+    /** Its answer was asked for so long ago, and ended 4 s later unless told. */
+    const asked = (agoMs: number, endedAgoMs = agoMs - 4000): Extract<Snapshot, { kind: 'stale' }> => ({
+      ...{ kind: 'stale', answer: answer(200), sentAtMs: NOW_MS - agoMs, sinceMs: NOW_MS - endedAgoMs },
+    });
+    const replyAfter = (snapshot: Snapshot, fromMs: number, toMs: number): string =>
+      replyTo(NOTHING, { '/primary': snapshot }, 'maint', '/primary', stillFor(fromMs, toMs)).line;
+    const UNCHANGED = 'no-answer-of-Patroni-yet';
+
+    it('changes nothing for as long as a poll may take, from the end of the standstill', () => {
+      assert.equal(replyAfter(asked(13_000), 12_500, 0), UNCHANGED);
+      assert.equal(replyAfter(asked(15_000), 14_500, PATIENCE_MS - 1), UNCHANGED);
+      assert.equal(replyAfter(asked(15_000), 14_500, PATIENCE_MS), 'down ready # stale: no answer for 15.0 s');
+      assert.equal(replyAfter(pending(12_000), 11_900, PATIENCE_MS - 101), UNCHANGED);
+      assert.equal(replyAfter(pending(12_000), 11_900, PATIENCE_MS), 'down ready # pending: no answer for 12.0 s');
+    });
+
+    it('is not more patient than that, however often it stands still', () => {
+      const heartbeat: Stillness = { stoodStillMs: (fromMs, toMs) => (toMs - fromMs) / 2 };
+      const replyOf = (agoMs: number): string =>
+        replyTo(NOTHING, { '/primary': asked(agoMs) }, 'maint', '/primary', heartbeat).line;
+      assert.equal(replyOf(4000 + 2 * PATIENCE_MS - 2), UNCHANGED);
+      assert.match(replyOf(4000 + 2 * PATIENCE_MS), /^down ready # stale/);
+    });
+
+    it('changes nothing for polls that failed before it, or for the leader key as it was known before it', () => {
+      for (const known of [{ failures }, { lease }, { failures, lease }]) {
+        const ended = { ...asked(10_000, 8000), ...known };
+        assert.equal(replyAfter(ended, 8500, 100), UNCHANGED);
+        assert.match(replyAfter(ended, 8500, PATIENCE_MS), /^down ready # stale/);
+      }
+      assert.equal(replyAfter({ ...pending(10_000), failures }, 9500, 100), UNCHANGED);
+    });
+
+    it('is down at once where it stood still for a small part of the time in which Patroni did not answer', () => {
+      for (const known of [{ failures }, { lease }]) {
+        assert.match(replyAfter({ ...asked(10_000, 300), ...known }, 5000, 0), /^down ready # stale/);
+      }
+      assert.match(replyAfter({ ...pending(10_000), failures }, 500, 0), /^down ready # pending/);
+    });
   });
 
   it('is down from the moment at which the lease guard ends an answer', () => {
@@ -167,6 +221,7 @@ describe('a reply to an agent check', () => {
         ask: (route: CanonicalRoute) => ({ '/primary': fresh(200) })[route as string],
         nowMs: () => NOW_MS,
         patienceMs: () => PATIENCE_MS,
+        heartbeat: neverStill,
       },
       counts,
     );
