@@ -1,6 +1,5 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { defaultConfig } from './config-default.js';
 import { UsageError } from './errors.js';
 import type { LogLevel } from './logger.js';
 import { nearest } from './nearest.js';
@@ -32,10 +31,10 @@ const ONE_DASH = /^-(?:config|verbose|debug|quiet|version|help)(?:=|$)/;
  * Reads the command line. `--help` wins over `--version`, and both over the rest.
  *
  * @param argv without program and script
- * @param home where the default configuration file lies
+ * @param findConfig finds the configuration file where none is named; not called for `--help` and `--version`
  * @throws UsageError for what is unknown, excludes each other, lacks its value or has one too many
  */
-export function parseArguments(argv: readonly string[], home = homedir()): Invocation {
+export function parseArguments(argv: readonly string[], findConfig: () => string = defaultConfig): Invocation {
   const args = argv.map((arg) => (arg === '-h' ? '--help' : ONE_DASH.test(arg) ? `-${arg}` : arg));
   for (const arg of args) if (/^-[^-]/.test(arg)) throw unknownOption(arg); // or `-check` would be read as -c -h -e -c -k
   // Strict, but in words of our own: parseArgs's do not name the nearest option, and change between Node's versions.
@@ -58,7 +57,7 @@ export function parseArguments(argv: readonly string[], home = homedir()): Invoc
   if (levels.length > 1) throw usageError(`${levels.map((name) => `--${name}`).join(' and ')} exclude each other`);
   if (values.help === true) return { kind: 'help' };
   if (values.version === true) return { kind: 'version' };
-  const config = typeof values.config === 'string' ? values.config : join(home, '.patroniglue.yml');
+  const config = typeof values.config === 'string' ? values.config : findConfig();
   const live = values.live === true;
   if (values.notify === true) {
     if (values.check === true || live) throw usageError('--notify and --check exclude each other');

@@ -8,7 +8,7 @@ const SYNOPSIS = [
 const PURPOSE = "Polls Patroni's REST API and answers health checks from the latest snapshot.";
 
 const OPTIONS: readonly (readonly [option: string, meaning: string])[] = [
-  ['--config FILE', 'configuration (default: $HOME/.patroniglue.yml)'],
+  ['--config FILE', 'configuration (default: see below)'],
   ['--check', 'check the configuration and the files that it names, then exit'],
   ['--live', 'with --check: also ask Patroni each configured route, once'],
   ['--notify', 'have the running service ask Patroni now: for its callbacks'],
@@ -18,6 +18,11 @@ const OPTIONS: readonly (readonly [option: string, meaning: string])[] = [
   ['--version', 'print the version, then exit'],
   ['--help', 'print this text, then exit'],
 ];
+
+const DEFAULT_FILES = [
+  'Without --config it reads /etc/patroniglue/config.yml, or where that is not',
+  'there $HOME/.patroniglue.yml.',
+] as const;
 
 const ONE_DASH = "The Go program's spellings with one dash are accepted too: -config FILE.";
 
@@ -39,6 +44,7 @@ ${PURPOSE}
 
 ${OPTIONS.map(([option, meaning]) => `  ${option.padEnd(13)}  ${meaning}`).join('\n')}
 
+${DEFAULT_FILES.join('\n')}
 ${ONE_DASH}
 
 ${SIGNALS.join('\n')}
@@ -68,8 +74,11 @@ ${SIGNALS.map(roff).join('\n')}
 ${EXIT_CODES.map(([code, meaning]) => paragraph(code, meaning)).join('\n')}
 .SH FILES
 .TP
-.I $HOME/.patroniglue.yml
+.I /etc/patroniglue/config.yml
 The configuration, unless another is named; config.yml.example in the package has every key.
+.TP
+.I $HOME/.patroniglue.yml
+The same, where that file is not there.
 .SH SEE ALSO
 .BR patroni (1),
 .BR haproxy (1)

@@ -2,12 +2,56 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { type Invocation, parseArguments } from '../src/cli.js';
+import { defaultConfig } from '../src/config-default.js';
 import { UsageError } from '../src/errors.js';
 import { manualPage, usage } from '../src/usage.js';
 
-const home = '/home/postgres';
 const config = '/home/postgres/.patroniglue.yml';
-const parse = (line: string): Invocation => parseArguments(line === '' ? [] : line.split(' '), home);
+const parse = (line: string): Invocation => parseArguments(line === '' ? [] : line.split(' '), () => config);
+
+describe('the configuration file where none is named', () => {
+  const stat =
+    (code: string, ...files: readonly string[]) =>
+    (file: string): void => {
+      if (!files.includes(file)) throw Object.assign(new Error(code), { code });
+    };
+  const system = '/etc/patroniglue/config.yml';
+  const nobody = (): string => {
+    throw Object.assign(new Error('A system error occurred: uv_os_homedir returned ENOENT'), {
+      code: 'ERR_SYSTEM_ERROR',
+    });
+  };
+
+  it("is that of the system, else the user's", () => {
+    const home = (): string => '/home/postgres';
+    assert.equal(defaultConfig({ home, stat: stat('ENOENT', system, config) }), system);
+    assert.equal(defaultConfig({ home, stat: stat('ENOENT', config) }), config);
+    assert.equal(defaultConfig({ home, stat: stat('ENOTDIR', config) }), config);
+  });
+
+  it('is that of the system where it may not be read: reading it tells why', () => {
+    assert.equal(defaultConfig({ home: () => '/home/postgres', stat: stat('EACCES', config) }), system);
+  });
+
+  it('is not looked for below a home that a user does not have', () => {
+    for (const home of [nobody, () => '']) {
+      assert.equal(defaultConfig({ home, stat: stat('ENOENT', system) }), system);
+      const message = `no configuration: there is no ${system}; name one by --config FILE`;
+      assert.throws(() => defaultConfig({ home, stat: stat('ENOENT') }), new UsageError(message));
+    }
+  });
+
+  it('is told where neither is there', () => {
+    const message = `no configuration: neither ${system} nor ${config} is there; name one by --config FILE`;
+    assert.throws(() => defaultConfig({ home: () => '/home/postgres', stat: stat('ENOENT') }), new UsageError(message));
+  });
+
+  it('is not looked for to tell version or usage, nor where one is named', () => {
+    for (const line of ['--version', '--help', '--config x.yml', '--check --config x.yml']) {
+      assert.doesNotThrow(() => parseArguments(line.split(' '), nobody), line);
+    }
+  });
+});
 
 describe('the command line', () => {
   const good: readonly [string, Invocation][] = [

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { freePort } from './support/ports.js';
+import { startProcess } from './support/processes.js';
 import { mainFile, startService } from './support/service.js';
 import { type Upstream, silent, startUpstream } from './support/upstream.js';
 import { eventually, within } from './support/wait.js';
@@ -54,6 +55,37 @@ describe('patroniglue', () => {
     const { code, stdout } = await run('-help');
     assert.equal(code, 0);
     assert.match(stdout, /^Usage: patroniglue /);
+  });
+
+  const isRoot = process.getuid?.() === 0;
+  it('needs no home directory and no known user', { skip: !isRoot && 'only root may be another user' }, async (t) => {
+    const unknown = { uid: 61_234, gid: 61_234 };
+    const runAs = async (...args: readonly string[]): Promise<{ code: number | null; output: string }> => {
+      const running = await startProcess('patroniglue', 'env', ['-i', process.execPath, ...args], {
+        env: { PATH: '/usr/bin:/bin' },
+        cwd: '/',
+        owner: unknown,
+      });
+      const { code } = await within('it ends', 10_000, running.exit);
+      return { code, output: running.output() };
+    };
+    if ((await runAs('--check', mainFile)).code !== 0) {
+      t.skip('this directory is closed to others');
+      return;
+    }
+    for (const flag of ['--version', '--help']) assert.equal((await runAs(mainFile, flag)).code, 0, flag);
+    const { code, output } = await runAs(mainFile, '--check');
+    assert.equal(code, 2);
+    assert.match(
+      output,
+      /^no configuration: there is no \/etc\/patroniglue\/config\.yml; name one by --config FILE\n$/,
+    );
+    const own = await createWorkspace(unknown);
+    const file = await own.write('config.yml', 'frontend:\n  host: 127.0.0.1\n  port: 0\n');
+    const service = await own.start('patroniglue', 'env', ['-i', process.execPath, mainFile, '--config', file]);
+    await eventually('it listens', 10_000, () => service.output().includes('is listening on'));
+    assert.equal((await service.stop()).code, 0);
+    await own.close();
   });
 
   it('checks a configuration without running it', async () => {
