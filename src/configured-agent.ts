@@ -1,9 +1,9 @@
-import type { Logger } from 'winston';
 import { createAgentServer } from './agent/agent-server.js';
 import type { createAgentHandler } from './agent/reply.js';
 import type { Config } from './config.js';
 import type { ConfiguredListener } from './configured-front-end.js';
 import type { LogLines } from './log-lines.js';
+import type { Log } from './logger.js';
 import { type Connections, closeWithin } from './sockets/connections.js';
 import { type Place, createListeners } from './sockets/listeners.js';
 
@@ -11,7 +11,7 @@ import { type Place, createListeners } from './sockets/listeners.js';
 export interface AgentParts {
   readonly handle: ReturnType<typeof createAgentHandler>;
   readonly connections: Connections;
-  readonly log: Logger;
+  readonly log: Log;
   readonly lines: LogLines;
 }
 
@@ -30,7 +30,7 @@ export async function startAgent(initial: Config, parts: AgentParts): Promise<Co
       const server = createAgentServer({
         handle: (question) => handle(question, agent),
         waitMs: () => agent.waitMs,
-        ...(log.isVerboseEnabled() && { onReply: lines.agentCheck }),
+        ...(log.isVerbose() && { onReply: lines.agentCheck }),
       });
       connections.watch(server);
       return server;

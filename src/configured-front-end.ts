@@ -1,9 +1,9 @@
-import type { Logger } from 'winston';
 import type { Config } from './config.js';
 import { createAccessLine } from './http/access-log.js';
 import { type FrontEnd, type FrontEndOptions, listen } from './http/frontend.js';
 import { tlsOptions } from './http/tls.js';
 import type { LogLines } from './log-lines.js';
+import type { Log } from './logger.js';
 import type { Place } from './sockets/listeners.js';
 
 /** Something that listens as the configuration says. */
@@ -16,7 +16,7 @@ export interface ConfiguredListener {
 
 /** What a front end is made of. */
 export interface FrontEndParts extends Required<Pick<FrontEndOptions, 'handle' | 'connections'>> {
-  readonly log: Logger;
+  readonly log: Log;
   readonly lines: LogLines;
 }
 
@@ -38,9 +38,9 @@ export async function startFrontEnd(config: Config, parts: FrontEndParts): Promi
       onRefused: lines.noProxyHeader,
       onUnexpected: lines.proxyHeader,
     },
-    ...(log.isVerboseEnabled() && {
+    ...(log.isVerbose() && {
       onReply: (entry) => {
-        log.verbose(accessLine(entry), { event: 'request', ...entry });
+        log.write('verbose', accessLine(entry), { event: 'request', ...entry, tookUs: Math.round(entry.tookUs) });
       },
     }),
     onSkipped: lines.skipped,

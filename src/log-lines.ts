@@ -1,4 +1,3 @@
-import type { Logger } from 'winston';
 import type { AgentReply } from './agent/reply.js';
 import { changedKeys } from './config-changes.js';
 import type { Config } from './config.js';
@@ -6,10 +5,11 @@ import { describeFailure } from './describe.js';
 import type { Crowding } from './sockets/connections.js';
 import type { Room } from './sockets/room.js';
 import type { Reload } from './reload.js';
+import type { Log } from './logger.js';
 import type { CanonicalRoute } from './routes.js';
 import type { PollOutcome } from './snapshot.js';
 import type { RoutePlan } from './streams/cache.js';
-import { type Change, describeChange } from './streams/changes.js';
+import { type Change, describeChange, factsOf } from './streams/changes.js';
 import { version } from './version.js';
 
 /** Between two lines of a kind that repeats itself. */
@@ -39,53 +39,61 @@ export interface LogLines {
 }
 
 /** Writes these lines to `log`. */
-export function createLogLines(log: Logger): LogLines {
+export function createLogLines(log: Log): LogLines {
   return {
     listening({ frontend }, listeningAt) {
       const scheme = frontend.tls ? 'https' : 'http';
       const addresses = listeningAt.map((address) => `${scheme}://${address}`);
-      log.info(`patroniglue ${version} is listening on ${addresses.join(', ')}`, { event: 'listening', addresses });
+      log.write('info', `patroniglue ${version} is listening on ${addresses.join(', ')}`, {
+        event: 'listening',
+        addresses,
+      });
     },
     agentListening(addresses, route) {
       const where =
         addresses.length === 0 ? 'no longer' : `on ${addresses.join(', ')}, unless told otherwise for ${route}`;
-      log.info(`agent checks are answered ${where}`, { event: 'agent-listening', addresses });
+      log.write('info', `agent checks are answered ${where}`, { event: 'agent-listening', addresses });
     },
     agentCheck({ route, state, line }, address) {
-      log.verbose(`agent check by ${address}: ${route}: ${line}`, { event: 'agent-check', address, route, state });
+      log.write('verbose', `agent check by ${address}: ${route}: ${line}`, {
+        event: 'agent-check',
+        address,
+        route,
+        state,
+      });
     },
     polling({ backend, cache: { ttlMs, intervalMs } }, { prefetched, maxLearned }) {
       const upstream = `${backend.scheme}://${backend.host}:${backend.port}`;
       const pace = `every ${intervalMs / 1000} s, answers fresh for ${ttlMs / 1000} s`;
       const learning = maxLearned === 0 ? '' : `; up to ${maxLearned} other routes when somebody asks for them`;
-      log.info(`polling ${upstream} for ${prefetched.join(', ')} ${pace}${learning}`, {
+      log.write('info', `polling ${upstream} for ${prefetched.join(', ')} ${pace}${learning}`, {
         event: 'polling',
         upstream,
         routes: prefetched,
       });
     },
     warnings({ warnings }) {
-      for (const warning of warnings) log.warn(warning, { event: 'configuration' });
+      for (const warning of warnings) log.write('warn', warning, { event: 'configuration' });
     },
     skipped(warning) {
-      log.warn(warning, { event: 'listening' });
+      log.write('warn', warning, { event: 'listening' });
     },
     noProxyHeader: seldom((address, why) => {
       const cure = 'use check-send-proxy at HAProxy, or set frontend.proxy-protocol: false';
-      log.warn(`${address} sent no PROXY header: ${why}; ${cure}`, { event: 'no-proxy-header', address });
+      log.write('warn', `${address} sent no PROXY header: ${why}; ${cure}`, { event: 'no-proxy-header', address });
     }),
     proxyHeader: seldom((address) => {
       const cure = 'set frontend.proxy-protocol: true, or take check-send-proxy out at HAProxy';
-      log.warn(`${address} sent a PROXY header, and was refused: ${cure}`, { event: 'proxy-header', address });
+      log.write('warn', `${address} sent a PROXY header, and was refused: ${cure}`, { event: 'proxy-header', address });
     }),
     crowding(crowding, room) {
       if (crowding.kind === 'relieved') {
         const { ended } = crowding;
-        log.info(`no longer too many connections: ${ended} were ended`, { event: 'relieved', ended });
+        log.write('info', `no longer too many connections: ${ended} were ended`, { event: 'relieved', ended });
         return;
       }
       const { connections } = room;
-      log.warn(`too many connections: ${describeRoom(room)}, so each new one ends the oldest`, {
+      log.write('warn', `too many connections: ${describeRoom(room)}, so each new one ends the oldest`, {
         event: 'crowded',
         connections,
       });
@@ -94,20 +102,20 @@ export function createLogLines(log: Logger): LogLines {
       const isWorse =
         ['polls-failing', 'route-refused'].includes(change.kind) ||
         (change.kind === 'reply-changed' && change.to.kind === 'stale');
-      log.log(isWorse ? 'warn' : 'info', describeChange(change), { event: change.kind, route: change.route });
+      log.write(isWorse ? 'warn' : 'info', describeChange(change), { event: change.kind, ...factsOf(change) });
     },
     outcome(route, outcome) {
       const tookMs = outcome.endedAtMs - outcome.sentAtMs;
       const end = outcome.kind === 'answered' ? String(outcome.answer.status) : describeFailure(outcome.failure);
-      log.debug(`poll ${route}: ${end} in ${tookMs.toFixed(1)} ms`, {
+      log.write('debug', `poll ${route}: ${end} in ${tookMs.toFixed(1)} ms`, {
         event: 'poll',
         route,
         outcome: outcome.kind,
-        tookMs,
+        tookMs: Number(tookMs.toFixed(1)),
       });
     },
     unsafeTtl(warning) {
-      if (warning !== undefined) log.warn(warning, { event: 'ttl-unsafe' });
+      if (warning !== undefined) log.write('warn', warning, { event: 'ttl-unsafe' });
     },
     reload(reload) {
       switch (reload.kind) {
@@ -116,25 +124,30 @@ export function createLogLines(log: Logger): LogLines {
         case 'accepted': {
           const changed = changedKeys(reload.before.config, reload.after.config);
           const what = changed.length === 0 ? 'nothing has changed' : `other ${changed.join(', ')}`;
-          log.info(`reloaded: ${what}`, { event: 'reloaded', changed });
+          log.write('info', `reloaded: ${what}`, { event: 'reloaded', changed });
           return;
         }
         case 'refused': {
           const [first = '', ...others] = messageOf(reload.cause).split('\n');
           for (const problem of [first, ...others]) {
-            log.warn(`not reloaded, the former configuration stays in force: ${problem}`, { event: 'reload-refused' });
+            log.write('warn', `not reloaded, the former configuration stays in force: ${problem}`, {
+              event: 'reload-refused',
+            });
           }
         }
       }
     },
     dropped(dropped) {
-      log.warn(`${dropped} log lines were dropped: nobody read them`, { event: 'lines-dropped', lines: dropped });
+      log.write('warn', `${dropped} log lines were dropped: nobody read them`, {
+        event: 'lines-dropped',
+        lines: dropped,
+      });
     },
     stopping(signal) {
-      log.info(`${signal}: stopping`, { event: 'stopping', signal });
+      log.write('info', `${signal}: stopping`, { event: 'stopping', signal });
     },
     stopped() {
-      log.info('stopped', { event: 'stopped' });
+      log.write('info', 'stopped', { event: 'stopped' });
     },
   };
 }

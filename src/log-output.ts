@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { Writable } from 'node:stream';
 import sonicBoom from 'sonic-boom';
+import { isJournal } from './log-journal.js';
 
 /** Lines that wait for a reader that stopped take up to so many bytes; what comes on top is dropped and counted. */
 const MAX_WAITING_BYTES = 1024 * 1024;
@@ -21,6 +22,8 @@ const TELL_EVERY_MS = 1000;
 export interface LogOutput {
   /** Takes lines and never makes the writer wait. */
   readonly stream: Writable;
+  /** They go to systemd's journal. */
+  readonly isJournal: boolean;
   /** How many lines were dropped so far. */
   dropped(): number;
   /** Writes what is waiting, for at most `withinMs`. */
@@ -77,6 +80,7 @@ export function createLogOutput(onDropped: (lines: number) => void): LogOutput {
         done();
       },
     }),
+    isJournal: isJournal(fd),
     dropped: () => everDropped,
     flush: (withinMs) =>
       new Promise((resolve) => {

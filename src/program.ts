@@ -4,6 +4,7 @@ import { type Invocation, parseArguments } from './cli.js';
 import { loadConfig } from './config-loader.js';
 import { cutOffIn } from './config-losses.js';
 import { ConfigError, ListenError, NotifyError, UsageError } from './errors.js';
+import { isJournal, priorityOf } from './log-journal.js';
 import { askOnce, tableOf } from './live-check.js';
 import { notify } from './notify.js';
 import { serve } from './service.js';
@@ -70,6 +71,8 @@ function explain(error: unknown): number {
     error instanceof UsageError ||
     error instanceof ListenError ||
     error instanceof NotifyError;
-  process.stderr.write(`${isForUser ? error.message : inspect(error)}\n`);
+  const text = isForUser ? error.message : inspect(error);
+  const priority = isJournal(process.stderr.fd) ? priorityOf('error') : '';
+  process.stderr.write(`${text.replace(/^/gm, priority)}\n`);
   return error instanceof ConfigError || error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
 }

@@ -10,7 +10,7 @@ import { createCounts } from './counts.js';
 import { createHandler } from './http/handler.js';
 import { type LogLines, createLogLines } from './log-lines.js';
 import { createLogOutput } from './log-output.js';
-import { type LogLevel, createLogger, lineFormat } from './logger.js';
+import { type LogLevel, createLog } from './logger.js';
 import { eventLoopLag } from './metrics/event-loop-lag.js';
 import { createOwnPages } from './own-pages.js';
 import { createPolledCache } from './polled-cache.js';
@@ -42,7 +42,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
   const output = createLogOutput((dropped) => {
     lines.dropped(dropped);
   });
-  const log = createLogger(level, initial.config.log.format, output);
+  const log = createLog(level, initial.config.log.format, output);
   const lines = createLogLines(log);
   try {
     lines.warnings(initial.config);
@@ -95,7 +95,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
       await reconfigureBoth(agent, frontEnd, config$.getValue(), config); // what may fail comes first
       clients.reconfigure(config);
       polled.reconfigure(config);
-      log.format = lineFormat(config.log.format);
+      log.use(config.log.format);
       lines.warnings(config);
       config$.next(config);
     };

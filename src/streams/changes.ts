@@ -104,3 +104,33 @@ export function describeChange(change: Change): string {
       return `${change.route}: not learned: ${change.maxLearned} routes are, the most that cache.learn allows`;
   }
 }
+
+/** The facts of a change, for machines. Words, also for a status: a field has one type in whoever stores it. */
+export function factsOf(change: Change): Readonly<Record<string, string | number>> {
+  const { route } = change;
+  switch (change.kind) {
+    case 'reply-changed':
+      return {
+        route,
+        from: String(toldStatus(change.from)),
+        to: String(toldStatus(change.to)),
+        reason: reasonOf(change.to),
+      };
+    case 'polls-failing':
+      return { route, reason: change.failures.last.reason };
+    case 'polls-recovered':
+      return { route, failed: change.failures.count, lastedMs: Math.round(change.lastedMs) };
+    case 'route-learned':
+    case 'route-forgotten':
+      return { route };
+    case 'route-refused':
+      return { route, maxLearned: change.maxLearned };
+  }
+}
+
+/** Why a health check is told what it is: a closed list, with those of failed polls. */
+function reasonOf(snapshot: Snapshot): string {
+  if (snapshot.kind === 'fresh') return 'answered';
+  if (snapshot.failures) return snapshot.failures.last.reason;
+  return snapshot.kind === 'stale' && snapshot.lease ? 'lease-guard' : 'no-answer';
+}
