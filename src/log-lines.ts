@@ -39,7 +39,7 @@ export interface LogLines {
 }
 
 /** Writes these lines to `log`. */
-export function createLogLines(log: Log): LogLines {
+export function createLogLines(log: Pick<Log, 'write'>): LogLines {
   return {
     listening({ frontend }, listeningAt) {
       const scheme = frontend.tls ? 'https' : 'http';

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
-import type { Logger } from 'winston';
 import { type Config, parseConfig } from '../src/config.js';
 import type { LoadedConfig } from '../src/config-loader.js';
 import { type LogLines, createLogLines } from '../src/log-lines.js';
@@ -21,13 +20,11 @@ describe('what the operator is told', () => {
   beforeEach(() => {
     mock.timers.enable({ apis: ['setTimeout'] });
     told = [];
-    const write = (level: string) => (message: string, fields: object) => told.push({ level, message, fields });
-    const logger = {
-      info: write('info'),
-      warn: write('warn'),
-      log: (level: string, ...line: [string, object]) => write(level)(...line),
-    };
-    lines = createLogLines(logger as unknown as Logger);
+    lines = createLogLines({
+      write: (level, message, fields) => {
+        told.push({ level, message, fields });
+      },
+    });
   });
   afterEach(() => {
     mock.timers.reset();
