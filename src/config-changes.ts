@@ -22,6 +22,7 @@ const VALUES: Readonly<Record<string, (config: Config) => unknown>> = {
   'backend.port': ({ backend }) => backend.port,
   'backend.scheme': ({ backend }) => backend.scheme,
   'backend.insecure': ({ backend: { tls } }) => tls.insecure,
+  'backend.servername': ({ backend: { tls } }) => tls.servername,
   'backend.cafile': ({ backend: { tls } }) => [tls.cafile, tls.ca],
   'backend.certfile': ({ backend: { tls } }) => [tls.certfile, tls.cert],
   'backend.keyfile': ({ backend: { tls } }) => [tls.keyfile, tls.key],

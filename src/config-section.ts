@@ -18,7 +18,7 @@ export const knownKeys = {
     'refresh-from',
     'proxy-protocol',
   ],
-  backend: ['host', 'port', 'scheme', 'insecure', 'cafile', 'certfile', 'keyfile', 'timeout', 'routes'],
+  backend: ['host', 'port', 'scheme', 'insecure', 'servername', 'cafile', 'certfile', 'keyfile', 'timeout', 'routes'],
   agent: ['host', 'port', 'route', 'standby', 'wait'],
   cache: ['ttl', 'interval', 'slow-ttl', 'slow-interval', 'learn', 'lease-guard'],
   log: ['format'],

@@ -67,6 +67,8 @@ export interface FrontendTls extends KeyPair {
 interface BackendTls extends Partial<KeyPair> {
   /** Certificates are not checked. */
   readonly insecure: boolean;
+  /** The name or address that the certificate must have, where that is not `host`. */
+  readonly servername?: string;
   readonly cafile?: string;
   readonly ca?: string;
 }
@@ -179,12 +181,13 @@ function readBackend(section: Section<'backend'>, source: FileSource): Omit<Conf
 
 function readBackendTls(section: Section<'backend'>, scheme: 'http' | 'https', source: FileSource): BackendTls {
   const insecure = section.read('insecure', check.truth);
+  const servername = section.read('servername', check.host);
   const cafile = section.read('cafile', check.filePath);
   const paths = readPairPaths(section);
   const isInsecure = valueOf(insecure, false);
   if (scheme === 'http') {
     // A warning, no error: files that wait for the day when scheme becomes https harm nobody.
-    const idle = { cafile, ...paths, ...(isInsecure && { insecure }) };
+    const idle = { servername, cafile, ...paths, ...(isInsecure && { insecure }) };
     warnOfNoEffect(section, idle, 'while backend.scheme is http');
     return { insecure: isInsecure };
   }
@@ -194,7 +197,12 @@ function readBackendTls(section: Section<'backend'>, scheme: 'http' | 'https', s
       .complain('insecure', insecure.at)
       .warning(`Patroni's certificate is not checked: whoever is in between can answer for it${unused}`);
   }
-  return { insecure: isInsecure, ...readCa(section, cafile, source), ...readPair(section, paths, source) };
+  return {
+    insecure: isInsecure,
+    ...(servername.kind === 'given' && { servername: servername.value }),
+    ...readCa(section, cafile, source),
+    ...readPair(section, paths, source),
+  };
 }
 
 function warnOfNoEffect<N extends 'frontend' | 'backend'>(

@@ -45,6 +45,7 @@ const BEYOND_A_SCHEMA: Readonly<Record<string, string>> = {
   'frontend.port': 'that it is not that of the backend, on the same host',
   'frontend.host': 'the syntax of names and addresses',
   'backend.host': 'the same',
+  'backend.servername': 'the same',
   'frontend.certfile': 'one of the pair alone; what is in the file',
   'frontend.keyfile': 'the same',
   'backend.certfile': 'the same',

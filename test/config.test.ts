@@ -85,7 +85,7 @@ const badFiles: Readonly<Record<string, readonly string[]>> = {
   'key-of-another-section': [
     '2:3: frontend: unknown key "intervall": did you mean cache.interval?',
     '3:3: frontend: unknown key "certfiles": did you mean "certfile"?',
-    '5:3: backend: unknown key "verify_client": known are host, port, scheme, insecure, cafile, certfile, keyfile, timeout, routes',
+    '5:3: backend: unknown key "verify_client": known are host, port, scheme, insecure, servername, cafile, certfile, keyfile, timeout, routes',
   ],
   'key-unknown': ['3:3: cache: unknown key "intervall": did you mean "interval"?'],
   'keyfile-alone': [
@@ -486,6 +486,17 @@ describe('configuration with certificates', { skip: await withoutOpenssl() }, ()
     assert.deepEqual(warnings, []);
   });
 
+  it('reads whose certificate Patroni must have, a name or an address, for https', async () => {
+    for (const servername of ['node1.example.org', '10.0.0.5', '"::1"']) {
+      const { backend, warnings } = await load(`backend: {scheme: https, servername: ${servername}}`);
+      assert.equal(backend.tls.servername, servername.replaceAll('"', ''));
+      assert.deepEqual(warnings, []);
+    }
+    const { backend, warnings } = await load('backend: {servername: node1}');
+    assert.equal(backend.tls.servername, undefined);
+    assert.match(warnings.join(), /:1:23: backend\.servername: has no effect while backend\.scheme is http$/);
+  });
+
   it('warns of an expired certificate', async () => {
     const { cert, key } = files.expired;
     const { warnings } = await load(`frontend: {certfile: ${cert}, keyfile: ${key}}`);
@@ -538,6 +549,7 @@ describe('config.yml.example', () => {
       'backend.port': String(backend.port),
       'backend.scheme': backend.scheme,
       'backend.insecure': String(backend.tls.insecure),
+      'backend.servername': 'host',
       'backend.cafile': 'none (the CAs that Node.js trusts)',
       'backend.certfile': 'none',
       'backend.keyfile': 'none',

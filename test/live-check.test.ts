@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Certificates, createCertificates } from './support/certificates.js';
+import { type Certificates, createCertificates, issueCertificate } from './support/certificates.js';
 import { startProcess } from './support/processes.js';
 import { mainFile } from './support/service.js';
 import { type Upstream, answering, routeOf, silent, startUpstream } from './support/upstream.js';
@@ -96,6 +96,21 @@ describe('--check --live', () => {
       await other.close();
       assert.match(lines.at(-1) ?? '', /503 {2}n ms {2}TLS failed \(/);
       assert.equal(code, 1);
+    });
+
+    it('asks for the certificate of `backend.servername`', async () => {
+      const extensions = ['subjectAltName=DNS:node1'];
+      const { cert, key } = await issueCertificate(dir, 'node1', { extensions, by: files.ca });
+      const other = await startUpstream({ tls: { cert: await readFile(cert), key: await readFile(key) } });
+      const backend = { port: other.port, scheme: 'https', cafile: files.ca.cert, routes: ['/primary'] };
+      const wrong = await check(backend);
+      const right = await check({ ...backend, servername: 'node1' });
+      await other.close();
+      assert.match(
+        wrong.lines.at(-1) ?? '',
+        /TLS failed \(the certificate is not for 127\.0\.0\.1, but for DNS:node1\)$/,
+      );
+      assert.equal(right.code, 0, right.lines.join('\n'));
     });
   });
 });
