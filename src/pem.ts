@@ -1,6 +1,8 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { createSecureContext, DEFAULT_CIPHERS } from 'node:tls';
 
+import { describeEnd, formatDate, type Validity } from './certificate-ends.js';
+
 /**
  * What is wrong with a PEM file, in words that follow its name: `is empty`, `holds a private key where ...`. Problems
  * stop the start, warnings do not. No message quotes the file.
@@ -47,7 +49,8 @@ export function checkKeyPair(cert: string, key: string): PemCheck {
 }
 
 /**
- * Checks a bundle of certificates to trust. Node takes anything as `ca`, an empty text or a key as well, and then trusts
+ * Checks a bundle of certificates to trust. A distribution's holds roots that have expired or are too weak, and whoever reads
+ * the warning cannot mend them: they are told only where no other is left. Node takes anything as `ca`, an empty text or a key as well, and then trusts
  * nobody.
  */
 export function checkCa(pem: string, nowMs: number): PemCheck {
@@ -58,12 +61,29 @@ export function checkCa(pem: string, nowMs: number): PemCheck {
     const weakness = refusal({ cert: certificate.toString() });
     return weakness === undefined ? [] : [`${place(index, certificates.length)} ${weakness}`];
   });
-  const usable = weaknesses.length < certificates.length; // a distribution's bundle may well hold an old root
-  const warnings = [...(usable ? weaknesses : []), ...dateWarnings(certificates, nowMs)];
+  if (weaknesses.length === certificates.length) return { problems: weaknesses, warnings: [] };
+  const warnings = caDateWarnings(certificates, nowMs);
   if (!certificates.some((certificate) => certificate.checkIssued(certificate))) {
     warnings.push('holds no self-signed certificate: OpenSSL trusts a chain only up to its root');
   }
-  return { problems: usable ? [] : weaknesses, warnings };
+  return { problems: [], warnings };
+}
+
+/** A certificate of a file, and its place there: `certificate 2 of 3`. */
+export interface PlacedValidity extends Validity {
+  readonly place: string;
+}
+
+/** The dates of each certificate of a PEM text; none where it cannot be read. */
+export function readValidities(pem: string): readonly PlacedValidity[] {
+  return placed(parseCertificates(pem).certificates);
+}
+
+/** The dates of the certificate to trust that lasts longest: from its end on nobody is trusted. */
+export function readCaValidity(pem: string): PlacedValidity | undefined {
+  const { certificates } = parseCertificates(pem);
+  const [last] = [...placed(certificates)].sort((a, b) => b.toMs - a.toMs);
+  return last && { ...last, place: lastPlace(certificates.length) };
 }
 
 const passed: PemCheck = { problems: [], warnings: [] };
@@ -140,14 +160,33 @@ function contents(blocks: readonly Block[]): string {
 }
 
 function dateWarnings(certificates: readonly X509Certificate[], nowMs: number): string[] {
-  return certificates.flatMap((certificate, index) => {
-    const fromMs = Date.parse(certificate.validFrom);
-    const toMs = Date.parse(certificate.validTo);
-    const which = place(index, certificates.length);
-    if (nowMs > toMs) return [`${which} expired on ${date(toMs)}`];
-    if (nowMs < fromMs) return [`${which} is not valid before ${date(fromMs)}`];
-    return [];
+  return placed(certificates).flatMap((validity) => {
+    const { place: which, fromMs } = validity;
+    if (nowMs < fromMs) return [`${which} is not valid before ${formatDate(fromMs)}`];
+    const end = describeEnd(validity, nowMs);
+    return end === undefined ? [] : [`${which} ${end}`];
   });
+}
+
+function caDateWarnings(certificates: readonly X509Certificate[], nowMs: number): string[] {
+  if (certificates.length === 1) return dateWarnings(certificates, nowMs);
+  const inForce = placed(certificates).filter(({ fromMs, toMs }) => fromMs <= nowMs && nowMs <= toMs);
+  const [last] = inForce.sort((a, b) => b.toMs - a.toMs);
+  if (last === undefined) return [`none of its ${certificates.length} certificates is valid at present`];
+  const end = describeEnd(last, nowMs);
+  return end === undefined ? [] : [`${lastPlace(certificates.length)} ${end}`];
+}
+
+function placed(certificates: readonly X509Certificate[]): PlacedValidity[] {
+  return certificates.map((certificate, index) => ({
+    place: place(index, certificates.length),
+    ...validityOf(certificate),
+  }));
+}
+
+/** From when to when a certificate is valid. */
+export function validityOf({ validFrom, validTo }: Pick<X509Certificate, 'validFrom' | 'validTo'>): Validity {
+  return { fromMs: Date.parse(validFrom), toMs: Date.parse(validTo) };
 }
 
 /** TLS 1.2 wants each certificate certified by the next (RFC 5246, section 7.4.2); many clients still insist. */
@@ -164,8 +203,8 @@ function place(index: number, count: number): string {
   return count === 1 ? 'the certificate' : `certificate ${index + 1} of ${count}`;
 }
 
-function date(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+function lastPlace(count: number): string {
+  return count === 1 ? 'the certificate' : `the last of its ${count} certificates`;
 }
 
 /** Why OpenSSL would not take these, or `undefined` when it does. */

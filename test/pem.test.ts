@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +10,7 @@ import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { promisify } from 'node:util';
 
 import { checkCa, checkCertificate, checkKeyPair, type PemCheck } from '../src/pem.js';
-import { createCertificates, withoutOpenssl, type Certificates } from './support/certificates.js';
+import { createCertificates, issueCertificate, withoutOpenssl, type Certificates } from './support/certificates.js';
 
 const nothing: PemCheck = { problems: [], warnings: [] };
 const day = 86_400_000;
@@ -157,6 +158,66 @@ describe('PEM files', { skip: await withoutOpenssl() }, () => {
     assert.match(checkCa(texts.ca.cert, now + 3 * day).warnings.join(), /^the certificate expired on 20/);
   });
 
+  it('warns of a certificate that nears its end, at 30 and at 7 days', async () => {
+    const from = new Date(Date.UTC(2026, 0, 1));
+    const endsAtMs = Date.UTC(2027, 0, 1);
+    const special = { extensions: [], from, to: new Date(endsAtMs) };
+    const cert = await readFile((await issueCertificate(dir, 'a-year', special)).cert, 'utf8');
+    const told = (daysBefore: number): readonly string[] =>
+      checkCertificate(cert, endsAtMs - daysBefore * day).warnings;
+    assert.deepEqual(told(30), []);
+    assert.deepEqual(told(29.9), ['the certificate ends on 2027-01-01T00:00:00Z, in less than 30 days']);
+    assert.deepEqual(told(7), ['the certificate ends on 2027-01-01T00:00:00Z, in less than 30 days']);
+    assert.deepEqual(told(6.9), ['the certificate ends on 2027-01-01T00:00:00Z, in less than 7 days']);
+    assert.deepEqual(told(-0.1), ['the certificate expired on 2027-01-01T00:00:00Z']);
+    assert.deepEqual(
+      checkCertificate(cert + texts.ca.cert, endsAtMs + day).warnings.length,
+      3,
+      'each of a chain, and its order',
+    );
+  });
+
+  it('warns of a certificate that lives for days when a third and a tenth of its life are left', async () => {
+    const from = new Date(Date.UTC(2026, 0, 1));
+    const endsAtMs = from.getTime() + 6 * day;
+    const special = { extensions: [], from, to: new Date(endsAtMs) };
+    const cert = await readFile((await issueCertificate(dir, 'six-days', special)).cert, 'utf8');
+    const told = (daysBefore: number): readonly string[] =>
+      checkCertificate(cert, endsAtMs - daysBefore * day).warnings;
+    assert.deepEqual(told(2.1), []);
+    assert.deepEqual(told(1.9), ['the certificate ends on 2026-01-07T00:00:00Z, in less than 2 days']);
+    assert.deepEqual(told(0.5), ['the certificate ends on 2026-01-07T00:00:00Z, in less than 15 hours']);
+  });
+
+  it('holds a bundle of CAs to the one that lasts longest: nobody can mend the expired roots of a distribution', async () => {
+    const issued = async (name: string, year: number): Promise<string> => {
+      const [from, to] = [new Date(Date.UTC(year - 10, 0, 1)), new Date(Date.UTC(year, 0, 1))];
+      const { cert } = await issueCertificate(dir, name, { extensions: ['basicConstraints=CA:TRUE'], from, to });
+      return readFile(cert, 'utf8');
+    };
+    const bundle = [
+      await issued('root-2020', 2020),
+      await issued('root-2030', 2030),
+      await issued('root-2021', 2021),
+    ].join('');
+    const told = (nowMs: number): readonly string[] => checkCa(bundle, nowMs).warnings;
+    assert.deepEqual(told(Date.UTC(2026, 0, 1)), []);
+    assert.deepEqual(told(Date.UTC(2029, 11, 28)), [
+      'the last of its 3 certificates ends on 2030-01-01T00:00:00Z, in less than 7 days',
+    ]);
+    assert.deepEqual(told(Date.UTC(2031, 0, 1)), ['none of its 3 certificates is valid at present']);
+    assert.deepEqual(told(0), ['none of its 3 certificates is valid at present']); // a clock that was never set
+  });
+
+  it('warns of nothing in the bundle of CAs of this machine', (t) => {
+    const bundle = '/etc/ssl/certs/ca-certificates.crt';
+    if (!existsSync(bundle)) {
+      t.skip('the bundle is missing: apt-get install ca-certificates');
+      return;
+    }
+    assert.deepEqual(checkCa(readFileSync(bundle, 'utf8'), now), nothing);
+  });
+
   it('warns of a CA file without a root', () => {
     assert.deepEqual(checkCa(texts.server.cert, now).warnings, [
       'holds no self-signed certificate: OpenSSL trusts a chain only up to its root',
@@ -185,10 +246,11 @@ describe('PEM files', { skip: await withoutOpenssl() }, () => {
     assert.deepEqual(checkCertificate(sha1, now, old), nothing);
 
     assert.deepEqual(checkCa(small, now).problems, [`the certificate ${keyTooSmall}`]);
-    assert.deepEqual(checkCa(small + texts.ca.cert, now), {
-      problems: [],
-      warnings: [`certificate 1 of 2 ${keyTooSmall}`],
-    });
+    assert.deepEqual(checkCa(small + texts.ca.cert, now), nothing); // as an old root in a distribution's bundle
+    assert.deepEqual(
+      checkCa(small + small, now).problems,
+      [1, 2].map((at) => `certificate ${at} of 2 ${keyTooSmall}`),
+    );
   });
 
   it('never quotes the key', () => {
