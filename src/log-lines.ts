@@ -1,7 +1,7 @@
 import type { AgentReply } from './agent/reply.js';
 import { changedKeys } from './config-changes.js';
 import type { Config } from './config.js';
-import { describeFailure } from './describe.js';
+import { describeDuration, describeFailure } from './describe.js';
 import type { Crowding } from './sockets/connections.js';
 import type { Room } from './sockets/room.js';
 import type { Reload } from './reload.js';
@@ -10,6 +10,7 @@ import type { CanonicalRoute } from './routes.js';
 import type { PollOutcome } from './snapshot.js';
 import type { RoutePlan } from './streams/cache.js';
 import { type Change, describeChange, factsOf } from './streams/changes.js';
+import type { FreezeChange } from './streams/freeze.js';
 import { version } from './version.js';
 
 /** Between two lines of a kind that repeats itself. */
@@ -31,6 +32,7 @@ export interface LogLines {
   readonly crowding: (crowding: Crowding, room: Room) => void;
   readonly change: (change: Change) => void;
   readonly outcome: (route: CanonicalRoute, outcome: PollOutcome) => void;
+  readonly freeze: (change: FreezeChange) => void;
   readonly unsafeTtl: (warning: string | undefined) => void;
   readonly reload: (reload: Reload) => void;
   readonly dropped: (dropped: number) => void;
@@ -113,6 +115,24 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
         outcome: outcome.kind,
         tookMs: Number(tookMs.toFixed(1)),
       });
+    },
+    freeze(change) {
+      switch (change.kind) {
+        case 'frozen':
+          log.write(
+            'warn',
+            'Patroni is frozen: it accepts connections and answers no poll; polls pause, and one connection waits for its answer',
+            {
+              event: 'upstream-frozen',
+            },
+          );
+          return;
+        case 'thawed':
+          log.write('info', `Patroni answers again, after a freeze of ${describeDuration(change.lastedMs)}`, {
+            event: 'upstream-thawed',
+            lastedMs: Math.round(change.lastedMs),
+          });
+      }
     },
     unsafeTtl(warning) {
       if (warning !== undefined) log.write('warn', warning, { event: 'ttl-unsafe' });

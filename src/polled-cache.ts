@@ -1,14 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   BehaviorSubject,
+  EMPTY,
   type Observable,
   type SchedulerLike,
+  defer,
   delay,
   filter,
   identity,
   map,
   merge,
   share,
+  switchMap,
   tap,
 } from 'rxjs';
 import type { Config } from './config.js';
@@ -20,9 +23,11 @@ import { type Cache, type RoutePlan, createCache } from './streams/cache.js';
 import { classifyFailure } from './streams/failure.js';
 import { type Polling, follow } from './streams/follow.js';
 import { type Heartbeat, exceptOwnFailures } from './streams/heartbeat.js';
+import { type Freeze, type FreezeChange, createFreeze } from './streams/freeze.js';
 import { createPhases } from './streams/phases.js';
 import { poll } from './streams/poll.js';
 import { createRequest } from './streams/request.js';
+import { slowGate } from './streams/slow-gate.js';
 import type { PatroniTimings } from './ttl-bound.js';
 
 /** Connecting is given up a little before the next tick, so that the tick finds no poll in flight and asks anew. */
@@ -40,8 +45,15 @@ const SPREAD_MS = 40;
 /** A cache that is polled as the configuration says. */
 export interface PolledCache {
   readonly cache: Cache;
-  /** Asks the upstream once, whatever is known: a cold observable, as those of {@link createRequest}. */
+  /**
+   * Asks the upstream once, whatever is known: a cold observable, as those of {@link createRequest}. In a freeze it asks
+   * nothing, and completes.
+   */
   readonly request: (route: CanonicalRoute) => Observable<Answer>;
+  /** Beginning and end of each freeze of the upstream. Subscribe once: the subscription keeps the sentinel waiting. */
+  readonly freeze$: Observable<FreezeChange>;
+  /** Since when the upstream is frozen, by the scheduler's clock; `undefined` where it is not. */
+  readonly frozenSinceMs: () => number | undefined;
   /** Polls by another configuration from now on. What stays as it was is not touched. */
   readonly reconfigure: (config: Config) => void;
 }
@@ -60,6 +72,8 @@ export interface PollingParts {
   readonly refresh$: Observable<unknown>;
   /** After a standstill that was long enough to miss polls each route is asked at once, and its failed polls are not Patroni's. */
   readonly heartbeat: Heartbeat;
+  /** From 0 to 1, as `Math.random`. */
+  readonly random: () => number;
 }
 
 /** The cache of a configuration. */
@@ -67,25 +81,35 @@ export function createPolledCache(config: Config, parts: PollingParts): PolledCa
   const { scheduler } = parts;
   const phaseOf = createPhases();
   let settings = settingsOf(config);
-  const upstream$ = new BehaviorSubject(createUpstream(settings));
+  const upstream$ = new BehaviorSubject(createUpstream(settings, parts));
   const { prefetched, maxLearned } = planOf(config);
   const burst$ = bursts(parts.refresh$, scheduler).pipe(share()); // one for all routes
   const snapshots = (route: CanonicalRoute): Observable<Snapshot> => {
     const spreadMs = prefetched.includes(route) ? 0 : phaseOf(SPREAD_MS);
-    const refresh$ = burst$.pipe(
-      filter((step) => step === 0 || !isSlow(route)),
-      spreadMs === 0 ? identity : delay(spreadMs, scheduler),
+    const ofBursts$ = burst$.pipe(filter((step) => step === 0 || !isSlow(route)));
+    const polling$ = upstream$.pipe(
+      map((upstream) => {
+        const refresh$ = merge(ofBursts$, upstream.freeze.thaw$).pipe(
+          spreadMs === 0 ? identity : delay(spreadMs, scheduler),
+        );
+        return pollingOf(route, upstream, phaseOf, { ...parts, refresh$ });
+      }),
     );
-    const polling$ = upstream$.pipe(map((upstream) => pollingOf(route, upstream, phaseOf, { ...parts, refresh$ })));
     return follow(polling$, scheduler);
   };
   const cache = createCache(prefetched, { snapshots, maxLearned, forgetAfterMs: FORGET_AFTER_MS, scheduler });
   return {
     cache,
-    request: (route) => upstream$.getValue().request(route),
+    request: (route) =>
+      defer(() => {
+        const { freeze, request } = upstream$.getValue();
+        return freeze.isFrozen() ? EMPTY : request(route);
+      }),
+    freeze$: upstream$.pipe(switchMap(({ freeze }) => freeze.change$)), // switchMap: the former upstream is left alone
+    frozenSinceMs: () => upstream$.getValue().freeze.sinceMs(),
     reconfigure(next) {
       const nextSettings = settingsOf(next);
-      if (!isDeepStrictEqual(nextSettings, settings)) upstream$.next(createUpstream(nextSettings));
+      if (!isDeepStrictEqual(nextSettings, settings)) upstream$.next(createUpstream(nextSettings, parts));
       settings = nextSettings;
       cache.change(planOf(next));
     },
@@ -96,6 +120,7 @@ export function createPolledCache(config: Config, parts: PollingParts): PolledCa
 interface PolledUpstream {
   readonly settings: PollSettings;
   readonly request: (route: CanonicalRoute) => Observable<Answer>;
+  readonly freeze: Freeze;
 }
 
 interface PollSettings {
@@ -126,15 +151,28 @@ export function prefetchedOf({ backend: { routes }, agent }: Config): readonly s
   return routes.some((route) => canonicalRoute(route) === asked) ? routes : [...routes, agent.route];
 }
 
-function createUpstream(settings: PollSettings): PolledUpstream {
-  const { backend, times } = settings;
-  const connectMs = Math.min(backend.timeoutMs, Math.max(times.intervalMs * CONNECT_SHARE, LEAST_CONNECT_MS));
-  return { settings, request: createRequest({ ...backend, connectMs }) };
+function createUpstream(
+  settings: PollSettings,
+  { scheduler, random }: Pick<PollingParts, 'scheduler' | 'random'>,
+): PolledUpstream {
+  const { intervalMs } = settings.times;
+  return {
+    settings,
+    request: requestBy(settings),
+    freeze: createFreeze({ intervalMs, scheduler, random }),
+  };
+}
+
+/** Connecting is given up before the deadline of the poll: what was never connected cost the upstream nothing. */
+function requestBy({ backend, times }: PollSettings): PolledUpstream['request'] {
+  const { timeoutMs } = backend;
+  const connectMs = Math.min(timeoutMs * CONNECT_SHARE, Math.max(times.intervalMs * CONNECT_SHARE, LEAST_CONNECT_MS));
+  return createRequest({ ...backend, connectMs });
 }
 
 function pollingOf(
   route: CanonicalRoute,
-  { settings: { backend, times }, request }: PolledUpstream,
+  { settings: { backend, times }, request, freeze }: PolledUpstream,
   phaseOf: ReturnType<typeof createPhases>,
   { scheduler, onOutcome, timings, wallMs, refresh$, heartbeat }: PollingParts,
 ): Polling {
@@ -144,10 +182,13 @@ function pollingOf(
     const known = times.leaseGuard ? timings() : undefined;
     return known ? guarded(route, outcome, known, isOwnHost(backend.host) ? wallMs : undefined) : outcome;
   };
-  const outcome$ = poll(request(route), {
+  const asked$ = request(route);
+  const gate = freeze.gate(asked$, slow);
+  const outcome$ = poll(asked$, {
     intervalMs,
     phaseMs: phaseOf(intervalMs),
     refresh$: merge(refresh$, heartbeat.standstill$.pipe(filter(({ fromMs, toMs }) => toMs - fromMs > intervalMs / 2))),
+    gate: slow ? slowGate(gate, freeze, scheduler) : gate,
     deadlineMs: backend.timeoutMs,
     scheduler,
     classify: classifyFailure,
@@ -172,7 +213,7 @@ function isOwnHost(host: string): boolean {
 
 /** Requests to Patroni as the configuration says it is asked. */
 export function requestOf(config: Config): PolledCache['request'] {
-  return createUpstream(settingsOf(config)).request;
+  return requestBy(settingsOf(config));
 }
 
 /** Where Patroni is, for people: `http://localhost:8008`. */

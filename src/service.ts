@@ -60,6 +60,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
       wallMs,
       refresh$,
       heartbeat,
+      random: Math.random,
     });
     const { cache } = polled;
     const ttlCheck = createTtlCheck(config$, polled, scheduler);
@@ -69,6 +70,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
     const { connections } = clients;
     const pages = createOwnPages({
       cache,
+      frozenSinceMs: () => polled.frozenSinceMs(),
       config$,
       ttlCheck,
       checks,
@@ -105,6 +107,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
         tap(lines.reload),
         tap(pages.reloaded),
       ),
+      polled.freeze$.pipe(tap(lines.freeze)),
       ttlCheck.warning$.pipe(tap(lines.unsafeTtl)),
       eventLoopLag(scheduler).pipe(tap(pages.lagged)),
     );

@@ -48,7 +48,14 @@ export type PollOutcome =
       readonly endedAtMs: number;
       readonly lease?: Lease;
     }
-  | { readonly kind: 'failed'; readonly failure: PollFailure; readonly sentAtMs: number; readonly endedAtMs: number };
+  | {
+      readonly kind: 'failed';
+      readonly failure: PollFailure;
+      readonly sentAtMs: number;
+      readonly endedAtMs: number;
+      /** The deadline ended it: what was asked may still be with the upstream. */
+      readonly givenUp?: true;
+    };
 
 /** The polls that failed since the last answer. */
 export interface FailureSeries {

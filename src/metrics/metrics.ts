@@ -24,6 +24,8 @@ export interface MetricSources {
   readonly agentChecks: Counts<AgentState>;
   /** Open connections of clients, and the most at a time. */
   readonly connections: { readonly open: number; readonly max: number };
+  /** Since when Patroni is frozen, by that clock. */
+  readonly frozenSinceMs: () => number | undefined;
   readonly droppedLogLines: () => number;
   readonly cacheTtlMs: () => number;
   /** `undefined` while it is not known. */
@@ -192,7 +194,7 @@ function registerSnapshots(registry: Registry, { cache, nowMs }: MetricSources):
 }
 
 function registerGauges(registry: Registry, sources: MetricSources): void {
-  const { cache, connections, cacheTtlMs, safeTtlMs } = sources;
+  const { cache, connections, cacheTtlMs, safeTtlMs, frozenSinceMs, nowMs } = sources;
   const register = (name: string, help: string, valueOf: () => number | undefined) =>
     new Gauge({
       name,
@@ -212,6 +214,14 @@ function registerGauges(registry: Registry, sources: MetricSources): void {
   register('patroniglue_learned_routes_limit', 'The most of them: cache.learn.', () => cache.maxLearned);
   register('patroniglue_open_connections', 'Open connections of clients.', () => connections.open);
   register('patroniglue_open_connections_limit', 'The most of them: one more ends the oldest.', () => connections.max);
+  register(
+    'patroniglue_patroni_frozen_seconds',
+    'Time since Patroni has answered no poll, although it accepts connections; 0 while it answers.',
+    () => {
+      const sinceMs = frozenSinceMs();
+      return sinceMs === undefined ? 0 : (nowMs() - sinceMs) / 1000;
+    },
+  );
   register('patroniglue_cache_ttl_seconds', 'cache.ttl.', () => cacheTtlMs() / 1000);
   register(
     'patroniglue_cache_ttl_safe_seconds',

@@ -6,6 +6,7 @@ import {
   catchError,
   defer,
   exhaustMap,
+  filter,
   map,
   merge,
   of,
@@ -15,6 +16,7 @@ import {
 } from 'rxjs';
 import type { Answer, PollFailure, PollOutcome } from '../snapshot.js';
 import { deadline } from './deadline.js';
+import type { Gate } from './freeze.js';
 
 /** How one canonical route is polled. */
 export interface PollOptions {
@@ -24,6 +26,8 @@ export interface PollOptions {
   readonly phaseMs?: number;
   /** Further polls begin with it. */
   readonly refresh$?: Observable<unknown>;
+  /** Whether a poll may begin when its time has come; unless told, it may. Told of each outcome. */
+  readonly gate?: Gate;
   /** The longest a poll may take, from send to last byte, in milliseconds. */
   readonly deadlineMs: number;
   /** Timer and clock at once. */
@@ -32,16 +36,21 @@ export interface PollOptions {
   readonly classify: (cause: unknown) => PollFailure;
 }
 
+const OPEN: Gate = { mayPoll: () => true, saw: () => undefined };
+
 /**
  * One outcome per finished poll: the first poll at once, then one an interval, by the clock, and when told to. Never errors, never completes;
- * a tick that finds a poll in flight is skipped. At the deadline, and on unsubscription, `request` is unsubscribed.
+ * a tick that finds a poll in flight, or the gate shut, is skipped. At the deadline, and on unsubscription, `request` is unsubscribed.
  *
  * @param request asks once when subscribed, emits one answer when its last byte is there
  */
 export function poll(request: Observable<Answer>, options: PollOptions): Observable<PollOutcome> {
-  return merge(timer(0, options.scheduler), ticks(options), options.refresh$ ?? EMPTY).pipe(
+  const { gate = OPEN, refresh$ = EMPTY, scheduler } = options;
+  return merge(timer(0, scheduler), ticks(options), refresh$).pipe(
+    filter(gate.mayPoll),
     // exhaustMap: a slow upstream gets no queue, and no cancelled half-answers
     exhaustMap(() => pollOnce(request, options, endingBeforeTick(options))),
+    tap(gate.saw),
   );
 }
 
@@ -62,8 +71,12 @@ export function pollOnce(
       map((answer): PollOutcome => ({ kind: 'answered', answer, sentAtMs, endedAtMs: scheduler.now() })),
       // caught here, next to the request: outside exhaustMap it would end the route's polling for good
       catchError((cause: unknown) => {
-        const failure = cause instanceof TimeoutError ? timedOut(deadlineMs) : classify(cause);
-        return of<PollOutcome>({ kind: 'failed', failure, sentAtMs, endedAtMs: scheduler.now() });
+        const times = { sentAtMs, endedAtMs: scheduler.now() };
+        return of<PollOutcome>(
+          cause instanceof TimeoutError
+            ? { kind: 'failed', failure: timedOut(deadlineMs), givenUp: true, ...times }
+            : { kind: 'failed', failure: classify(cause), ...times },
+        );
       }),
     );
   });

@@ -17,6 +17,7 @@ describe('metrics', () => {
   let agentChecks: Counts<AgentState>;
   let nowMs: number;
   let safeTtlMs: number | undefined;
+  let frozenSinceMs: number | undefined;
   let metrics: Metrics;
 
   beforeEach(() => {
@@ -28,6 +29,7 @@ describe('metrics', () => {
     agentChecks = createCounts();
     nowMs = 3500;
     safeTtlMs = undefined;
+    frozenSinceMs = undefined;
     const sources: MetricSources = {
       cache: {
         prefetched: [PRIMARY],
@@ -39,6 +41,7 @@ describe('metrics', () => {
       checks,
       agentChecks,
       connections: { open: 3, max: 900 },
+      frozenSinceMs: () => frozenSinceMs,
       droppedLogLines: () => 7,
       cacheTtlMs: () => 4000,
       safeTtlMs: () => safeTtlMs,
@@ -62,6 +65,12 @@ describe('metrics', () => {
       '{route="/primary",outcome="refused"} 1',
     ]);
     assert.deepEqual(await samples('patroniglue_poll_duration_seconds_sum'), ['{route="/primary"} 2.004']);
+  });
+
+  it('tell for how long Patroni is frozen, and 0 while it is not', async () => {
+    assert.deepEqual(await samples('patroniglue_patroni_frozen_seconds'), [' 0']);
+    frozenSinceMs = 1000;
+    assert.deepEqual(await samples('patroniglue_patroni_frozen_seconds'), [' 2.5']);
   });
 
   it('tell of snapshots as they are at the moment of the question', async () => {

@@ -82,6 +82,7 @@ async function buildPlainScene(onClose: OnClose): Promise<Open<PlainScene>> {
       emptyQueue();
       upstream ??= await eventually('the port is free again', 5000, () => healthyUpstream({ port }));
       upstream.behave(dated);
+      upstream.cut(); // what hung is never answered
     },
   };
 }
@@ -137,6 +138,7 @@ async function buildTlsScene(
       instead = undefined;
       relay.cut(undefined);
       upstream.behave(dated);
+      entrance.cut();
     },
   };
 }
@@ -199,6 +201,7 @@ async function buildNamedScene(onClose: OnClose): Promise<Open<NamedScene>> {
     heal() {
       nameServer.say(NAMED);
       upstream.behave(dated);
+      upstream.cut();
     },
   };
 }

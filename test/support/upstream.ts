@@ -15,6 +15,8 @@ export interface Upstream {
   readonly connections: { readonly open: number; readonly most: number; readonly mostOfRoute: number };
   /** From the next request on. Replaces what `behave` said before. */
   behave(behaviour: Behaviour): void;
+  /** Ends what is open, as the end of a worker does that held it. Goes on listening. */
+  cut(): void;
   /** Settles when no connection is open. */
   idle(): Promise<void>;
   /** Stops listening and cuts what is open; the port can be taken again by {@link startUpstream}. */
@@ -77,6 +79,9 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
     },
     behave(next) {
       behaviour = next;
+    },
+    cut() {
+      for (const socket of open) socket.destroy();
     },
     async idle() {
       await Promise.all([...open].map((socket) => new Promise((done) => socket.once('close', done))));
