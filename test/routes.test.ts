@@ -184,6 +184,8 @@ describe('the canonical route', () => {
       '1eB2',
       '9007199254740993',
       '9999TB',
+      '9216000000000kB', // too many bytes to compute with
+      '9'.repeat(40),
       '1_0',
     ]) {
       check([[`/replica?lag=${asItIs}`, `/replica?lag=${asItIs}`]]);
@@ -191,7 +193,15 @@ describe('the canonical route', () => {
   });
 
   it('is none for a lag at which Patroni would fail, and what is wrong is told', () => {
-    for (const lag of ['1e999', '1E400', '1e-400', `${'9'.repeat(400)}.5`, '1e%3400', `${'9'.repeat(310)}TB`]) {
+    for (const lag of [
+      '1e999',
+      '1E400',
+      '1e-400',
+      `${'9'.repeat(400)}.5`,
+      '1e%3400',
+      `${'9'.repeat(310)}TB`,
+      '9'.repeat(41),
+    ]) {
       check([[`/replica?lag=${lag}`, undefined]]);
       assert.equal(whatIsWrong(`/replica?lag=${lag}`), 'its lag is beyond all bounds');
     }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { within } from './wait.js';
 import { OTHERS_CORE, taskset } from './cores.js';
+import { coverageEnv } from './processes.js';
 
 /** A helper process that answers orders, one reply each, in their order. */
 export interface Child<Order, Reply> {
@@ -43,7 +44,7 @@ export async function startChild<Order extends object, Reply>(
   const child = fork(script, args, {
     execArgv: [...nodeFlags],
     ...(taskset && { execPath: taskset, execArgv: ['-c', String(core), process.execPath, ...nodeFlags] }),
-    env: { PATH: process.env['PATH'] },
+    env: { PATH: process.env['PATH'], ...coverageEnv() },
     stdio: ['ignore', stdout, 'inherit', 'ipc'],
   });
   alive.add(child);

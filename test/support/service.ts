@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { ask, type AskOptions, type Reply } from './http-get.js';
 import { freePort } from './ports.js';
-import type { Exit, Running } from './processes.js';
+import { type Exit, type Running, coverageEnv } from './processes.js';
 import { eventually } from './wait.js';
 import { createWorkspace } from './workspace.js';
 
@@ -85,7 +85,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       startAgain: async () => {
         running = await start();
       },
-      close: () => workspace.close(),
+      async close() {
+        if ('NODE_V8_COVERAGE' in coverageEnv()) await running.stop(2000).catch(() => undefined); // one that is killed tells nothing
+        await workspace.close();
+      },
     };
   } catch (error) {
     const logs = workspace.logs();
