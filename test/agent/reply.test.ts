@@ -189,6 +189,8 @@ describe('a reply to an agent check', () => {
       [line('GET /primary HTTP/1.0'), 'not-a-route:GET_/primary_HTTP/1.0'],
       [line('x up ready 100%'), 'not-a-route:x_up_ready_100%'],
       [line('x,down,maint'), 'not-a-route:x_down_maint'],
+      [line(`/${'x'.repeat(80)}`), `not-a-route:/${'x'.repeat(59)}`],
+      [line("/a?b=c&d=%41~:+*@!$'();-\u00e9{"), "not-a-route:/a?b=c&d=%41~:+*@!$'();-__"],
       [{ kind: 'line-without-end' }, String.raw`line-without-end:agent-send-must-end-with-\n`],
       [{ kind: 'line-too-long' }, 'line-too-long'],
     ] as const) {

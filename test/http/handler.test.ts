@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { createCounts } from '../../src/counts.js';
 import { type CheckRequest, createHandler } from '../../src/http/handler.js';
 import type { Reply } from '../../src/http/reply.js';
 import { type CanonicalRoute, knownPaths } from '../../src/routes.js';
@@ -15,6 +16,9 @@ const fresh: Snapshot = {
   sentAtMs: NOW_MS - 2500,
   freshUntilMs: NOW_MS + 1500,
 };
+const CLOCK = { nowMs: () => NOW_MS, wallMs: () => WALL_MS };
+const REQUEST: CheckRequest = { method: 'GET', httpVersion: '1.1', target: '/primary', hasBody: false };
+
 const failures = {
   count: 3,
   sinceMs: NOW_MS - 4000,
@@ -170,7 +174,13 @@ describe('reply', () => {
     for (const target of ['/my-primary', '/PRIMARY', '//sync/', '/sync/', '/restart', '/primary%00', '/../primary']) {
       const reply = ask(fresh, { target });
       assert.equal(reply.status, 404, target);
-      assert.deepEqual(problemOf(reply)['routes'], knownPaths);
+      assert.deepEqual(problemOf(reply), {
+        title: 'Not Found',
+        status: 404,
+        detail: 'not one of the routes served here',
+        routes: knownPaths,
+      });
+      assert.equal(reply.headers['Cache-Control'], 'no-store');
     }
   });
 
@@ -191,7 +201,12 @@ describe('reply', () => {
     for (const target of ['/replica', '/my-primary']) {
       const reply = ask(fresh, { target }, { maxLearned: 0 });
       assert.equal(reply.status, 404);
-      assert.deepEqual(problemOf(reply)['routes'], ['/primary']);
+      const { routes, detail } = problemOf(reply);
+      assert.deepEqual(routes, ['/primary']);
+      assert.match(
+        String(detail),
+        target === '/replica' ? /^\/replica is not in backend\.routes, and / : /^not one of/,
+      );
     }
   });
 
@@ -220,23 +235,29 @@ describe('reply', () => {
 
   it('answers 400 to a request line without a version, or with one that is not spoken, and closes', () => {
     for (const httpVersion of ['0.9', '2.0']) {
-      const { status, headers } = ask(fresh, { httpVersion });
-      assert.deepEqual([status, headers['Connection']], [400, 'close']);
+      const reply = ask(fresh, { httpVersion });
+      assert.deepEqual([reply.status, reply.headers['Connection']], [400, 'close']);
+      assert.equal(problemOf(reply)['detail'], 'HTTP/1.0 and HTTP/1.1 are spoken here');
     }
+    for (const httpVersion of ['1.0', '1.1']) assert.equal(ask(fresh, { httpVersion }).status, 200);
   });
 
   it('answers 405 on every path to whatever could change a cluster', () => {
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'PURGE']) {
       for (const target of ['/primary', '/restart', '/-/healthy']) {
-        const { status, headers } = ask(fresh, { method, target });
-        assert.deepEqual([status, headers['Allow']], [405, 'GET, HEAD, OPTIONS']);
+        const reply = ask(fresh, { method, target });
+        assert.deepEqual([reply.status, reply.headers['Allow']], [405, 'GET, HEAD, OPTIONS']);
+        assert.equal(problemOf(reply)['detail'], `${method} is not served here: patroniglue only reads`);
+        assert.equal(reply.headers['Connection'], undefined);
+        assert.equal(ask(fresh, { method, target, hasBody: true }).headers['Connection'], 'close');
       }
     }
   });
 
   it('refuses a body and closes', () => {
-    const { status, headers } = ask(fresh, { hasBody: true });
-    assert.deepEqual([status, headers['Connection']], [413, 'close']);
+    const reply = ask(fresh, { hasBody: true });
+    assert.deepEqual([reply.status, reply.headers['Connection']], [413, 'close']);
+    assert.equal(problemOf(reply)['detail'], 'a health check has no body');
   });
 
   it('is healthy whatever Patroni does, and ready when every route is fresh', () => {
@@ -246,5 +267,75 @@ describe('reply', () => {
     assert.equal(ask(fresh, { target: '/-/ready' }).status, 200);
     assert.equal(ask(fresh, { target: '/-/ready' }, { nowMs: fresh.freshUntilMs }).status, 503);
     assert.equal(ask(fresh, { target: '/-/other' }).status, 404);
+  });
+
+  it('says so in a text, whatever the query, and names the routes that have no fresh answer', () => {
+    const polled: Readonly<Record<string, Snapshot>> = {
+      '/primary': fresh,
+      '/replica': { kind: 'pending', sinceMs: 0 },
+    };
+    const latest = (route: CanonicalRoute): Snapshot | undefined => polled[route];
+    const prefetched = ['/primary', '/replica', '/health'] as CanonicalRoute[];
+    const handle = createHandler({ prefetched, maxLearned: 0, latest, ask: latest }, CLOCK);
+    const textOf = (handler: typeof handle, target: string): string => {
+      const { status, headers, body } = handler({ ...REQUEST, target });
+      assert.deepEqual(headers, {
+        'Content-Type': 'text/plain; charset=utf-8',
+        'Content-Length': body.length,
+        'Cache-Control': 'no-store',
+      });
+      return `${status} ${String(body)}`;
+    };
+    for (const query of ['', '?', '?a=/-/b?c']) {
+      assert.equal(textOf(handle, `/-/healthy${query}`), '200 healthy\n');
+      assert.equal(
+        textOf(handle, `/-/ready${query}`),
+        '503 not ready: no fresh answer to /replica, /health\n',
+        'those that are not polled yet, too',
+      );
+    }
+    const ready = createHandler({ prefetched: [], maxLearned: 0, latest, ask: latest }, CLOCK);
+    assert.equal(textOf(ready, '/-/ready'), '200 ready\n');
+  });
+
+  it('has other pages of its own, and lets one of them hear any request to its path', () => {
+    const page: Reply = { status: 418, headers: {}, body: 'a page' };
+    const none = (): undefined => undefined;
+    const counts = createCounts<number>();
+    const pages = {
+      get: (path: string) => (path === '/-/page' ? () => page : undefined),
+      refresh: ({ method }: CheckRequest): Reply => ({ status: 202, headers: {}, body: method }),
+    };
+    const snapshots = { prefetched: [], maxLearned: 0, latest: none, ask: none };
+    const handle = createHandler(snapshots, CLOCK, pages, counts);
+    assert.equal(handle({ ...REQUEST, target: '/-/page?x=/-/other' }), page);
+    assert.equal(handle({ ...REQUEST, target: '/-/refresh', method: 'PUT', hasBody: true }).body, 'PUT');
+    assert.equal(handle({ ...REQUEST, target: '/x/-/page' }).status, 404);
+    assert.equal(handle({ ...REQUEST, target: '/-/page', method: 'PUT' }).status, 405);
+    const withoutRefresh = createHandler(snapshots, CLOCK, { get: pages.get }, counts);
+    assert.equal(withoutRefresh({ ...REQUEST, target: '/-/refresh', method: 'POST' }).status, 405);
+    assert.deepEqual(counts.entries(), [
+      { route: 'other', key: 404, count: 1 },
+      { route: 'other', key: 405, count: 2 },
+    ]);
+  });
+
+  it('is counted by canonical route and status, unless it is one of its own pages', () => {
+    const counts = createCounts<number>();
+    const latest = (route: CanonicalRoute): Snapshot | undefined =>
+      ({ '/primary': fresh, '/health': { kind: 'pending', sinceMs: 0 } as const })[route as string];
+    const handle = createHandler({ prefetched: [], maxLearned: 1, latest, ask: latest }, CLOCK, new Map(), counts);
+    for (const target of ['/', '/master', '/health', '/replica', '/x', '*', '/-/healthy', '/-/ready', '/-/x']) {
+      handle({ ...REQUEST, target });
+    }
+    handle({ ...REQUEST, method: 'POST' });
+    assert.deepEqual(counts.entries(), [
+      { route: '/primary', key: 200, count: 2 },
+      { route: '/health', key: 503, count: 1 },
+      { route: 'other', key: 503, count: 1 },
+      { route: 'other', key: 404, count: 2 },
+      { route: 'other', key: 400, count: 1 },
+      { route: 'other', key: 405, count: 1 },
+    ]);
   });
 });

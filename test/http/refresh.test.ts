@@ -10,8 +10,8 @@ describe('POST /-/refresh', () => {
   ) => {
     let refreshed = 0;
     const request = { method, httpVersion: '1.1', target: '/-/refresh', hasBody, connection, named };
-    const { status, headers } = refreshReply(request, from, () => (refreshed += 1));
-    return { status, headers, refreshed };
+    const { status, headers, body } = refreshReply(request, from, () => (refreshed += 1));
+    return { status, headers, refreshed, text: String(body) };
   };
   const HERE: Ends = { remoteAddress: '127.0.0.1', localAddress: '127.0.0.1' };
 
@@ -61,5 +61,24 @@ describe('POST /-/refresh', () => {
     }
     const { status, headers, refreshed } = ask(HERE, [], { hasBody: true });
     assert.deepEqual([status, headers['Connection'], refreshed], [413, 'close', 0]);
+  });
+
+  it('is answered with a sentence, and with the end of the connection where a body may follow', () => {
+    const far: Ends = { remoteAddress: '10.0.0.12', localAddress: '10.0.0.11' };
+    assert.equal(ask(HERE).text, 'Patroni is asked now\n');
+    assert.equal(ask(far).text, 'from this host alone, or from frontend.refresh-from\n');
+    assert.equal(ask(HERE, [], { method: 'GET' }).text, '/-/refresh is asked by POST\n');
+    assert.equal(ask(HERE, [], { hasBody: true }).text, 'there is nothing to say: no body\n');
+    assert.deepEqual(
+      [ask(far), ask(HERE, [], { method: 'GET' }), ask(HERE)].map(({ headers }) => headers['Connection']),
+      [undefined, undefined, undefined],
+    );
+    assert.equal(ask(far, [], { method: 'GET', hasBody: true }).headers['Connection'], 'close');
+    assert.equal(ask(HERE).headers['Content-Type'], 'text/plain; charset=utf-8');
+  });
+
+  it('is for nobody by a request whose connection is not known', () => {
+    const request = { method: 'POST', httpVersion: '1.1', target: '/-/refresh', hasBody: false };
+    assert.equal(refreshReply(request, [], () => assert.fail('asked')).status, 403);
   });
 });
