@@ -22,8 +22,8 @@ import { bursts } from './streams/bursts.js';
 import { type Cache, type RoutePlan, createCache } from './streams/cache.js';
 import { classifyFailure } from './streams/failure.js';
 import { type Polling, follow } from './streams/follow.js';
-import { type Heartbeat, exceptOwnFailures } from './streams/heartbeat.js';
 import { type Freeze, type FreezeChange, createFreeze } from './streams/freeze.js';
+import { type Heartbeat, exceptOwnFailures, isOwnFailure, missedPolls } from './streams/heartbeat.js';
 import { createPhases } from './streams/phases.js';
 import { poll } from './streams/poll.js';
 import { createRequest } from './streams/request.js';
@@ -183,12 +183,18 @@ function pollingOf(
     return known ? guarded(route, outcome, known, isOwnHost(backend.host) ? wallMs : undefined) : outcome;
   };
   const asked$ = request(route);
-  const gate = freeze.gate(asked$, slow);
+  const whole = freeze.gate(asked$, slow);
+  const { mayPoll, saw } = slow ? slowGate(whole, freeze, scheduler) : whole;
   const outcome$ = poll(asked$, {
     intervalMs,
     phaseMs: phaseOf(intervalMs),
-    refresh$: merge(refresh$, heartbeat.standstill$.pipe(filter(({ fromMs, toMs }) => toMs - fromMs > intervalMs / 2))),
-    gate: slow ? slowGate(gate, freeze, scheduler) : gate,
+    refresh$: merge(refresh$, missedPolls(heartbeat, intervalMs)),
+    gate: {
+      mayPoll,
+      saw(outcome) {
+        if (!isOwnFailure(heartbeat, outcome)) saw(outcome); // or it would be taken for a freeze
+      },
+    },
     deadlineMs: backend.timeoutMs,
     scheduler,
     classify: classifyFailure,

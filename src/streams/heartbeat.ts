@@ -97,13 +97,27 @@ export function wasMostlyStill(
 }
 
 /**
- * Leaves out polls that failed while this process mostly stood still: Patroni did not have its time, and whoever reads a
+ * True of a poll that failed while this process mostly stood still: Patroni did not have its time, and whoever read of the
  * failure would take it for Patroni's.
  */
+export function isOwnFailure(
+  heartbeat: Pick<Heartbeat, 'stoodStillMs'>,
+  { kind, sentAtMs, endedAtMs }: PollOutcome,
+): boolean {
+  return kind === 'failed' && wasMostlyStill(heartbeat, sentAtMs, endedAtMs);
+}
+
+/** Leaves out the polls of {@link isOwnFailure}. */
 export function exceptOwnFailures(heartbeat: Pick<Heartbeat, 'stoodStillMs'>): MonoTypeOperatorFunction<PollOutcome> {
-  return filter(
-    ({ kind, sentAtMs, endedAtMs }) => kind === 'answered' || !wasMostlyStill(heartbeat, sentAtMs, endedAtMs),
-  );
+  return filter((outcome) => !isOwnFailure(heartbeat, outcome));
+}
+
+/** Standstills that were long enough to miss a poll. */
+export function missedPolls(
+  { standstill$ }: Pick<Heartbeat, 'standstill$'>,
+  intervalMs: number,
+): Observable<Standstill> {
+  return standstill$.pipe(filter(({ fromMs, toMs }) => toMs - fromMs > intervalMs / 2));
 }
 
 function isStandstill({ fromMs, toMs }: Standstill): boolean {

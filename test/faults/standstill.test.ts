@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { type Socket, connect } from 'node:net';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +8,7 @@ import { type Sample, outcomeOf, startSteadyChecks } from '../support/checks.js'
 import type { Worker } from '../support/child.js';
 import { type Blocker, createBlocker } from '../support/blocker.js';
 import { nowMs } from '../support/monotonic.js';
+import { isStopped } from '../support/proc.js';
 import { createRandom } from '../support/random.js';
 import { keepAliveClient } from '../support/raw-http.js';
 import { type Service, type ServiceOptions, startService } from '../support/service.js';
@@ -178,7 +178,3 @@ describe('a service that stood still itself', () => {
     });
   });
 });
-
-function isStopped(pid: number): boolean {
-  return /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-}

@@ -58,7 +58,7 @@ describe('deadline', () => {
     runMarbles(({ cold, expectObservable, expectSubscriptions }, virtual) => {
       const source = cold('              5s (a|)');
       const subscriptions = '            ^ 4999ms !';
-      expectObservable(source.pipe(deadline(100, late(virtual, 4900)), told)).toBe('5s (a|)');
+      expectObservable(source.pipe(deadline(100, late(virtual, 4899)), told)).toBe('5s (a|)');
       expectSubscriptions(source.subscriptions).toBe(subscriptions);
     });
   });

@@ -16,3 +16,8 @@ export function starvedMs(pid: number): number {
   const ns = /^\d+ (\d+) /.exec(readFileSync(`/proc/${pid}/schedstat`, 'utf8'))?.[1];
   return Number(ns) / 1e6;
 }
+
+/** Whether a process is stopped, by SIGSTOP say. */
+export function isStopped(pid: number): boolean {
+  return /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+}

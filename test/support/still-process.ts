@@ -1,6 +1,5 @@
-import type { SchedulerLike, SchedulerAction, Subscription } from 'rxjs';
+import type { SchedulerLike, SchedulerAction, Subscription, VirtualTimeScheduler } from 'rxjs';
 import { Observable } from 'rxjs';
-import type { TestScheduler } from 'rxjs/testing';
 import type { Standstill } from '../../src/streams/heartbeat.js';
 
 /** A process in virtual time that stands still for a while. */
@@ -19,7 +18,7 @@ const SOCKETS_AFTER_MS = 0.5;
  * A process as Node's event loop runs it: what should have happened during its standstill happens at its end, first timers,
  * then sockets. For timers that are scheduled one by one: one that repeats itself is not held up.
  */
-export function createStillProcess(virtual: TestScheduler, { fromMs, toMs }: Standstill): StillProcess {
+export function createStillProcess(virtual: VirtualTimeScheduler, { fromMs, toMs }: Standstill): StillProcess {
   const whenAwake = (dueMs: number, lateMs: number): number =>
     dueMs > fromMs && dueMs < toMs + lateMs ? toMs + lateMs : dueMs;
   return {
