@@ -1,31 +1,26 @@
 import { jsonObject } from './json.js';
 import { type CanonicalRoute, leaderRoute } from './routes.js';
 import type { Answer, Lease, PollOutcome } from './snapshot.js';
-import { type PatroniTimings, safeTtlMs } from './ttl-bound.js';
+import { MAX_BODY_BYTES, type PatroniTimings, versionOf } from './timings-in-force.js';
+import { toleratedMs } from './ttl-bound.js';
 
-/**
- * How long Patroni may take, beyond `loop_wait + retry_timeout`, from the loss of its DCS until it says that failsafe mode is
- * active: it asks each member, with a time-out of 2 s and one retry (`call_failsafe_member` in `patroni/ha.py`).
- */
-const FAILSAFE_CHECK_MS = 4000;
-
-/** A body of Patroni's has some kilobytes; a larger one is not read. */
-const MAX_BODY_BYTES = 65_536;
+/** The timings in force at a Patroni of that version; those assumed until it has said. */
+export type TimingsOf = (version: string | undefined) => PatroniTimings;
 
 /**
  * How far an answer may be believed that rests on the leader key; `undefined` where it does not, or nothing is known of that.
  *
- * A 200 that a node gives because it holds the leader key counts until `dcs_last_seen + loop_wait + retry_timeout`. A live HA
- * loop has reached its DCS again by then, or demotes the node. Later Patroni still says 200, until the key's `ttl` is over
- * (`Ha.is_leader` in `patroni/ha.py`); but by then load balancers must have left the node, since another may be promoted.
- * In pause nobody is, and in failsafe mode all members have agreed that the node leads on: Patroni says so in the answer.
+ * A 200 that a node gives because it holds the leader key counts until `dcs_last_seen + loop_wait + retry_timeout`
+ * ({@link toleratedMs}). A live HA loop has reached its DCS again by then, or demotes the node. Later Patroni still says 200,
+ * until the key's `ttl` is over (`Ha.is_leader` in `patroni/ha.py`); but by then load balancers must have left the node, since
+ * another may be promoted. In pause nobody is, and in failsafe mode all members have agreed that the node leads on: Patroni says so in the answer.
  *
  * @param madeAt when Patroni made the answer: by its own clock, that of `dcs_last_seen`, and by the scheduler's
  */
 export function leaseOf(
   route: CanonicalRoute,
   answer: Answer,
-  timings: PatroniTimings,
+  timingsOf: TimingsOf,
   madeAt: { readonly patroniMs: number; readonly schedulerMs: number },
 ): Lease | undefined {
   const leader = leaderRoute(route);
@@ -37,14 +32,7 @@ export function leaseOf(
   if (leader === 'too' && !LEADERS.includes(String(said['role']))) return undefined;
   const ageMs = Math.max(0, madeAt.patroniMs - lastSeenS * 1000); // a clock that was set back does not make it longer
   const lastSeenAtMs = madeAt.schedulerMs - ageMs;
-  return { lastSeenAtMs, endsAtMs: lastSeenAtMs + toleratedMs(timings) };
-}
-
-/** How long an HA loop that works may be without its DCS. */
-function toleratedMs(timings: PatroniTimings): number {
-  const { loopWaitMs, retryTimeoutMs, failsafeMode } = timings;
-  const failsafeMs = failsafeMode ? Math.min(FAILSAFE_CHECK_MS, Math.max(0, safeTtlMs(timings) / 2)) : 0;
-  return loopWaitMs + retryTimeoutMs + failsafeMs;
+  return { lastSeenAtMs, endsAtMs: lastSeenAtMs + toleratedMs(timingsOf(versionOf(said))) };
 }
 
 /** `role` in Patroni's bodies of a node that leads; `master` before 4.0. */
@@ -58,7 +46,7 @@ const LEADERS: readonly string[] = ['primary', 'master', 'standby_leader'];
 export function guarded(
   route: CanonicalRoute,
   outcome: PollOutcome,
-  timings: PatroniTimings,
+  timingsOf: TimingsOf,
   wallMs?: () => number,
 ): PollOutcome {
   if (outcome.kind === 'failed') return outcome;
@@ -67,6 +55,6 @@ export function guarded(
   const madeAt = wallMs
     ? { patroniMs: wallMs(), schedulerMs: endedAtMs }
     : { patroniMs: (answer.dateMs ?? NaN) + 1000, schedulerMs: sentAtMs };
-  const lease = Number.isNaN(madeAt.patroniMs) ? undefined : leaseOf(route, answer, timings, madeAt);
+  const lease = Number.isNaN(madeAt.patroniMs) ? undefined : leaseOf(route, answer, timingsOf, madeAt);
   return lease ? { ...outcome, lease } : outcome;
 }

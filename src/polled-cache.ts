@@ -4,6 +4,7 @@ import {
   EMPTY,
   type Observable,
   type SchedulerLike,
+  Subject,
   defer,
   delay,
   filter,
@@ -15,7 +16,7 @@ import {
   tap,
 } from 'rxjs';
 import type { Config } from './config.js';
-import { guarded } from './lease-guard.js';
+import { type TimingsOf, guarded } from './lease-guard.js';
 import { type CanonicalRoute, canonicalRoute, isSlow } from './routes.js';
 import type { Answer, PollOutcome, Snapshot } from './snapshot.js';
 import { bursts } from './streams/bursts.js';
@@ -28,7 +29,6 @@ import { createPhases } from './streams/phases.js';
 import { poll } from './streams/poll.js';
 import { createRequest } from './streams/request.js';
 import { slowGate } from './streams/slow-gate.js';
-import type { PatroniTimings } from './ttl-bound.js';
 
 /** Connecting is given up a little before the next tick, so that the tick finds no poll in flight and asks anew. */
 const CONNECT_SHARE = 0.9;
@@ -45,6 +45,8 @@ const SPREAD_MS = 40;
 /** A cache that is polled as the configuration says. */
 export interface PolledCache {
   readonly cache: Cache;
+  /** Each poll that was answered, as it ends. */
+  readonly answered$: Observable<PolledAnswer>;
   /**
    * Asks the upstream once, whatever is known: a cold observable, as those of {@link createRequest}. In a freeze it asks
    * nothing, and completes.
@@ -58,6 +60,12 @@ export interface PolledCache {
   readonly reconfigure: (config: Config) => void;
 }
 
+/** What Patroni said to a poll. */
+export interface PolledAnswer {
+  readonly route: CanonicalRoute;
+  readonly answer: Answer;
+}
+
 /** Told of each poll as it ends. */
 type OnOutcome = (route: CanonicalRoute, outcome: PollOutcome) => void;
 
@@ -65,8 +73,7 @@ type OnOutcome = (route: CanonicalRoute, outcome: PollOutcome) => void;
 export interface PollingParts {
   readonly scheduler: SchedulerLike;
   readonly onOutcome: OnOutcome;
-  /** What is known of Patroni's timings. */
-  readonly timings: () => PatroniTimings | undefined;
+  readonly timingsOf: TimingsOf;
   readonly wallMs: () => number;
   /** Patroni may have changed: it is asked at once, and again, in a burst. */
   readonly refresh$: Observable<unknown>;
@@ -84,6 +91,11 @@ export function createPolledCache(config: Config, parts: PollingParts): PolledCa
   const upstream$ = new BehaviorSubject(createUpstream(settings, parts));
   const { prefetched, maxLearned } = planOf(config);
   const burst$ = bursts(parts.refresh$, scheduler).pipe(share()); // one for all routes
+  const answered$ = new Subject<PolledAnswer>();
+  const onOutcome: OnOutcome = (route, outcome) => {
+    parts.onOutcome(route, outcome);
+    if (outcome.kind === 'answered') answered$.next({ route, answer: outcome.answer });
+  };
   const snapshots = (route: CanonicalRoute): Observable<Snapshot> => {
     const spreadMs = prefetched.includes(route) ? 0 : phaseOf(SPREAD_MS);
     const ofBursts$ = burst$.pipe(filter((step) => step === 0 || !isSlow(route)));
@@ -92,7 +104,7 @@ export function createPolledCache(config: Config, parts: PollingParts): PolledCa
         const refresh$ = merge(ofBursts$, upstream.freeze.thaw$).pipe(
           spreadMs === 0 ? identity : delay(spreadMs, scheduler),
         );
-        return pollingOf(route, upstream, phaseOf, { ...parts, refresh$ });
+        return pollingOf(route, upstream, phaseOf, { ...parts, onOutcome, refresh$ });
       }),
     );
     return follow(polling$, scheduler);
@@ -100,6 +112,7 @@ export function createPolledCache(config: Config, parts: PollingParts): PolledCa
   const cache = createCache(prefetched, { snapshots, maxLearned, forgetAfterMs: FORGET_AFTER_MS, scheduler });
   return {
     cache,
+    answered$,
     request: (route) =>
       defer(() => {
         const { freeze, request } = upstream$.getValue();
@@ -174,13 +187,14 @@ function pollingOf(
   route: CanonicalRoute,
   { settings: { backend, times }, request, freeze }: PolledUpstream,
   phaseOf: ReturnType<typeof createPhases>,
-  { scheduler, onOutcome, timings, wallMs, refresh$, heartbeat }: PollingParts,
+  { scheduler, onOutcome, timingsOf, wallMs, refresh$, heartbeat }: PollingParts,
 ): Polling {
   const slow = isSlow(route);
   const intervalMs = slow ? times.slowIntervalMs : times.intervalMs;
   const guard = (outcome: PollOutcome): PollOutcome => {
-    const known = times.leaseGuard ? timings() : undefined;
-    return known ? guarded(route, outcome, known, isOwnHost(backend.host) ? wallMs : undefined) : outcome;
+    return times.leaseGuard
+      ? guarded(route, outcome, timingsOf, isOwnHost(backend.host) ? wallMs : undefined)
+      : outcome;
   };
   const asked$ = request(route);
   const whole = freeze.gate(asked$, slow);

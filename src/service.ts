@@ -56,7 +56,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
         lines.outcome(route, outcome);
         pages.polled(route, outcome);
       },
-      timings: () => ttlCheck.timings(),
+      timingsOf: (version) => ttlCheck.timingsOf(version),
       wallMs,
       refresh$,
       heartbeat,

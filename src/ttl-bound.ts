@@ -1,34 +1,10 @@
-import { jsonObject } from './json.js';
-import type { Answer } from './snapshot.js';
-
-/** How long Patroni's leader key lives, and how often and how patiently it is renewed; in milliseconds. */
-export interface PatroniTimings {
-  readonly ttlMs: number;
-  readonly loopWaitMs: number;
-  readonly retryTimeoutMs: number;
-  /** A leader that loses its DCS may lead on when all members agree. */
-  readonly failsafeMode: boolean;
-}
-
-/** Patroni's own, for keys that its dynamic configuration lacks (`Config.__DEFAULT_CONFIG` in `patroni/config.py`). */
-const DEFAULTS_S = { ttl: 30, loop_wait: 10, retry_timeout: 10 } as const;
+import type { PatroniTimings } from './timings-in-force.js';
 
 /**
- * What an answer to `GET /config` says: the dynamic configuration as it is in the DCS (`do_GET_config` in `patroni/api.py`).
- * `undefined` where it is none.
+ * How long Patroni may take, beyond `loop_wait + retry_timeout`, from the loss of its DCS until it says that failsafe mode is
+ * active: it asks each member, with a time-out of 2 s and one retry (`call_failsafe_member` in `patroni/ha.py`).
  */
-export function timingsIn({ status, body }: Answer): PatroniTimings | undefined {
-  if (status !== 200) return undefined;
-  const config = jsonObject(body);
-  if (config === undefined) return undefined;
-  const ms = (key: keyof typeof DEFAULTS_S): number => {
-    const seconds = Number(config[key] ?? DEFAULTS_S[key]); // Patroni takes a number in quotes, too
-    return seconds * 1000;
-  };
-  const times = { ttlMs: ms('ttl'), loopWaitMs: ms('loop_wait'), retryTimeoutMs: ms('retry_timeout') };
-  if (!Object.values(times).every((value) => Number.isFinite(value) && value > 0)) return undefined;
-  return { ...times, failsafeMode: config['failsafe_mode'] === true };
-}
+const FAILSAFE_CHECK_MS = 4000;
 
 /**
  * The largest `cache.ttl` with which a kept 200 cannot stand beside a new primary's, in milliseconds; not above 0 where there
@@ -39,23 +15,74 @@ export function safeTtlMs({ ttlMs, loopWaitMs, retryTimeoutMs }: PatroniTimings)
 }
 
 /**
- * What to tell the operator of a `cache.ttl` that is over the bound; `undefined` where it is not.
- *
- * @param leaseGuard answers that rest on the leader key end with it, by `lease-guard.ts`
+ * How long a leader's 200 counts after Patroni has read its DCS, in milliseconds: `loop_wait + retry_timeout`, in which an HA
+ * loop that works reads it again or gives up. It is shorter where Patroni works with timings that break its rule (before 3.2):
+ * then half of the time from `loop_wait` to `ttl` is left to load balancers, as the rule itself would leave it.
  */
-export function ttlWarning(cache: { ttlMs: number; leaseGuard: boolean }, timings: PatroniTimings): string | undefined {
+export function toleratedMs(timings: PatroniTimings): number {
+  const { ttlMs, loopWaitMs, retryTimeoutMs, failsafeMode } = timings;
+  if (breaksRule(timings)) return Math.min(loopWaitMs, ttlMs) + Math.max(0, (ttlMs - loopWaitMs) / 2);
+  const failsafeMs = failsafeMode ? Math.min(FAILSAFE_CHECK_MS, safeTtlMs(timings) / 2) : 0;
+  return loopWaitMs + retryTimeoutMs + failsafeMs;
+}
+
+/** Patroni's own rule, which it keeps by itself from 3.2 on: `loop_wait + 2 * retry_timeout <= ttl`. */
+function breaksRule({ ttlMs, loopWaitMs, retryTimeoutMs }: PatroniTimings): boolean {
+  return loopWaitMs + 2 * retryTimeoutMs > ttlMs;
+}
+
+/** What is said of `cache.ttl` and of the lease guard. */
+export interface GuardedCache {
+  readonly ttlMs: number;
+  /** Answers that rest on the leader key end with it, by `lease-guard.ts`. */
+  readonly leaseGuard: boolean;
+}
+
+/** What to tell the operator of a `cache.ttl`, and of timings, that leave too little time; `undefined` where they do not. */
+export function ttlWarning(cache: GuardedCache, timings: PatroniTimings): string | undefined {
+  const told = [overBound(cache, timings), cache.leaseGuard ? ruleBroken(timings) : undefined];
+  const sentences = told.filter((text) => text !== undefined);
+  return sentences.length === 0 ? undefined : sentences.join('. ');
+}
+
+function overBound(cache: GuardedCache, timings: PatroniTimings): string | undefined {
   const safeMs = safeTtlMs(timings);
   if (cache.ttlMs <= safeMs) return undefined;
-  const [cacheTtl, ttl, loopWait, retryTimeout, safe] = [
-    cache.ttlMs,
-    timings.ttlMs,
-    timings.loopWaitMs,
-    timings.retryTimeoutMs,
-    safeMs,
-  ].map((ms) => ms / 1000);
-  const over = `cache.ttl (${cacheTtl} s) is over Patroni's ttl - loop_wait - retry_timeout (${ttl} - ${loopWait} - ${retryTimeout} = ${safe} s)`;
-  const fix = safeMs > 0 ? `set it to ${safe} or less` : "raise Patroni's ttl";
+  const { ttl, loopWait, retryTimeout } = inSeconds(timings);
+  const safe = safeMs / 1000;
+  const sum = `${ttl} - ${loopWait} - ${retryTimeout} = ${safe} s`;
+  const over = `cache.ttl (${cache.ttlMs / 1000} s) is over Patroni's ttl - loop_wait - retry_timeout (${sum}${otherwiseWritten(timings)})`;
+  const fix = safeMs > 0 ? `set it to ${safe} or less` : `mend Patroni's timings: ${mended(timings)}`;
   return cache.leaseGuard
     ? `${over}: the lease guard ends a primary's 200 in time, but what other routes say may be older; ${fix}`
     : `${over}: a kept 200 could stand beside a new primary's; ${fix}`;
+}
+
+function ruleBroken(timings: PatroniTimings): string | undefined {
+  if (!breaksRule(timings)) return undefined;
+  const { ttl, loopWait, retryTimeout } = inSeconds(timings);
+  const sum = `${loopWait} + 2 * ${retryTimeout} = ${loopWait + 2 * retryTimeout} s`;
+  const ends = `${toleratedMs(timings) / 1000} s after Patroni has read its DCS, where Patroni itself may go on for longer`;
+  return (
+    `Patroni's loop_wait + 2 * retry_timeout (${sum}) is over its ttl (${ttl} s), and Patroni before 3.2 does not adjust ` +
+    `them: the lease guard ends a primary's 200 ${ends}; ${mended(timings)}`
+  );
+}
+
+/** What to change in Patroni's dynamic configuration, so that its rule is kept. */
+function mended(timings: PatroniTimings): string {
+  const { ttl, loopWait, retryTimeout } = inSeconds(timings);
+  const least = Math.floor((ttl - loopWait) / 2);
+  const raised = `set ttl to ${loopWait + 2 * retryTimeout} or more`;
+  return least >= 3 ? `${raised}, or retry_timeout to ${least} or less` : raised; // 3 s is the least that later versions take
+}
+
+function otherwiseWritten({ written }: PatroniTimings): string {
+  if (written === undefined) return '';
+  const { ttl, loop_wait: loopWait, retry_timeout: retryTimeout } = written;
+  return `; it works with these, though ${ttl}, ${loopWait} and ${retryTimeout} are written`;
+}
+
+function inSeconds({ ttlMs, loopWaitMs, retryTimeoutMs }: PatroniTimings) {
+  return { ttl: ttlMs / 1000, loopWait: loopWaitMs / 1000, retryTimeout: retryTimeoutMs / 1000 };
 }

@@ -1,67 +1,118 @@
 import {
   type BehaviorSubject,
+  EMPTY,
   type Observable,
   type SchedulerLike,
   defer,
   distinctUntilChanged,
+  filter,
   map,
-  of,
+  merge,
   skip,
+  startWith,
   switchMap,
   tap,
 } from 'rxjs';
 import type { Config } from './config.js';
+import type { TimingsOf } from './lease-guard.js';
 import type { PolledCache } from './polled-cache.js';
 import type { CanonicalRoute } from './routes.js';
-import { readAt } from './snapshot.js';
-import { type TimingsOptions, timings } from './streams/timings.js';
-import { type PatroniTimings, safeTtlMs, ttlWarning } from './ttl-bound.js';
+import { type ConfigAsking, dynamicConfigs } from './streams/timings.js';
+import {
+  ASSUMED_TIMINGS,
+  type KnownConfigs,
+  type PatroniTimings,
+  configIn,
+  isStandbyCluster,
+  knownTimings,
+  versionIn,
+  withConfig,
+} from './timings-in-force.js';
+import { safeTtlMs, ttlWarning } from './ttl-bound.js';
 
 const EVERY_MS = 60_000;
 const CONFIG = '/config' as CanonicalRoute;
 
-/** `cache.ttl` held against what Patroni says of its leader key. */
+/** What Patroni says of itself besides its answers to checks, and `cache.ttl` held against it. */
 export interface TtlCheck {
-  /** What Patroni has said of its leader key; `undefined` until it has. */
-  timings(): PatroniTimings | undefined;
+  readonly timingsOf: TimingsOf;
   /** The largest safe `cache.ttl`, in milliseconds; `undefined` while Patroni has not said. */
   safeTtlMs(): number | undefined;
+  /** Whether no node of the cluster is to be a primary; `undefined` while Patroni has not said. */
+  standbyCluster(): boolean | undefined;
   /** What is wrong now, in a sentence. */
   warning(): string | undefined;
-  /** Emits what is wrong, or that nothing is, as it changes. The subscription asks Patroni: at once, on reload, every minute. */
+  /**
+   * Emits what is wrong, or that nothing is, as it changes. The subscription asks Patroni: at once, then while its polls are
+   * answered, after each reload and every minute; sooner while it is not known.
+   */
   readonly warning$: Observable<string | undefined>;
 }
 
-/** Checks the `cache.ttl` of whatever configuration is in force. Asks nothing that is known from a poll of `/config`. */
+/** Checks the `cache.ttl` of whatever configuration is in force. Where `/config` is polled, it is not asked for besides. */
 export function createTtlCheck(
   config$: BehaviorSubject<Config>,
-  { cache, request }: Pick<PolledCache, 'cache' | 'request'>,
+  { cache, request, answered$ }: Pick<PolledCache, 'cache' | 'request' | 'answered$'>,
   scheduler: SchedulerLike,
 ): TtlCheck {
-  let known: PatroniTimings | undefined;
-  const answer$ = defer(() => {
-    const polled = cache.latest(CONFIG);
-    const snapshot = polled && readAt(polled, scheduler.now());
-    return snapshot?.kind === 'fresh' ? of(snapshot.answer) : request(CONFIG);
-  });
-  const options: TimingsOptions = {
-    again$: config$.pipe(skip(1)), // after each reload
+  let known: KnownConfigs = [];
+  let version: string | undefined;
+  const reloaded$ = config$.pipe(skip(1));
+  const asking: ConfigAsking = {
+    answered$,
+    again$: reloaded$,
+    retryMs: () => config$.getValue().cache.intervalMs / 2, // over by the next round of polls
     everyMs: EVERY_MS,
     deadlineMs: () => config$.getValue().backend.timeoutMs,
     scheduler,
   };
-  const warning = (): string | undefined => known && ttlWarning(config$.getValue().cache, known);
+  const asked$ = dynamicConfigs(
+    defer(() => (cache.latest(CONFIG) ? EMPTY : request(CONFIG))),
+    asking,
+  );
+  const polled$ = answered$.pipe(
+    filter(({ route }) => route === CONFIG),
+    map(({ answer }) => configIn(answer)),
+    filter((config) => config !== undefined),
+  );
+  const version$ = answered$.pipe(
+    map(({ answer }) => versionIn(answer)),
+    filter((said) => said !== undefined),
+    distinctUntilChanged(),
+  );
+  const told$ = merge(
+    merge(asked$, polled$).pipe(
+      tap((config) => {
+        known = withConfig(known, config, version);
+      }),
+    ),
+    version$.pipe(
+      tap((said) => {
+        version = said;
+      }),
+    ),
+  );
+  /** By the version, too: until both are known, nothing is said of them. */
+  const timings = (): PatroniTimings | undefined => (version === undefined ? undefined : knownTimings(known, version));
+  const warning = (): string | undefined => {
+    const inForce = timings();
+    return inForce && ttlWarning(config$.getValue().cache, inForce);
+  };
   return {
-    timings: () => known,
-    safeTtlMs: () => known && safeTtlMs(known),
+    timingsOf: (ofVersion) => knownTimings(known, ofVersion) ?? ASSUMED_TIMINGS,
+    safeTtlMs() {
+      const inForce = timings();
+      return inForce && safeTtlMs(inForce);
+    },
+    standbyCluster: () => known[0] && isStandbyCluster(known[0]),
     warning,
     warning$: config$.pipe(
       map(({ backend }) => `${backend.host}:${backend.port}`),
       distinctUntilChanged(),
-      switchMap(() => timings(answer$, options)), // what the former upstream said is of no use
-      tap((now) => {
-        known = now;
+      tap(() => {
+        [known, version] = [[], undefined]; // what the former upstream said is of no use
       }),
+      switchMap(() => merge(told$, reloaded$).pipe(startWith(undefined))),
       map(warning),
       distinctUntilChanged(),
     ),

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { guarded, leaseOf } from '../src/lease-guard.js';
 import { canonicalRoute } from '../src/routes.js';
 import { type Answer, type PollOutcome, afterEvent, readAt } from '../src/snapshot.js';
-import type { PatroniTimings } from '../src/ttl-bound.js';
+import { ASSUMED_TIMINGS, type PatroniTimings, knownTimings } from '../src/timings-in-force.js';
 
 const TIMINGS: PatroniTimings = { ttlMs: 30_000, loopWaitMs: 10_000, retryTimeoutMs: 10_000, failsafeMode: false };
 const TOLERATED_MS = 20_000;
@@ -21,7 +21,7 @@ const saying = (more: object = {}, status = 200): Answer => ({
 /** For how long after it was made an answer counts, made so long after Patroni has seen its DCS. */
 function leftMs(target: string, answer: Answer, ageMs = 0, timings = TIMINGS): number | undefined {
   const madeAt = { patroniMs: SEEN_S * 1000 + ageMs, schedulerMs: 5000 };
-  const lease = leaseOf(route(target), answer, timings, madeAt);
+  const lease = leaseOf(route(target), answer, () => timings, madeAt);
   return lease && lease.endsAtMs - 5000;
 }
 
@@ -64,8 +64,21 @@ describe('the lease guard', () => {
   it('waits for the members to agree where failsafe mode is on, for as long as they may take', () => {
     assert.equal(leftMs('/primary', saying(), 0, { ...TIMINGS, failsafeMode: true }), TOLERATED_MS + 4000);
     const short = { ...TIMINGS, ttlMs: 22_000, failsafeMode: true };
-    assert.equal(leftMs('/primary', saying(), 0, short), TOLERATED_MS + 1000, 'not beyond half of what is left');
-    assert.equal(leftMs('/primary', saying(), 0, { ...short, ttlMs: 15_000 }), TOLERATED_MS);
+    assert.equal(leftMs('/primary', saying(), 0, short), 16_000, 'not where that is over ttl by the rule');
+    assert.equal(leftMs('/primary', saying(), 0, { ...short, retryTimeoutMs: 6000 }), 16_000 + 3000);
+  });
+
+  it('goes by the timings in force at the version that the answer names', () => {
+    const known = [{ ttl: 30, loop_wait: 10, retry_timeout: 30 }];
+    const leftAt = (version?: string) => {
+      const answer = saying(version === undefined ? {} : { patroni: { version, scope: 'main' } });
+      const madeAt = { patroniMs: SEEN_S * 1000, schedulerMs: 0 };
+      return leaseOf(route('/primary'), answer, (of) => knownTimings(known, of) ?? ASSUMED_TIMINGS, madeAt)?.endsAtMs;
+    };
+    assert.equal(leftAt('4.1.4'), 15_000);
+    assert.equal(leftAt('3.2.0'), 15_000);
+    assert.equal(leftAt('3.1.2'), 20_000, 'half of what there is after loop_wait');
+    assert.equal(leftAt(), 20_000);
   });
 
   it('is not made longer by a clock that was set back', () => {
@@ -82,24 +95,27 @@ describe('an outcome, guarded', () => {
 
   it("goes by this host's clock where Patroni is on it, from the end of the poll", () => {
     const wallMs = (): number => SEEN_S * 1000 + 4500;
-    const outcome = guarded(route('/primary'), answered({ dateMs: 0 }), TIMINGS, wallMs);
+    const outcome = guarded(route('/primary'), answered({ dateMs: 0 }), () => TIMINGS, wallMs);
     assert.equal(endsAtMs(outcome), 1300 + TOLERATED_MS - 4500);
   });
 
   it("goes by Patroni's Date where it is elsewhere, which may be a second old, from the beginning of the poll", () => {
-    const outcome = guarded(route('/primary'), answered({ dateMs: (SEEN_S + 4) * 1000 }), TIMINGS);
+    const outcome = guarded(route('/primary'), answered({ dateMs: (SEEN_S + 4) * 1000 }), () => TIMINGS);
     assert.equal(endsAtMs(outcome), 1000 + TOLERATED_MS - 5000);
   });
 
   it('is as it was without a Date, and where a poll failed', () => {
-    assert.equal(endsAtMs(guarded(route('/primary'), answered(), TIMINGS)), undefined);
+    assert.equal(endsAtMs(guarded(route('/primary'), answered(), () => TIMINGS)), undefined);
     const failed: PollOutcome = {
       kind: 'failed',
       failure: { reason: 'reset', message: 'reset' },
       sentAtMs: 1000,
       endedAtMs: 1300,
     };
-    assert.equal(guarded(route('/primary'), failed, TIMINGS), failed);
+    assert.equal(
+      guarded(route('/primary'), failed, () => TIMINGS),
+      failed,
+    );
   });
 
   it('never counts for longer than its time to live, nor than the lease, whatever Patroni says', () => {
@@ -107,7 +123,7 @@ describe('an outcome, guarded', () => {
     fc.assert(
       fc.property(ms, ms, ms, (ageMs, ttlMs, laterMs) => {
         const wallMs = (): number => SEEN_S * 1000 + ageMs;
-        const outcome = guarded(route('/primary'), answered(), TIMINGS, wallMs);
+        const outcome = guarded(route('/primary'), answered(), () => TIMINGS, wallMs);
         const snapshot = afterEvent({ kind: 'pending', sinceMs: 0 }, outcome, ttlMs, 1300);
         const { kind } = readAt(snapshot, 1300 + laterMs);
         const counts = laterMs + 300 < ttlMs && ageMs + laterMs < TOLERATED_MS;

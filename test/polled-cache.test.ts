@@ -10,13 +10,12 @@ import { type CanonicalRoute, canonicalRoute } from '../src/routes.js';
 import type { PollOutcome } from '../src/snapshot.js';
 import { changes } from '../src/streams/changes.js';
 import { createHeartbeat } from '../src/streams/heartbeat.js';
-import type { PatroniTimings } from '../src/ttl-bound.js';
+import { ASSUMED_TIMINGS } from '../src/timings-in-force.js';
 import { fillAcceptQueue } from './support/accept-queue.js';
 import { type Upstream, answering, startUpstream } from './support/upstream.js';
 import { eventually } from './support/wait.js';
 
 const HOUR_S = 3600;
-const TIMINGS: PatroniTimings = { ttlMs: 30_000, loopWaitMs: 10_000, retryTimeoutMs: 10_000, failsafeMode: false };
 
 type Outcome = PollOutcome & { readonly route: CanonicalRoute };
 
@@ -31,7 +30,7 @@ function polling(config: Config, parts: Partial<PollingParts> = {}) {
   const polled = createPolledCache(config, {
     scheduler,
     onOutcome: (route, outcome) => outcomes.push({ ...outcome, route }),
-    timings: () => TIMINGS,
+    timingsOf: () => ASSUMED_TIMINGS,
     wallMs: () => 0,
     refresh$: NEVER,
     heartbeat: createHeartbeat(scheduler),

@@ -1,36 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Answer } from '../src/snapshot.js';
-import { safeTtlMs, timingsIn, ttlWarning } from '../src/ttl-bound.js';
+import { type PatroniTimings, timingsInForce } from '../src/timings-in-force.js';
+import { safeTtlMs, toleratedMs, ttlWarning } from '../src/ttl-bound.js';
 
-const saying = (body: unknown, status = 200): Answer => ({
-  status,
-  contentType: 'application/json',
-  body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
-});
-const of = (ttl: number, loopWait: number, retryTimeout: number, failsafeMode = false) => ({
-  ttlMs: ttl * 1000,
-  loopWaitMs: loopWait * 1000,
-  retryTimeoutMs: retryTimeout * 1000,
-  failsafeMode,
-});
+const of = (ttl: number, loopWait: number, retryTimeout: number, version = '3.0.2', more = {}): PatroniTimings =>
+  timingsInForce({ ttl, loop_wait: loopWait, retry_timeout: retryTimeout, ...more }, version) ?? assert.fail();
 const unguarded = (ttlMs: number) => ({ ttlMs, leaseGuard: false });
-
-describe("Patroni's timings", () => {
-  it("are those of its dynamic configuration, with Patroni's own for what it lacks", () => {
-    assert.deepEqual(timingsIn(saying({ ttl: 60, loop_wait: 5, retry_timeout: 8 })), of(60, 5, 8));
-    assert.deepEqual(timingsIn(saying({ ttl: '60', postgresql: {} })), of(60, 10, 10));
-    assert.deepEqual(timingsIn(saying({})), of(30, 10, 10));
-    assert.deepEqual(timingsIn(saying({ failsafe_mode: true })), of(30, 10, 10, true));
-  });
-
-  it('are not known from anything else', () => {
-    for (const body of ['', 'no', '[]', '7', 'null', '{"ttl": "long"}', '{"ttl": -1}', '{"ttl": []}', '{"ttl": {}}']) {
-      assert.equal(timingsIn(saying(body)), undefined, body);
-    }
-    assert.equal(timingsIn(saying({ ttl: 60 }, 502)), undefined);
-  });
-});
+const guarded = (ttlMs: number) => ({ ttlMs, leaseGuard: true });
 
 describe('the bound of cache.ttl', () => {
   it('is ttl - loop_wait - retry_timeout', () => {
@@ -44,11 +20,63 @@ describe('the bound of cache.ttl', () => {
   });
 
   it('is safe for leader routes where the lease guard is on, and the warning says so', () => {
-    const warning = ttlWarning({ ttlMs: 20_000, leaseGuard: true }, of(30, 10, 10));
+    const warning = ttlWarning(guarded(20_000), of(30, 10, 10));
     assert.match(warning ?? '', /= 10 s\): the lease guard ends a primary's 200 in time, but /);
   });
 
-  it('is nothing that can be kept to where Patroni leaves no room', () => {
-    assert.match(ttlWarning(unguarded(1), of(20, 10, 10)) ?? '', /= 0 s\).*; raise Patroni's ttl$/);
+  it('is that of the timings in force, and the warning says which are written', () => {
+    assert.equal(ttlWarning(unguarded(15_000), of(30, 10, 30, '3.2.0')), undefined);
+    assert.match(
+      ttlWarning(unguarded(16_000), of(30, 10, 30, '4.1.4')) ?? '',
+      /\(30 - 1 - 14 = 15 s; it works with these, though 30, 10 and 30 are written\): /,
+    );
+  });
+
+  it('is nothing that can be kept to where Patroni leaves no room, and the warning says what to change there', () => {
+    assert.match(
+      ttlWarning(unguarded(1), of(20, 10, 10)) ?? '',
+      /= 0 s\).*; mend Patroni's timings: set ttl to 30 or more, or retry_timeout to 5 or less$/,
+    );
+    assert.match(ttlWarning(unguarded(1), of(10, 10, 10)) ?? '', /timings: set ttl to 30 or more$/);
+  });
+});
+
+describe("the time that a leader's 200 counts without its DCS", () => {
+  it('is loop_wait + retry_timeout', () => {
+    assert.equal(toleratedMs(of(30, 10, 10)), 20_000);
+    assert.equal(toleratedMs(of(20, 1, 3)), 4000);
+    assert.equal(toleratedMs(of(30, 10, 30, '3.2.0')), 15_000);
+  });
+
+  it('is longer by the asking of the members where failsafe mode is on', () => {
+    const failsafe = { failsafe_mode: 'on' };
+    assert.equal(toleratedMs(of(30, 10, 10, '3.0.2', failsafe)), 24_000);
+    assert.equal(toleratedMs(of(20, 1, 9, '4.1.4', failsafe)), 14_000);
+    assert.equal(toleratedMs(of(20, 10, 5, '3.0.2', failsafe)), 17_500, 'not beyond half of what is left');
+    assert.equal(toleratedMs(of(30, 10, 30, '3.0.2', failsafe)), 20_000);
+  });
+
+  it('leaves load balancers half of ttl - loop_wait where Patroni before 3.2 breaks its rule', () => {
+    assert.equal(toleratedMs(of(30, 10, 11)), 20_000);
+    assert.equal(toleratedMs(of(30, 10, 30)), 20_000);
+    assert.equal(toleratedMs(of(20, 10, 10)), 15_000);
+    assert.equal(toleratedMs(of(10, 10, 10)), 10_000);
+    assert.equal(toleratedMs(of(10, 60, 10)), 10_000, 'never over ttl');
+    assert.equal(toleratedMs(of(0, 0, 10)), 0);
+  });
+
+  it('is told with what to change there, where the lease guard is on', () => {
+    assert.equal(
+      ttlWarning(guarded(4000), of(30, 10, 15)),
+      "Patroni's loop_wait + 2 * retry_timeout (10 + 2 * 15 = 40 s) is over its ttl (30 s), and Patroni before 3.2 does not " +
+        "adjust them: the lease guard ends a primary's 200 20 s after Patroni has read its DCS, where Patroni itself may go " +
+        'on for longer; set ttl to 40 or more, or retry_timeout to 10 or less',
+    );
+    assert.equal(ttlWarning(unguarded(4000), of(30, 10, 15)), undefined);
+    assert.equal(ttlWarning(guarded(4000), of(30, 10, 15, '4.1.4')), undefined);
+    assert.match(
+      ttlWarning(guarded(4000), of(30, 10, 30)) ?? '',
+      /^cache\.ttl \(4 s\) is over .* \(30 - 10 - 30 = -10 s\).*\. Patroni's loop_wait \+ 2 \* retry_timeout /,
+    );
   });
 });
