@@ -1,7 +1,7 @@
 import { createAgentServer } from './agent/agent-server.js';
 import type { createAgentHandler } from './agent/reply.js';
 import type { Config } from './config.js';
-import type { ConfiguredListener } from './configured-front-end.js';
+import type { ConfiguredListener } from './configured-places.js';
 import type { LogLines } from './log-lines.js';
 import type { Log } from './logger.js';
 import { type Connections, closeWithin } from './sockets/connections.js';
@@ -36,20 +36,23 @@ export async function startAgent(initial: Config, parts: AgentParts): Promise<Co
       return server;
     },
   });
-  const moveTo = async (next: Config['agent']): Promise<void> => {
-    const before = listeners.addresses().join();
-    await listeners.moveTo(placeOf(next));
-    agent = next;
+  let before = '';
+  const reconfigured = (next: Config): void => {
+    ({ agent } = next);
     const now = listeners.addresses();
     if (now.join() !== before) lines.agentListening(now, agent.route);
+    before = now.join();
   };
-  await moveTo(agent);
+  await listeners.moveTo(placeOf(initial));
+  reconfigured(initial);
   return {
-    reconfigure: (next) => moveTo(next.agent),
+    listeners,
+    placeOf,
+    reconfigured,
     close: (withinMs) => closeWithin(withinMs, listeners, connections),
   };
 }
 
-function placeOf({ host, port }: Config['agent']): Place | undefined {
+function placeOf({ agent: { host, port } }: Config): Place | undefined {
   return port === undefined ? undefined : { host, port };
 }

@@ -1,18 +1,11 @@
 import type { Config } from './config.js';
+import type { ConfiguredListener } from './configured-places.js';
 import { createAccessLine } from './http/access-log.js';
 import { type FrontEnd, type FrontEndOptions, listen } from './http/frontend.js';
 import { tlsOptions } from './http/tls.js';
 import type { LogLines } from './log-lines.js';
 import type { Log } from './logger.js';
 import type { Place } from './sockets/listeners.js';
-
-/** Something that listens as the configuration says. */
-export interface ConfiguredListener {
-  /** @throws ListenError when it cannot listen as another configuration says; then nothing has changed */
-  readonly reconfigure: (config: Config) => Promise<void>;
-  /** Stops listening; resolves within `withinMs` and the moment that it takes to end what is open by then. */
-  readonly close: (withinMs: number) => Promise<void>;
-}
 
 /** What a front end is made of. */
 export interface FrontEndParts extends Required<Pick<FrontEndOptions, 'handle' | 'connections'>> {
@@ -46,15 +39,18 @@ export async function startFrontEnd(config: Config, parts: FrontEndParts): Promi
     onSkipped: lines.skipped,
   });
   lines.listening(config, frontEnd.addresses);
+  let before = frontEnd.addresses.join();
   return {
-    close: (withinMs) => frontEnd.close(withinMs),
-    async reconfigure(next) {
-      const before = frontEnd.addresses.join();
-      await frontEnd.change(placeOf(next));
-      if (frontEnd.addresses.join() !== before) lines.listening(next, frontEnd.addresses);
+    listeners: frontEnd.listeners,
+    placeOf,
+    reconfigured(next) {
+      const now = frontEnd.addresses.join();
+      if (now !== before) lines.listening(next, frontEnd.addresses);
+      before = now;
       accessLine = createAccessLine(next.frontend.logFormat);
       ({ proxyProtocol } = next.frontend);
     },
+    close: (withinMs) => frontEnd.close(withinMs),
   };
 }
 

@@ -36,6 +36,7 @@ export interface LogLines {
   readonly unsafeTtl: (warning: string | undefined) => void;
   readonly reload: (reload: Reload) => void;
   readonly dropped: (dropped: number) => void;
+  readonly ignored: (signal: NodeJS.Signals) => void;
   readonly stopping: (signal: NodeJS.Signals) => void;
   readonly stopped: () => void;
 }
@@ -161,6 +162,12 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
       log.write('warn', `${dropped} log lines were dropped: nobody read them`, {
         event: 'lines-dropped',
         lines: dropped,
+      });
+    },
+    ignored(signal) {
+      log.write('info', `${signal}: nothing to do: no log file is open; SIGHUP reads the configuration again`, {
+        event: 'signal-ignored',
+        signal,
       });
     },
     stopping(signal) {

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8';
+import { keepDebuggerClosed } from './debugger.js';
+import { leave } from './leave.js';
 
 // V8 takes memory rather than time: its young generation grows to 48 MB under load, and its old one well past what lives
 // before it is looked through. A check leaves a few kilobytes of garbage and nothing else, so both are kept short: some
@@ -17,40 +19,41 @@ for (const flag of [
 
 /** From a signal to the end, whatever happens. */
 const LEAVE_WITHIN_MS = 850;
-const MOMENT_MS = 50;
 
 /** Signals that end the service as asked. Listened to until the end: a second one must not kill what is closing. */
 const stopSignal = new Promise<NodeJS.Signals>((resolve) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       resolve(signal);
-      setTimeout(leave, LEAVE_WITHIN_MS, 0).unref(); // whatever still hangs: the look-up of frontend.host, say
+      setTimeout(leave, LEAVE_WITHIN_MS, 0).unref(); // whatever still hangs
     });
   }
 });
 
-/** SIGHUP would end the process from its first moment on, were it not listened to. */
-process.on('SIGHUP', () => undefined);
+/** Those before anybody can be told of them. */
+const early: NodeJS.Signals[] = [];
+let hear = (signal: NodeJS.Signals): void => {
+  early.push(signal);
+};
+
+// SIGHUP and SIGUSR2 would end the process, and SIGUSR1 would open Node's debugger, were they not listened to.
+for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
+  process.on(signal, () => {
+    hear(signal);
+  });
+}
+await keepDebuggerClosed(() => {
+  hear('SIGUSR1');
+});
 
 // Loaded only now: before the libraries take memory, and while a signal is heard already.
 const { runProgram } = await import('./program.js');
-const { fromEvent } = await import('rxjs');
-leave(await runProgram(process.argv.slice(2), { stop: stopSignal, hangUp$: fromEvent(process, 'SIGHUP') }));
-
-/**
- * Ends the process. `process.exit` would wait for what libuv's threads are busy with, and a look-up that hangs, or a write
- * to a disk or terminal that does, can take minutes. Where one is not done in a moment, SIGTERM ends the process: systemd
- * and pm2 count that as ended as asked, too.
- */
-function leave(exitCode: number): void {
-  if (exitCode !== 0 || !isHeldUp()) process.exit(exitCode);
-  setTimeout(() => {
-    if (!isHeldUp()) process.exit(exitCode);
-    process.removeAllListeners('SIGTERM');
-    process.kill(process.pid, 'SIGTERM');
-  }, MOMENT_MS);
-}
-
-function isHeldUp(): boolean {
-  return process.getActiveResourcesInfo().some((name) => /GetAddrInfo|FSReq/.test(name));
-}
+const { ReplaySubject } = await import('rxjs');
+// One of each waits for the service: a SIGHUP while it starts is one to read the configuration again.
+const hangUp$ = new ReplaySubject<NodeJS.Signals>(1);
+const ignored$ = new ReplaySubject<NodeJS.Signals>(1);
+hear = (signal) => {
+  (signal === 'SIGHUP' ? hangUp$ : ignored$).next(signal);
+};
+early.forEach(hear);
+leave(await runProgram(process.argv.slice(2), { stop: stopSignal, hangUp$, ignored$ }));

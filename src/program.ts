@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { type Observable, from } from 'rxjs';
+import { type Observable, ReplaySubject, from } from 'rxjs';
 import { type Invocation, parseArguments } from './cli.js';
 import { loadConfig } from './config-loader.js';
 import { cutOffIn } from './config-losses.js';
@@ -20,6 +20,8 @@ export interface Signals {
   readonly stop: Promise<NodeJS.Signals>;
   /** Each SIGHUP: read the configuration again. */
   readonly hangUp$: Observable<unknown>;
+  /** Each signal of no meaning that others take for one to open their log files again. */
+  readonly ignored$: Observable<NodeJS.Signals>;
 }
 
 /** What the command line asks for. Resolves with the exit code when it is done: for the service, after the stop signal. */
@@ -31,7 +33,7 @@ export async function runProgram(argv: readonly string[], signals: Signals): Pro
   }
 }
 
-async function run(invocation: Invocation, { stop, hangUp$ }: Signals): Promise<number> {
+async function run(invocation: Invocation, { stop, hangUp$, ignored$ }: Signals): Promise<number> {
   switch (invocation.kind) {
     case 'help':
       process.stdout.write(usage);
@@ -45,9 +47,23 @@ async function run(invocation: Invocation, { stop, hangUp$ }: Signals): Promise<
       await notify((await loadConfig(invocation.config)).config);
       return 0;
     case 'run':
-      await serve(await loadConfig(invocation.config), invocation.level, { stop$: from(stop), hangUp$ });
+      await serve(await loadConfig(invocation.config), invocation.level, {
+        stop$: from(stop),
+        hangUp$,
+        ignored$,
+        uncaught$: uncaught(),
+      });
       return 0;
   }
+}
+
+/** Errors with the first exception that nobody has caught, a bug, from now on and until the process ends. */
+function uncaught(): Observable<never> {
+  const error$ = new ReplaySubject<never>(1);
+  process.on('uncaughtException', (error) => {
+    error$.error(error);
+  });
+  return error$.asObservable();
 }
 
 async function check({ config: file, live }: Extract<Invocation, { kind: 'check' }>): Promise<number> {

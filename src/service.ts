@@ -1,11 +1,11 @@
-import { BehaviorSubject, type Observable, Subject, merge, takeUntil, tap } from 'rxjs';
+import { BehaviorSubject, type Observable, Subject, defer, ignoreElements, merge, takeUntil, tap } from 'rxjs';
 import { createAgentHandler, type AgentState } from './agent/reply.js';
 import { createClientConnections } from './client-connections.js';
 import { createScheduler } from './clock.js';
-import type { Config } from './config.js';
 import type { LoadedConfig } from './config-loader.js';
 import { startAgent } from './configured-agent.js';
-import { type ConfiguredListener, startFrontEnd } from './configured-front-end.js';
+import { startFrontEnd } from './configured-front-end.js';
+import { createPlaces } from './configured-places.js';
 import { createCounts } from './counts.js';
 import { createHandler } from './http/handler.js';
 import { type LogLines, createLogLines } from './log-lines.js';
@@ -23,6 +23,9 @@ import { createTtlCheck } from './ttl-check.js';
 const CLOSE_WITHIN_MS = 400;
 const FLUSH_WITHIN_MS = 300;
 
+/** Nobody waits for the end of a crash, and somebody will look for the last lines before it. */
+const FLUSH_CRASH_WITHIN_MS = 1000;
+
 /** Certificate files that were replaced are noticed within a minute, also where one look comes before the key is there. */
 const WATCH_FILES_EVERY_MS = 30_000;
 
@@ -30,6 +33,10 @@ const WATCH_FILES_EVERY_MS = 30_000;
 export interface ServiceSignals {
   readonly stop$: Observable<NodeJS.Signals>;
   readonly hangUp$: Observable<unknown>;
+  /** Signals that are told, and nothing more. */
+  readonly ignored$: Observable<NodeJS.Signals>;
+  /** Errors where an exception was not caught: then the service ends by it. */
+  readonly uncaught$: Observable<never>;
 }
 
 /**
@@ -37,7 +44,7 @@ export interface ServiceSignals {
  *
  * @throws ListenError when the front end or the agent cannot listen
  */
-export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, hangUp$ }: ServiceSignals): Promise<void> {
+export async function serve(initial: LoadedConfig, level: LogLevel, signals: ServiceSignals): Promise<void> {
   const config$ = new BehaviorSubject(initial.config); // the one in force
   const output = createLogOutput((dropped) => {
     lines.dropped(dropped);
@@ -84,17 +91,21 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
       wallMs,
     });
     const handle = createHandler(cache, { nowMs, wallMs }, pages, checks);
-    const frontEnd = await startFrontEnd(initial.config, { handle, connections, log, lines });
     const handleAgent = createAgentHandler(
       { ask: (route) => cache.ask(route), nowMs, patienceMs: () => config$.getValue().backend.timeoutMs, heartbeat },
       agentChecks,
     );
-    const agent = await startAgent(initial.config, { handle: handleAgent, connections, log, lines });
-    lines.polling(initial.config, cache);
-    process.send?.('ready', undefined, undefined, () => undefined); // pm2's wait_ready; pm2 itself may be gone by now
+    const places = createPlaces([
+      () => startFrontEnd(initial.config, { handle, connections, log, lines }),
+      () => startAgent(initial.config, { handle: handleAgent, connections, log, lines }),
+    ]);
+    const listen = async (): Promise<void> => {
+      await places.open();
+      process.send?.('ready', undefined, undefined, () => undefined); // pm2's wait_ready; pm2 itself may be gone by now
+    };
 
     const apply = async ({ config }: LoadedConfig): Promise<void> => {
-      await reconfigureBoth(agent, frontEnd, config$.getValue(), config); // what may fail comes first
+      await places.reconfigure(config); // what may fail comes first
       clients.reconfigure(config);
       polled.reconfigure(config);
       log.use(config.log.format);
@@ -102,37 +113,28 @@ export async function serve(initial: LoadedConfig, level: LogLevel, { stop$, han
       config$.next(config);
     };
     const event$ = merge(
+      // the polls first: the look-up of a place to listen at may take long
       changes(cache, scheduler).pipe(tap(lines.change), tap(pages.changed)),
-      reloads({ initial, asked$: hangUp$, watchEveryMs: WATCH_FILES_EVERY_MS, apply, scheduler }).pipe(
+      defer(listen).pipe(ignoreElements()),
+      reloads({ initial, asked$: signals.hangUp$, watchEveryMs: WATCH_FILES_EVERY_MS, apply, scheduler }).pipe(
         tap(lines.reload),
         tap(pages.reloaded),
       ),
       polled.freeze$.pipe(tap(lines.freeze)),
       ttlCheck.warning$.pipe(tap(lines.unsafeTtl)),
       eventLoopLag(scheduler).pipe(tap(pages.lagged)),
+      signals.ignored$.pipe(tap(lines.ignored)),
+      signals.uncaught$,
     );
-    await untilStopped(event$, stop$, lines);
-    await Promise.all([frontEnd, agent].map((listener) => listener.close(CLOSE_WITHIN_MS)));
+    lines.polling(initial.config, cache);
+    await untilStopped(event$, signals.stop$, lines);
+    await places.close(CLOSE_WITHIN_MS);
     lines.stopped();
-  } finally {
-    await output.flush(FLUSH_WITHIN_MS);
+  } catch (error) {
+    await output.flush(FLUSH_CRASH_WITHIN_MS);
+    throw error;
   }
-}
-
-/** Both, or neither: where the second cannot listen as it should, the first goes back. */
-async function reconfigureBoth(
-  first: ConfiguredListener,
-  second: ConfiguredListener,
-  before: Config,
-  next: Config,
-): Promise<void> {
-  await first.reconfigure(next);
-  try {
-    await second.reconfigure(next);
-  } catch (cause) {
-    await first.reconfigure(before).catch(() => undefined); // as little as it may: the cause is what is told
-    throw cause;
-  }
+  await output.flush(FLUSH_WITHIN_MS);
 }
 
 // eslint-disable-next-line no-restricted-properties -- a time for people, in the body of a 503 and on the status page

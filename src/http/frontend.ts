@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { AccessEntry } from './access-log.js';
 import { type Connections, boundConnections, closeWithin } from '../sockets/connections.js';
-import { type ListenersOptions, type Place, createListeners } from '../sockets/listeners.js';
+import { type Listeners, type ListenersOptions, type Place, createListeners } from '../sockets/listeners.js';
 import { type ProxyGateOptions, createProxyGate } from '../sockets/proxy-gate.js';
 import { MAX_CONNECTIONS } from '../sockets/room.js';
 import { announcesBody, shareFairly } from './fair-share.js';
@@ -27,8 +27,8 @@ export interface FrontEndOptions extends Place, Pick<ListenersOptions, 'resolve'
 export interface FrontEnd {
   /** `127.0.0.1:8009`, `[::1]:8009` */
   readonly addresses: readonly string[];
-  /** Listens elsewhere, or with other certificates: see {@link Listeners.moveTo}. */
-  change(place: Place): Promise<void>;
+  /** By which it listens elsewhere, or with other certificates. */
+  readonly listeners: Listeners;
   /** Stops listening, lets replies that are under way go out, and ends every connection within `withinMs`. */
   close(withinMs: number): Promise<void>;
 }
@@ -78,7 +78,7 @@ export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
     get addresses() {
       return listeners.addresses();
     },
-    change: (place) => listeners.moveTo(place),
+    listeners,
     close: (withinMs) => closeWithin(withinMs, listeners, connections),
   };
 }

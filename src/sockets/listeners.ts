@@ -1,10 +1,18 @@
-import { lookup } from 'node:dns/promises';
-import type { Server as HttpServer } from 'node:http';
 import type { ServerOptions as TlsServerOptions } from 'node:https';
-import type { AddressInfo, Server } from 'node:net';
+import type { Server } from 'node:net';
 import { Server as TlsServer, createSecureContext } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { ListenError } from '../errors.js';
+import {
+  closeServer,
+  isAddressMissing,
+  isTaken,
+  listenAt,
+  listenError,
+  messageOf,
+  resolveAll,
+  whereabouts,
+} from './listening.js';
 
 /** Where and how to listen. */
 export interface Place {
@@ -40,8 +48,34 @@ export interface Listeners {
    * @throws ListenError when it cannot; then everything is as it was
    */
   moveTo(place: Place | undefined): Promise<void>;
-  /** Stops listening; resolves when the last connection is gone. */
+  /** The same in steps, for {@link moveAll}. */
+  prepare(place: Place | undefined): Promise<Move>;
+  /** Stops listening, for good: a move that is under way ends in nothing. Resolves when the last connection is gone. */
   close(): Promise<void>;
+}
+
+/** A move to another place, in steps: `open`, then `commit`, or `giveUp` and `restore`. */
+interface Move {
+  /** The servers that will not be needed. */
+  readonly departures: readonly Departure[];
+  /**
+   * Opens what is new. A server of `departures` that is in the way of it is stopped.
+   *
+   * @throws ListenError
+   */
+  open(departures: readonly Departure[]): Promise<void>;
+  commit(): void;
+  /** Closes what was opened. */
+  giveUp(): void;
+  /** Opens again what was stopped. */
+  restore(): Promise<void>;
+}
+
+/** A server that will not be needed any more. */
+interface Departure {
+  readonly port: number;
+  isStopped(): boolean;
+  stop(): void;
 }
 
 interface Listener {
@@ -53,15 +87,13 @@ interface Listener {
   readonly name: string;
 }
 
-/** As many as the kernel lets wait (`net.core.somaxconn`): whoever finds no place tries again a second later. Node's own is 511. */
-const BACKLOG = 4096;
-
 /** Listens nowhere until it is told where. */
 export function createListeners(options: ListenersOptions): Listeners {
   const { resolve = resolveAll, onSkipped } = options;
   let place: Place | undefined;
   let listeners: readonly Listener[] = [];
   const closing = new Set<Promise<void>>();
+  let isClosed = false;
 
   const retire = ({ server }: Listener): void => {
     const closed = closeServer(server).finally(() => closing.delete(closed));
@@ -70,128 +102,137 @@ export function createListeners(options: ListenersOptions): Listeners {
   const open = async (next: Place, address: string, port: number): Promise<Listener> => {
     const server = options.createServer(next.tls);
     await listenAt(server, address, port);
+    if (isClosed) server.close();
+    refuseIfClosed();
     return { server, address, isTls: next.tls !== undefined, ...whereabouts(server) };
   };
 
-  const moveTo = async (next: Place | undefined): Promise<void> => {
-    if (next === undefined) {
-      for (const listener of listeners) retire(listener);
-      listeners = [];
-      place = undefined;
-      return;
-    }
-    const { host, port, tls } = next;
-    if (tls) createSecureContext(tls); // throws what setSecureContext would, while nothing has changed
-    const addresses = await resolve(host).catch((cause: unknown) => {
-      throw new ListenError(`cannot listen on ${host}: ${messageOf(cause)}`, { cause });
-    });
+  const refuseIfClosed = (): void => {
+    if (isClosed) throw new ListenError('no longer listening: the service is stopping');
+  };
+
+  /** Throws what a change to `next` would, as far as it can be known while nothing has changed. */
+  const prepare = async (next: Place | undefined): Promise<Move> => {
+    refuseIfClosed();
+    if (next?.tls) createSecureContext(next.tls); // throws what setSecureContext would
+    const addresses = next === undefined ? [] : await addressesOf(next.host);
     const isSame = (address: string) => (listener: Listener) =>
       listener.address === address &&
-      listener.isTls === (tls !== undefined) &&
-      (port === 0 ? place?.port === 0 : listener.port === port);
+      listener.isTls === (next?.tls !== undefined) &&
+      (next?.port === 0 ? place?.port === 0 : listener.port === next?.port);
     const kept = addresses.flatMap((address) => listeners.filter(isSame(address)));
     const leaving = listeners.filter((listener) => !kept.includes(listener));
     const opened: Listener[] = [];
     const stopped: Listener[] = [];
-    try {
+    const stop = (listener: Listener): void => {
+      retire(listener);
+      stopped.push(listener);
+    };
+
+    const openAll = async (place: Place, departures: readonly Departure[]): Promise<void> => {
       for (const address of addresses) {
         if (kept.some((listener) => listener.address === address)) continue;
         // Port 0 takes any free port: the first address chooses it for the others.
-        const at = port === 0 ? ([...kept, ...opened][0]?.port ?? 0) : port;
+        const at = place.port === 0 ? ([...kept, ...opened][0]?.port ?? 0) : place.port;
         try {
-          opened.push(await open(next, address, at));
+          opened.push(await open(place, address, at));
         } catch (cause) {
           if (isAddressMissing(cause) && addresses.length > 1) {
             onSkipped?.(`not listening on ${address}: ${messageOf(cause)}`);
             continue;
           }
-          // It may be one of ours that has the port: 127.0.0.1 before 0.0.0.0, or HTTP before HTTPS. A moment without it.
-          const inTheWay = leaving.filter((listener) => listener.port === at && !stopped.includes(listener));
+          // It may be one of ours that has the port: 127.0.0.1 before 0.0.0.0, HTTP before HTTPS, or the front end's that
+          // the agent is to have. A moment without it.
+          const inTheWay = departures.filter((departure) => departure.port === at && !departure.isStopped());
           if (!isTaken(cause) || inTheWay.length === 0) throw cause;
-          for (const listener of inTheWay) retire(listener);
-          stopped.push(...inTheWay);
-          opened.push(await open(next, address, at));
+          for (const departure of inTheWay) departure.stop();
+          opened.push(await open(place, address, at));
         }
       }
       if (kept.length + opened.length === 0) {
-        throw new ListenError(`cannot listen on ${host}: none of its addresses is on this host`);
+        throw new ListenError(`cannot listen on ${place.host}: none of its addresses is on this host`);
       }
-    } catch (cause) {
-      for (const listener of opened) retire(listener);
-      if (place) {
+    };
+
+    return {
+      departures: leaving.map((listener) => ({
+        port: listener.port,
+        isStopped: () => stopped.includes(listener),
+        stop() {
+          stop(listener);
+        },
+      })),
+      async open(departures) {
+        if (next === undefined) return;
+        try {
+          await openAll(next, departures);
+        } catch (cause) {
+          throw cause instanceof ListenError ? cause : listenError(options.section, next, cause);
+        }
+      },
+      giveUp() {
+        for (const listener of opened) retire(listener);
+      },
+      async restore() {
         const former = place;
+        if (former === undefined || isClosed) return;
         const again = await Promise.all(stopped.map(({ address, port: at }) => open(former, address, at)));
         listeners = [...listeners.filter((listener) => !stopped.includes(listener)), ...again];
-      }
-      throw cause instanceof ListenError ? cause : listenError(options.section, next, cause);
-    }
-    for (const { server } of kept) {
-      if (tls && server instanceof TlsServer && !isDeepStrictEqual(tls, place?.tls)) server.setSecureContext(tls);
-    }
-    for (const listener of leaving) if (!stopped.includes(listener)) retire(listener);
-    listeners = [...kept, ...opened];
-    place = next;
+      },
+      commit() {
+        if (isClosed) {
+          for (const listener of opened) retire(listener);
+          return;
+        }
+        for (const { server } of kept) {
+          if (next?.tls && server instanceof TlsServer && !isDeepStrictEqual(next.tls, place?.tls)) {
+            server.setSecureContext(next.tls);
+          }
+        }
+        for (const listener of leaving) if (!stopped.includes(listener)) retire(listener);
+        listeners = [...kept, ...opened];
+        place = next;
+      },
+    };
   };
 
-  return {
-    moveTo,
+  const addressesOf = async (host: string): Promise<readonly string[]> => {
+    const addresses = await resolve(host).catch((cause: unknown) => {
+      throw new ListenError(`cannot listen on ${host}: ${messageOf(cause)}`, { cause });
+    });
+    refuseIfClosed(); // a look-up may take long
+    return addresses;
+  };
+
+  const self: Listeners = {
+    prepare,
+    moveTo: (next) => moveAll([{ listeners: self, place: next }]),
     addresses: () => listeners.map(({ name }) => name),
     async close() {
+      isClosed = true;
       for (const listener of listeners) retire(listener);
       await Promise.all(closing);
     },
   };
+  return self;
 }
 
-async function resolveAll(host: string): Promise<string[]> {
-  const found = await lookup(host, { all: true });
-  return [...new Set(found.map(({ address }) => address))];
-}
-
-function listenAt(server: Server, address: string, port: number): Promise<void> {
-  return new Promise((done, failed) => {
-    server.once('error', failed);
-    server.listen({ port, host: address, backlog: BACKLOG }, () => {
-      server.off('error', failed);
-      done();
-    });
-  });
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((done) => {
-    server.close(() => {
-      done();
-    });
-    (server as Server & Partial<Pick<HttpServer, 'closeIdleConnections'>>).closeIdleConnections?.();
-  });
-}
-
-/** The name has an address that this host does not: `::1` of `localhost` where IPv6 is off. */
-function isAddressMissing(cause: unknown): boolean {
-  return ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes((cause as NodeJS.ErrnoException).code ?? '');
-}
-
-function isTaken(cause: unknown): boolean {
-  return (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
-}
-
-function listenError(section: string, { host, port }: Place, cause: unknown): ListenError {
-  const { code } = cause as NodeJS.ErrnoException;
-  const hint =
-    code === 'EADDRINUSE'
-      ? `the port is taken: stop the other program, or set ${section}.port`
-      : code === 'EACCES'
-        ? 'no right to listen on this port: take one from 1024 up, or grant CAP_NET_BIND_SERVICE'
-        : messageOf(cause);
-  return new ListenError(`cannot listen on ${host} port ${port}: ${hint}`, { cause });
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
-}
-
-function whereabouts(server: Server): Pick<Listener, 'port' | 'name'> {
-  const { address, port, family } = server.address() as AddressInfo;
-  return { port, name: family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}` };
+/**
+ * Moves several at once, or none: a port may go from one to another.
+ *
+ * @throws ListenError when one cannot; then everything is as it was
+ */
+export async function moveAll(
+  targets: readonly { readonly listeners: Listeners; readonly place: Place | undefined }[],
+): Promise<void> {
+  const moves = await Promise.all(targets.map(({ listeners, place }) => listeners.prepare(place)));
+  const departures = moves.flatMap((move) => move.departures);
+  try {
+    for (const move of moves) await move.open(departures);
+  } catch (cause) {
+    for (const move of moves) move.giveUp(); // all, before one of their ports is taken back
+    for (const move of moves) await move.restore().catch(() => undefined); // as far as it can: the cause is what is told
+    throw cause;
+  }
+  for (const move of moves) move.commit();
 }

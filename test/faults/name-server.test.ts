@@ -1,11 +1,15 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { after, before, describe, it } from 'node:test';
+import { readFileSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import { assertEndsAsAsked } from '../support/ends.js';
 import { ask } from '../support/http-get.js';
+import { nowMs } from '../support/monotonic.js';
+import { type NameServer, startNameServer } from '../support/name-server.js';
 import { freePort } from '../support/ports.js';
 import { mainFile } from '../support/service.js';
+import { startUpstream } from '../support/upstream.js';
 import { eventually, within } from '../support/wait.js';
 import { type Workspace, createWorkspace } from '../support/workspace.js';
 
@@ -17,30 +21,32 @@ const skip =
   spawnSync('unshare', ['-m', 'true']).status !== 0 && 'no mount namespaces here (run as root, with CAP_SYS_ADMIN)';
 
 describe('a name server that never answers', { skip }, () => {
-  const nameServer = createSocket('udp4');
+  let nameServer: NameServer;
   let workspace: Workspace;
   let resolvConf: string;
   before(async () => {
     workspace = await createWorkspace();
-    resolvConf = await workspace.write('resolv.conf', `nameserver ${NAME_SERVER}\noptions timeout:30 attempts:1\n`);
-    nameServer.bind(53, NAME_SERVER);
-    await once(nameServer, 'listening');
+    resolvConf = await workspace.write('resolv.conf', `nameserver ${NAME_SERVER}\noptions timeout:1 attempts:30\n`);
+    nameServer = await startNameServer(NAME_SERVER, 'silence');
+  });
+  beforeEach(() => {
+    nameServer.say('silence');
   });
   after(async () => {
-    nameServer.close();
+    await nameServer.close();
     await workspace.close();
   });
 
-  async function start(config: object): Promise<ChildProcess> {
+  async function start(config: object, namespaces: readonly string[] = []): Promise<ChildProcess> {
     const file = await workspace.write('config.yml', JSON.stringify(config));
     const script = `mount --bind "${resolvConf}" /etc/resolv.conf && exec "${process.execPath}" "${mainFile}" --config "${file}"`;
-    return spawn('unshare', ['-m', 'sh', '-c', script], { stdio: ['ignore', 'ignore', 'inherit'] });
+    return spawn('unshare', ['-m', ...namespaces, 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   }
 
   it('delays neither a reply nor the end where Patroni has a name', async () => {
     const port = await freePort();
     const backend = { host: 'patroni.example.test', port: 8008 };
-    const asked = once(nameServer, 'message');
+    const asked = nameServer.asked();
     const child = await start({ frontend: { host: '127.0.0.1', port }, backend });
     await within('the name is asked for', 10_000, asked);
     await eventually('it answers 503', 10_000, async () => (await ask(port, '/primary')).status === 503);
@@ -48,9 +54,51 @@ describe('a name server that never answers', { skip }, () => {
   });
 
   it('does not delay the end where the front end has a name', async () => {
-    const asked = once(nameServer, 'message');
+    const asked = nameServer.asked();
     const child = await start({ frontend: { host: 'front.example.test', port: await freePort() } });
     await within('the name is asked for', 10_000, asked);
     await assertEndsAsAsked(child);
+  });
+
+  it('does not delay the end of PID 1, which gets no signal from itself', async () => {
+    const asked = nameServer.asked();
+    const backend = { host: 'patroni.example.test', port: 8008 };
+    const child = await start({ frontend: { host: '127.0.0.1', port: await freePort() }, backend }, [
+      '--pid',
+      '--fork',
+      '--mount-proc',
+    ]);
+    await within('the name is asked for', 10_000, asked);
+    const pid1 = Number(readFileSync(`/proc/${child.pid ?? 0}/task/${child.pid ?? 0}/children`, 'utf8'));
+    const ended = once(child, 'exit');
+    const sentMs = nowMs();
+    process.kill(pid1, 'SIGTERM');
+    const [code] = (await within('it ends', 2000, ended)) as [number | null];
+    assert.ok(nowMs() - sentMs < 2000);
+    // Before Node 22.15 there is no way to end as asked.
+    if ('execve' in process) assert.equal(code, 0);
+  });
+
+  it('delays no poll where the agent has a name, and loses no SIGHUP', async () => {
+    const upstream = await startUpstream();
+    const port = await freePort();
+    const child = await start({
+      frontend: { host: '127.0.0.1', port },
+      backend: { host: '127.0.0.1', port: upstream.port },
+      agent: { host: 'agent.example.test', port: await freePort() },
+    });
+    let output = '';
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+    await eventually('200', 10_000, async () => (await ask(port, '/primary')).status === 200);
+    assert.doesNotMatch(output, /agent checks are answered/);
+    child.kill('SIGHUP');
+    await eventually('it is answered still', 5000, async () => (await ask(port, '/primary')).status === 200);
+    nameServer.say('127.0.0.1');
+    await eventually('the configuration is read again', 20_000, () =>
+      output.includes('info: reloaded: nothing has changed'),
+    );
+    assert.match(output, /agent checks are answered on 127\.0\.0\.1:/);
+    await assertEndsAsAsked(child);
+    await upstream.close();
   });
 });

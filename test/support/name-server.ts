@@ -8,6 +8,8 @@ export type NameAnswer = 'NXDOMAIN' | 'SERVFAIL' | 'silence' | `${number}.${numb
 export interface NameServer {
   /** From the next question on. */
   say(answer: NameAnswer): void;
+  /** Resolves with the next question. */
+  asked(): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -29,6 +31,7 @@ export async function startNameServer(address: string, first: NameAnswer): Promi
     say(next) {
       answer = next;
     },
+    asked: () => once(socket, 'message'),
     async close() {
       const closed = once(socket, 'close');
       socket.close();
