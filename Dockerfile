@@ -26,8 +26,9 @@ COPY --from=build /app/build/src ./build/src
 USER 65532:65532
 STOPSIGNAL SIGTERM
 # Where it listens is said in config.yml; say it here, too, where that is not port 8009 of the container's own localhost.
-ENV PATRONIGLUE_HEALTHY=http://localhost:8009/-/healthy
+ENV PATRONIGLUE_HEALTHY=http://127.0.0.1:8009/-/healthy
+# By busybox, a millisecond or two: a Node every five seconds would take more of the CPU than the service does.
 HEALTHCHECK --interval=5s --timeout=2s --start-period=5s --retries=3 \
-  CMD ["node", "-e", "fetch(process.env.PATRONIGLUE_HEALTHY).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["sh", "-c", "wget -q -O /dev/null --no-check-certificate \"$PATRONIGLUE_HEALTHY\" || exit 1"]
 ENTRYPOINT ["node", "build/src/main.js"]
 CMD ["--config", "/etc/patroniglue/config.yml"]

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +10,7 @@ import { execForm, followStage, instruction, parseDockerfile } from '../support/
 import { ask } from '../support/http-get.js';
 import { freePort } from '../support/ports.js';
 import { run } from '../support/processes.js';
-import { skipReason } from '../support/programs.js';
+import { findProgram, skipReason } from '../support/programs.js';
 import { type Upstream, startUpstream } from '../support/upstream.js';
 import { eventually, within } from '../support/wait.js';
 import { type Workspace, createWorkspace } from '../support/workspace.js';
@@ -20,16 +21,20 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
  * There may be no container engine here, and no registry. So the instructions are followed by hand: files copied, commands run,
  * the last stage's tree started by its entry point, as its user, and asked by its health check. The base image is not tested.
  */
-describe('the Dockerfile, followed by hand', () => {
+describe('the Dockerfile, followed by hand', { skip: await skipReason(['busybox']) }, () => {
   const stages = parseDockerfile(readFileSync(join(root, 'Dockerfile'), 'utf8'));
   const image = stages.at(-1);
   let workspace: Workspace;
   let upstream: Upstream;
   let app: string;
+  /** What the health check needs of Alpine is busybox. */
+  let bin: string;
 
   before(async () => {
     const [uid = NaN, gid = NaN] = instruction(image, 'USER').split(':').map(Number);
     workspace = await createWorkspace(process.getuid?.() === 0 ? { uid, gid } : undefined);
+    bin = await workspace.mkdir('bin');
+    for (const name of ['sh', 'wget']) await symlink(findProgram('busybox'), join(bin, name));
     upstream = await startUpstream();
   });
   after(async () => {
@@ -61,9 +66,9 @@ describe('the Dockerfile, followed by hand', () => {
     assert.deepEqual(execForm(image, 'CMD'), ['--config', '/etc/patroniglue/config.yml']);
     const service = await workspace.start('patroniglue', process.execPath, [join(app, main), '--config', file]);
     const health = async (): Promise<number | null> => {
-      const [, ...args] = execForm(image, 'HEALTHCHECK');
-      const env = { PATRONIGLUE_HEALTHY: `http://127.0.0.1:${port}/-/healthy` };
-      const probe = await workspace.start('the health check', process.execPath, args, env);
+      const [shell = '', ...args] = execForm(image, 'HEALTHCHECK');
+      const env = { PATRONIGLUE_HEALTHY: `http://127.0.0.1:${port}/-/healthy`, PATH: bin };
+      const probe = await workspace.start('the health check', join(bin, shell), args, env);
       return (await within('it ends', 10_000, probe.exit)).code;
     };
     await eventually('it answers', 10_000, async () => {

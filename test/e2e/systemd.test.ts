@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { run } from '../support/processes.js';
@@ -10,6 +12,18 @@ describe('examples/patroniglue.service', { skip: await skipReason(['systemd-anal
     await run('systemd-analyze verify', 'systemd-analyze', ['verify', '--man=no', unit], {
       env: { PATH: process.env['PATH'] ?? '' },
     });
+  });
+
+  it('is never given up, is started again with pauses, and fails at its start by a bad configuration', () => {
+    const text = readFileSync(unit, 'utf8');
+    const [head = '', service = ''] = text.split('[Service]');
+    assert.match(head, /^StartLimitIntervalSec=0$/m); // a setting of [Unit]: systemd takes no notice of it elsewhere
+    assert.match(service, /^Restart=always$/m);
+    const [, firstMs] = /^RestartSec=(\d+)$/m.exec(service) ?? [];
+    const [, lastMs] = /^RestartMaxDelaySec=(\d+)$/m.exec(service) ?? [];
+    assert.ok(Number(firstMs) >= 1 && Number(lastMs) <= 10);
+    assert.match(service, /^ExecStartPre=.* --check$/m);
+    assert.match(service, /^ExecReload=.* --check\nExecReload=\/bin\/kill -HUP \$MAINPID$/m);
   });
 
   it('is hardened: an exposure of 2.0 at most, out of 10', async () => {

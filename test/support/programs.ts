@@ -41,6 +41,7 @@ const needed: readonly (Program & { find: () => string | undefined })[] = [
 
 /** What single tests need besides, by name. */
 const special: typeof needed = [
+  { name: 'busybox', packages: ['busybox'], find: () => inPath('busybox') },
   { name: 'check_http', packages: ['monitoring-plugins-basic'], find: findCheckHttp },
   { name: 'chromium', packages: ['chromium'], find: () => inPath('chromium') },
   { name: 'curl', packages: ['curl'], find: () => inPath('curl') },
