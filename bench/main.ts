@@ -6,6 +6,7 @@ import { abuse } from './abuse.js';
 import { distinctQueries } from './distinct-queries.js';
 import { faults } from './faults.js';
 import type { Figure, Result } from './figure.js';
+import { freezeCost } from './freeze-cost.js';
 import { freeze } from './freeze.js';
 import { loadAtPatroni } from './load-at-patroni.js';
 import { describeMachine } from './machine.js';
@@ -19,6 +20,7 @@ import { throughput } from './throughput.js';
 
 const figures: readonly Figure[] = [
   freeze,
+  freezeCost,
   propagation,
   loadAtPatroni,
   throughput,
@@ -33,7 +35,7 @@ const figures: readonly Figure[] = [
 const help = `Usage: npm run bench -- [--only NAME]... [--json FILE] [--svg DIR]
 
 Measures the service on this machine, on loopback, beside what of nginx, varnish and HAProxy is installed, or can be: about
-fifteen minutes.
+half an hour.
 Figures: ${figures.map(({ name }) => name).join(', ')}
 
   --only NAME  take this figure alone; may be repeated

@@ -29,6 +29,8 @@ export interface ClusterOptions {
   readonly hangable?: boolean;
   /** Run by each node's Patroni when its role has changed, or PostgreSQL was stopped; its first argument is the node's index. */
   readonly callback?: string;
+  /** Patroni's limit of open files. */
+  readonly openFiles?: number;
   /** A Patroni source tree to run in place of the installed Patroni; readable by whoever runs PostgreSQL. */
   readonly patroniSource?: string | undefined;
   /** Told of each step of the start: for a demo that shows what it waits for. */

@@ -181,7 +181,7 @@ signal.signal(signal.SIGUSR2, lambda *_: threading.Event().wait())
 `;
 
 /** Patroni from a source tree runs on the Python, and with the libraries, of Debian's. */
-function patroniCommand({ options: { patroniSource, hangable }, programs, workspace }: NodePlan): {
+function patroniCommand({ options: { patroniSource, hangable, openFiles }, programs, workspace }: NodePlan): {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Record<string, string>;
@@ -194,8 +194,11 @@ function patroniCommand({ options: { patroniSource, hangable }, programs, worksp
     ...(paths.length > 0 && { PYTHONPATH: paths.join(':') }),
     PYTHONPYCACHEPREFIX: workspace.path('pycache'), // a source tree may not be ours
   };
-  if (patroniSource === undefined) return { command: programs.patroni, args: [], env };
-  return { command: '/usr/bin/python3', args: [join(patroniSource, 'patroni.py')], env };
+  const line =
+    patroniSource === undefined ? [programs.patroni] : ['/usr/bin/python3', join(patroniSource, 'patroni.py')];
+  const limit = openFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${openFiles}; exec "$@"`, 'sh'];
+  const [command = '', ...args] = [...limit, ...line];
+  return { command, args, env };
 }
 
 /** Linux only. PostgreSQL's processes all work in the data directory. */
