@@ -1,4 +1,6 @@
 import type { AgentReply } from './agent/reply.js';
+import { formatDate } from './certificate-ends.js';
+import type { CertificateWarning } from './certificate-watch.js';
 import { changedKeys } from './config-changes.js';
 import type { Config } from './config.js';
 import { describeDuration, describeFailure } from './describe.js';
@@ -34,6 +36,7 @@ export interface LogLines {
   readonly outcome: (route: CanonicalRoute, outcome: PollOutcome) => void;
   readonly freeze: (change: FreezeChange) => void;
   readonly unsafeTtl: (warning: string | undefined) => void;
+  readonly certificateEnds: (warning: CertificateWarning) => void;
   readonly reload: (reload: Reload) => void;
   readonly dropped: (dropped: number) => void;
   readonly ignored: (signal: NodeJS.Signals) => void;
@@ -137,6 +140,9 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     },
     unsafeTtl(warning) {
       if (warning !== undefined) log.write('warn', warning, { event: 'ttl-unsafe' });
+    },
+    certificateEnds({ owner, toMs, message }) {
+      log.write('warn', message, { event: 'certificate-ends', certificate: owner, ends: formatDate(toMs) });
     },
     reload(reload) {
       switch (reload.kind) {

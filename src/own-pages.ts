@@ -1,4 +1,5 @@
 import { type BehaviorSubject, Subject } from 'rxjs';
+import type { CertificateWatch } from './certificate-watch.js';
 import type { Config } from './config.js';
 import { refreshReply } from './http/refresh.js';
 import type { Pages } from './http/reply.js';
@@ -10,9 +11,10 @@ import { statusReport } from './status/report.js';
 import type { TtlCheck } from './ttl-check.js';
 
 /** What the pages show, besides what they are told. */
-export interface OwnPagesSources extends Omit<MetricSources, 'cacheTtlMs' | 'safeTtlMs'> {
+export interface OwnPagesSources extends Omit<MetricSources, 'cacheTtlMs' | 'safeTtlMs' | 'certificateEnds'> {
   readonly config$: BehaviorSubject<Config>;
   readonly ttlCheck: Pick<TtlCheck, 'safeTtlMs' | 'warning'>;
+  readonly certificates: Pick<CertificateWatch, 'ends' | 'warnings'>;
   readonly wallMs: () => number;
   /** Asks Patroni at once. */
   readonly refresh: () => void;
@@ -23,19 +25,24 @@ export type OwnPages = Pages & Omit<Metrics, 'page' | 'refreshed'>;
 
 /** The pages of patroniglue's own, as the configuration in force says. */
 export function createOwnPages(sources: OwnPagesSources): OwnPages {
-  const { cache, config$, ttlCheck, nowMs, wallMs } = sources;
+  const { cache, config$, ttlCheck, certificates, nowMs, wallMs } = sources;
   const inForce = (): Config => config$.getValue();
   const metrics = createMetrics({
     ...sources,
     cacheTtlMs: () => inForce().cache.ttlMs,
     safeTtlMs: () => ttlCheck.safeTtlMs(),
+    certificateEnds: () => certificates.ends(),
   });
   const history = createHistory(wallMs);
   const changed$ = new Subject<void>();
   const statusSources = {
     cache,
     history,
-    warnings: () => [...inForce().warnings, ...[ttlCheck.warning()].filter((text) => text !== undefined)],
+    warnings: () => [
+      ...inForce().warnings,
+      ...certificates.warnings(),
+      ...[ttlCheck.warning()].filter((text) => text !== undefined),
+    ],
     upstream: () => upstreamOf(inForce()),
     ttlMsOf: (route) => ttlMsOf(inForce(), route),
     nowMs,

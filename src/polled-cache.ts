@@ -15,6 +15,7 @@ import {
   switchMap,
   tap,
 } from 'rxjs';
+import type { Validity } from './certificate-ends.js';
 import type { Config } from './config.js';
 import { type TimingsOf, guarded } from './lease-guard.js';
 import { type CanonicalRoute, canonicalRoute, isSlow } from './routes.js';
@@ -74,6 +75,8 @@ export interface PollingParts {
   readonly scheduler: SchedulerLike;
   readonly onOutcome: OnOutcome;
   readonly timingsOf: TimingsOf;
+  /** Told of Patroni's certificate with each poll over HTTPS. */
+  readonly onCertificate?: (validity: Validity) => void;
   readonly wallMs: () => number;
   /** Patroni may have changed: it is asked at once, and again, in a burst. */
   readonly refresh$: Observable<unknown>;
@@ -166,21 +169,24 @@ export function prefetchedOf({ backend: { routes }, agent }: Config): readonly s
 
 function createUpstream(
   settings: PollSettings,
-  { scheduler, random }: Pick<PollingParts, 'scheduler' | 'random'>,
+  { scheduler, random, onCertificate }: Pick<PollingParts, 'scheduler' | 'random' | 'onCertificate'>,
 ): PolledUpstream {
   const { intervalMs } = settings.times;
   return {
     settings,
-    request: requestBy(settings),
+    request: requestBy(settings, onCertificate),
     freeze: createFreeze({ intervalMs, scheduler, random }),
   };
 }
 
 /** Connecting is given up before the deadline of the poll: what was never connected cost the upstream nothing. */
-function requestBy({ backend, times }: PollSettings): PolledUpstream['request'] {
+function requestBy(
+  { backend, times }: PollSettings,
+  onCertificate?: PollingParts['onCertificate'],
+): PolledUpstream['request'] {
   const { timeoutMs } = backend;
   const connectMs = Math.min(timeoutMs * CONNECT_SHARE, Math.max(times.intervalMs * CONNECT_SHARE, LEAST_CONNECT_MS));
-  return createRequest({ ...backend, connectMs });
+  return createRequest({ ...backend, connectMs, onCertificate });
 }
 
 function pollingOf(

@@ -1,5 +1,6 @@
 import { BehaviorSubject, type Observable, Subject, defer, ignoreElements, merge, takeUntil, tap } from 'rxjs';
 import { createAgentHandler, type AgentState } from './agent/reply.js';
+import { createCertificateWatch } from './certificate-watch.js';
 import { createClientConnections } from './client-connections.js';
 import { createScheduler } from './clock.js';
 import type { LoadedConfig } from './config-loader.js';
@@ -64,6 +65,9 @@ export async function serve(initial: LoadedConfig, level: LogLevel, signals: Ser
         pages.polled(route, outcome);
       },
       timingsOf: (version) => ttlCheck.timingsOf(version),
+      onCertificate(validity) {
+        certificates.shown(validity);
+      },
       wallMs,
       refresh$,
       heartbeat,
@@ -71,6 +75,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, signals: Ser
     });
     const { cache } = polled;
     const ttlCheck = createTtlCheck(config$, polled, scheduler);
+    const certificates = createCertificateWatch(config$, scheduler, wallMs);
     const checks = createCounts<number>();
     const agentChecks = createCounts<AgentState>();
     const clients = createClientConnections(initial.config, lines);
@@ -80,6 +85,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, signals: Ser
       frozenSinceMs: () => polled.frozenSinceMs(),
       config$,
       ttlCheck,
+      certificates,
       checks,
       agentChecks,
       connections,
@@ -122,6 +128,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, signals: Ser
       ),
       polled.freeze$.pipe(tap(lines.freeze)),
       ttlCheck.warning$.pipe(tap(lines.unsafeTtl)),
+      certificates.warning$.pipe(tap(lines.certificateEnds)),
       eventLoopLag(scheduler).pipe(tap(pages.lagged)),
       signals.ignored$.pipe(tap(lines.ignored)),
       signals.uncaught$,

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { AgentState } from '../agent/reply.js';
+import type { CertificateOwner } from '../certificate-watch.js';
 import { type Counts, createCounts } from '../counts.js';
 import { type Reply, textReply } from '../http/reply.js';
 import type { Reload } from '../reload.js';
@@ -30,6 +31,8 @@ export interface MetricSources {
   readonly cacheTtlMs: () => number;
   /** `undefined` while it is not known. */
   readonly safeTtlMs: () => number | undefined;
+  /** When certificates end, by the wall clock in milliseconds. */
+  readonly certificateEnds: () => ReadonlyMap<CertificateOwner, number>;
 }
 
 /** What Prometheus is told at `/-/metrics`. */
@@ -73,6 +76,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   );
   registerSnapshots(registry, sources);
   registerGauges(registry, sources);
+  registerCertificates(registry, sources);
   registerProcess(registry);
   new Gauge({ name: 'patroniglue_build_info', help: 'Version.', labelNames: ['version', 'node'], registers }).set(
     { version, node: process.versions.node },
@@ -191,6 +195,19 @@ function registerSnapshots(registry: Registry, { cache, nowMs }: MetricSources):
   register('patroniglue_snapshot_status', 'Status of the latest answer, fresh or stale.', (snapshot) =>
     snapshot.kind === 'pending' ? undefined : snapshot.answer.status,
   );
+}
+
+function registerCertificates(registry: Registry, { certificateEnds }: MetricSources): void {
+  new Gauge({
+    name: 'patroniglue_certificate_expiry_timestamp_seconds',
+    help: "When a certificate ends, in seconds since 1970: the front end's, Patroni's, the client's and the CA's towards Patroni.",
+    labelNames: ['certificate'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [certificate, endMs] of certificateEnds()) this.set({ certificate }, endMs / 1000);
+    },
+  });
 }
 
 function registerGauges(registry: Registry, sources: MetricSources): void {

@@ -88,8 +88,8 @@ function knowing(addresses: Address[]): NonNullable<AxiosRequestConfig['lookup']
 }
 
 /** axios, made predictable. There is no `timeout`: it does not end a body that drips, and the poll's deadline does. */
-function createClient({ scheme, host, port, connectMs, tls }: Upstream): AxiosInstance {
-  const agent = createUpstreamAgent({ scheme, connectMs, tls, maxBytes: MAX_BODY_BYTES + MAX_FRAMING_BYTES });
+function createClient({ scheme, host, port, ...options }: Upstream): AxiosInstance {
+  const agent = createUpstreamAgent({ ...options, scheme, maxBytes: MAX_BODY_BYTES + MAX_FRAMING_BYTES });
   return axios.create({
     adapter: 'http',
     baseURL: `${scheme}://${isIPv6(host) ? `[${host}]` : host}:${port}`,

@@ -1,7 +1,9 @@
 import { Agent as HttpAgent } from 'node:http';
 import { type AgentOptions, Agent as HttpsAgent } from 'node:https';
 import { type Socket, isIP } from 'node:net';
-import { type SecureContext, createSecureContext } from 'node:tls';
+import { type SecureContext, TLSSocket, createSecureContext } from 'node:tls';
+import type { Validity } from '../certificate-ends.js';
+import { validityOf } from '../pem.js';
 import { checkNames } from './certificate-names.js';
 
 /** How connections to the upstream are made. */
@@ -13,6 +15,8 @@ export interface UpstreamAgentOptions {
   readonly maxBytes: number;
   /** For `https`. */
   readonly tls: UpstreamTls;
+  /** Told of the certificate that the upstream has shown, at each handshake that is accepted. */
+  readonly onCertificate?: ((validity: Validity) => void) | undefined;
 }
 
 /** How the upstream is believed: PEM texts, and whether its certificate is checked. */
@@ -37,7 +41,7 @@ const ADDRESS_ATTEMPT_MS = { least: 10, most: 250 };
  * one gets through at once. Of several addresses each gets its share of that time.
  */
 export function createUpstreamAgent(options: UpstreamAgentOptions): HttpAgent | HttpsAgent {
-  const { scheme, connectMs, maxBytes, tls } = options;
+  const { scheme, connectMs, maxBytes, tls, onCertificate } = options;
   const { least, most } = ADDRESS_ATTEMPT_MS;
   const autoSelectFamilyAttemptTimeout = Math.min(most, Math.max(least, Math.floor(connectMs / 3)));
   const common = { keepAlive: false, autoSelectFamily: true, autoSelectFamilyAttemptTimeout };
@@ -48,6 +52,7 @@ export function createUpstreamAgent(options: UpstreamAgentOptions): HttpAgent | 
     const socket = createConnection({ ...connectOptions, ...secured() }, callback) as Socket;
     giveUpConnecting(socket, connectMs);
     boundBytes(socket, maxBytes);
+    if (onCertificate && socket instanceof TLSSocket) tellCertificate(socket, onCertificate);
     return socket;
   };
   return agent;
@@ -70,6 +75,13 @@ function tlsOptions({ insecure, servername }: UpstreamTls): AgentOptions {
 /** Parsed once an upstream: a distribution's bundle of CAs takes some 30 ms, which each poll took from the event loop. */
 function secureContextOf({ ca, cert, key }: UpstreamTls): SecureContext {
   return createSecureContext({ ca, cert, key });
+}
+
+function tellCertificate(socket: TLSSocket, onCertificate: (validity: Validity) => void): void {
+  socket.once('secureConnect', () => {
+    const certificate = socket.getPeerX509Certificate();
+    if (certificate) onCertificate(validityOf(certificate));
+  });
 }
 
 /** The value that `make` gives when it is asked for first. What `make` throws is not kept. */

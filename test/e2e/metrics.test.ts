@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
+import { formatDate } from '../../src/certificate-ends.js';
+import { createCertificates, issueCertificate } from '../support/certificates.js';
 import { freePort } from '../support/ports.js';
 import { run } from '../support/processes.js';
 import { findProgram, skipReason } from '../support/programs.js';
@@ -28,6 +30,7 @@ describe('what Prometheus is told', { skip: await skipReason(['curl', 'promtool'
   let service: Service;
   let workspace: Workspace;
   let page: string;
+  const endsAtMs = Math.ceil(new Date().getTime() / 1000) * 1000 + 86_400_000; // a day is near for a life of ten
   const rules = (parse(readFileSync(example('prometheus-alerts.yml'), 'utf8')) as Rules).groups[0].rules;
   const dashboard = JSON.parse(readFileSync(example('grafana-dashboard.json'), 'utf8')) as Dashboard;
   const promtool = async (...args: string[]): Promise<void> => {
@@ -36,9 +39,18 @@ describe('what Prometheus is told', { skip: await skipReason(['curl', 'promtool'
 
   before(async () => {
     workspace = await createWorkspace();
-    upstream = await startUpstream();
+    const dir = await workspace.mkdir('certificates');
+    const { ca } = await createCertificates(dir);
+    const [extensions, to] = [['subjectAltName=IP:127.0.0.1'], new Date(endsAtMs)];
+    const { cert, key } = await issueCertificate(dir, 'patroni', {
+      extensions,
+      by: ca,
+      to,
+      from: new Date(endsAtMs - 10 * 86_400_000),
+    });
+    upstream = await startUpstream({ tls: { cert: readFileSync(cert), key: readFileSync(key) } });
     const agentPort = await freePort();
-    const backend = { host: '127.0.0.1', port: upstream.port };
+    const backend = { host: '127.0.0.1', port: upstream.port, scheme: 'https', cafile: ca.cert };
     service = await startService({
       config: { backend, agent: { port: agentPort }, cache: { ttl: 0.4, interval: 0.1 } },
     });
@@ -73,6 +85,17 @@ describe('what Prometheus is told', { skip: await skipReason(['curl', 'promtool'
 
   it('is named by its conventions: promtool has nothing to say', async () => {
     assert.deepEqual(await checkMetrics(service.port, '/-/metrics'), { code: 0, complaints: '' });
+  });
+
+  it("is when Patroni's certificate ends, which the log and the status page warn of", async () => {
+    assert.ok(
+      page.includes(`\npatroniglue_certificate_expiry_timestamp_seconds{certificate="patroni"} ${endsAtMs / 1000}\n`),
+    );
+    assert.match(page, /^patroniglue_certificate_expiry_timestamp_seconds\{certificate="ca"\} \d+$/m);
+    const warning = `Patroni's certificate ends on ${formatDate(endsAtMs)}, in less than `;
+    assert.equal(service.output().split(warning).length - 1, 1, service.output());
+    const status = await service.get('/-/status.json');
+    assert.ok(status.kind === 'reply' && status.body.includes(warning));
   });
 
   it('is enough for the alerts, which promtool takes, and each of which has its tests', async () => {

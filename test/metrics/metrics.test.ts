@@ -45,6 +45,7 @@ describe('metrics', () => {
       droppedLogLines: () => 7,
       cacheTtlMs: () => 4000,
       safeTtlMs: () => safeTtlMs,
+      certificateEnds: () => new Map([['patroni', 1_800_000_000_000]]),
     };
     metrics = createMetrics(sources);
   });
@@ -134,6 +135,7 @@ describe('metrics', () => {
       reloads_total: ['{result="accepted"} 0', '{result="refused"} 1'],
       cache_ttl_seconds: [' 4'],
       cache_ttl_safe_seconds: [],
+      certificate_expiry_timestamp_seconds: ['{certificate="patroni"} 1800000000'],
     };
     for (const [name, values] of Object.entries(expected)) {
       assert.deepEqual(await samples(`patroniglue_${name}`), values, name);
