@@ -1,5 +1,5 @@
 import type { Check, Complain } from './config-values.js';
-import { quote, show } from './config-values.js';
+import { asText, quote, show } from './config-values.js';
 import type { Problem } from './errors.js';
 import { nearest } from './nearest.js';
 import type { Position, YamlEntry, YamlValue } from './yaml-reader.js';
@@ -100,8 +100,16 @@ function createSection<N extends SectionName>(
 
 function entriesOf(value: YamlValue, mustBe: string, { problems }: Findings): readonly YamlEntry[] {
   if (value.kind === 'section') return value.entries;
-  if (value.kind !== 'nothing') problems.push({ ...value.at, message: `${mustBe}, not ${show(value)}` });
+  if (value.kind !== 'nothing')
+    problems.push({ ...value.at, message: `${mustBe}, not ${show(value)}${spaceHint(value)}` });
   return [];
+}
+
+/** `port:8009` and `port=8009` are text to YAML. */
+function spaceHint(value: YamlValue): string {
+  const [, key, word] = /^([a-z-]+)[:=]([^\s:]\S*)/.exec(asText(value) ?? '') ?? [];
+  if (key === undefined || word === undefined) return '';
+  return `; a key ends in a colon and a space: ${key}: ${quote(word).slice(1, -1)}`;
 }
 
 function reportUnknown(path: string, entries: readonly YamlEntry[], keys: readonly string[], findings: Findings): void {
@@ -112,6 +120,9 @@ function reportUnknown(path: string, entries: readonly YamlEntry[], keys: readon
 }
 
 function suggestKey(key: string, keys: readonly string[]): string {
+  const [, name] = /^([a-z-]+)[:=]/.exec(key) ?? [];
+  if (name !== undefined && keys.includes(name))
+    return `a key ends in a colon and a space, as in ${quote(`${name}: `)}`;
   const close = nearest(key, keys);
   if (close !== undefined) return `did you mean ${quote(close)}?`;
   const elsewhere = nearest(key, Object.values(knownKeys).flat());

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { madeVisible } from './characters.js';
 import type { Network } from './http/refresh.js';
 import { nearest } from './nearest.js';
 import { canonicalRoute, knownPaths, whatIsWrong } from './routes.js';
@@ -89,7 +90,7 @@ function hostFault(value: YamlValue, text: string | undefined): string | undefin
   if (text.includes('@')) return `${mustBe} alone, without user and password`; // and so not quoted
   if (text.includes('://')) return `${mustBe} alone, without a scheme, not ${quoted}`;
   if (/:\d*$/.test(text)) return `${mustBe} alone, not ${quoted}: the port has a key of its own`;
-  if (text === '*') return `${mustBe}; write 0.0.0.0 or :: for all addresses`;
+  if (text === '*') return `${mustBe}; write 0.0.0.0 or "::" for all addresses`;
   if (!/^[\p{L}\p{N}._-]{1,253}$/u.test(text)) return `${mustBe}, not ${quoted}`;
   if (/(?:^|\.)\d+\.?$/.test(text)) return `${quoted} is not an IPv4 address`; // no domain ends in a number
   return undefined;
@@ -233,7 +234,7 @@ export function show(value: YamlValue, prefix = 'the text '): string {
 
 const shown = (value: YamlValue): string => show(value, '');
 
-/** Text in quotes and cut, so that a line stays a line. */
+/** Text in quotes and cut, so that a line stays a line and every character is seen. */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
+  return madeVisible(JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text));
 }

@@ -1,6 +1,7 @@
 import { DEFAULT_CIPHERS } from 'node:tls';
 import { type AgentConfig, readAgent } from './config-agent.js';
 import { type FileSource, type KeyPair, readCa, readPair, readPairPaths } from './config-files.js';
+import { withHints } from './config-hints.js';
 import { mustHaveItsOwnPort, mustNotAskItself } from './config-places.js';
 import { createSections, type Field, type Findings, type Section, valueOf } from './config-section.js';
 import { readTimes } from './config-times.js';
@@ -93,7 +94,7 @@ const EMPTY =
  */
 export function parseConfig({ text, file, readFile, nowMs }: ConfigSource): Config {
   const { root, problems: syntax, broken } = readYaml(text);
-  if (broken) throw new ConfigError(file, inOrder(syntax));
+  if (broken) throw new ConfigError(file, withHints(text, inOrder(syntax)));
   if (root.kind === 'nothing')
     throw new ConfigError(file, inOrder([...syntax, { line: 1, column: 1, message: EMPTY }]));
   const findings: Findings = { problems: [...syntax], warnings: [] };
@@ -113,7 +114,7 @@ export function parseConfig({ text, file, readFile, nowMs }: ConfigSource): Conf
   const leaseGuard = valueOf(cacheSection.read('lease-guard', check.truth), true);
   const format = valueOf(section('log').read('format', check.oneOf('text', 'json')), 'text' as const);
 
-  if (findings.problems.length > 0) throw new ConfigError(file, inOrder(findings.problems));
+  if (findings.problems.length > 0) throw new ConfigError(file, withHints(text, inOrder(findings.problems)));
   return deepFreeze({
     frontend,
     backend: { ...backend, timeoutMs },
@@ -146,7 +147,7 @@ function readFrontend(section: Section<'frontend'>, source: FileSource): Config[
 /** The Go program listened at all addresses for an empty host; too much to be given without being asked for. */
 const listenHost: check.Check<string> = (value, complain) => {
   if (check.asText(value) !== '') return check.host(value, complain);
-  complain.problem('must not be empty; write 0.0.0.0 or :: for all addresses, or leave the key out for localhost');
+  complain.problem('must not be empty; write 0.0.0.0 or "::" for all addresses, or leave the key out for localhost');
   return undefined;
 };
 

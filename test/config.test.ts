@@ -64,10 +64,10 @@ const badFiles: Readonly<Record<string, readonly string[]>> = {
   ],
   'host-brackets': ['2:9: frontend.host: must be a name or an address, not a list; write an IPv6 address without []'],
   'host-empty': [
-    '2:9: frontend.host: must not be empty; write 0.0.0.0 or :: for all addresses, or leave the key out for localhost',
+    '2:9: frontend.host: must not be empty; write 0.0.0.0 or "::" for all addresses, or leave the key out for localhost',
   ],
   'host-malformed': [
-    '2:9: frontend.host: must be a name or an address; write 0.0.0.0 or :: for all addresses',
+    '2:9: frontend.host: must be a name or an address; write 0.0.0.0 or "::" for all addresses',
     '4:9: backend.host: must be a name or an address, not "local host"',
   ],
   'host-password': ['2:9: backend.host: must be a name or an address alone, without user and password'],
@@ -96,7 +96,9 @@ const badFiles: Readonly<Record<string, readonly string[]>> = {
     '3:12: frontend.keyfile: encrypted.key is encrypted: passphrases are not supported, decrypt it (openssl pkey) and guard it by its file mode',
   ],
   'keyfile-other': ['3:12: frontend.keyfile: other.key is not the key of the certificate'],
-  'keyfile-pasted-badly': ['4:1: not valid YAML: implicit keys need to be on a single line'],
+  'keyfile-pasted-badly': [
+    '4:1: not valid YAML: implicit keys need to be on a single line; is a colon missing, or the space behind it?',
+  ],
   'keyfile-pasted': ['3:12: frontend.keyfile: must be the path of a file, not what is in it'],
   'learn-range': ['2:10: cache.learn: must be a whole number from 0 to 1000, not 1.5'],
   'logformat-lines': ['2:14: frontend.logformat: must be one line, without control characters'],
@@ -163,7 +165,7 @@ const badFiles: Readonly<Record<string, readonly string[]>> = {
     '2:14: not valid YAML: plain value cannot start with directive indicator character %; put the value in quotes',
   ],
   'syntax-quote': ['4:1: not valid YAML: missing closing "quote'],
-  'syntax-tab': ['2:1: not valid YAML: tabs are not allowed as indentation'],
+  'syntax-tab': ['2:1: not valid YAML: tabs are not allowed as indentation; write spaces'],
   'tag-unknown': ['2:8: not valid YAML: unresolved tag: !seconds'],
   'timeout-slow-ttl': [
     '2:12: backend.timeout: 3 must be less than cache.slow-ttl (2), or an answer would end before the next can be given up; lower the one or raise the other',
