@@ -8,6 +8,7 @@ import type { Crowding } from './sockets/connections.js';
 import type { Room } from './sockets/room.js';
 import type { Reload } from './reload.js';
 import type { Log } from './logger.js';
+import { upstreamOf } from './polled-cache.js';
 import type { CanonicalRoute } from './routes.js';
 import type { PollOutcome } from './snapshot.js';
 import type { RoutePlan } from './streams/cache.js';
@@ -68,8 +69,9 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
         state,
       });
     },
-    polling({ backend, cache: { ttlMs, intervalMs } }, { prefetched, maxLearned }) {
-      const upstream = `${backend.scheme}://${backend.host}:${backend.port}`;
+    polling(config, { prefetched, maxLearned }) {
+      const { ttlMs, intervalMs } = config.cache;
+      const upstream = upstreamOf(config);
       const pace = `every ${intervalMs / 1000} s, answers fresh for ${ttlMs / 1000} s`;
       const learning = maxLearned === 0 ? '' : `; up to ${maxLearned} other routes when somebody asks for them`;
       log.write('info', `polling ${upstream} for ${prefetched.join(', ')} ${pace}${learning}`, {

@@ -15,6 +15,7 @@ import {
   switchMap,
   tap,
 } from 'rxjs';
+import { authority } from './authority.js';
 import type { Validity } from './certificate-ends.js';
 import type { Config } from './config.js';
 import { type TimingsOf, guarded } from './lease-guard.js';
@@ -226,7 +227,7 @@ function pollingOf(
     }),
   );
   return {
-    upstream: `${backend.host}:${backend.port}`,
+    upstream: authority(backend.host, backend.port),
     outcome$,
     ttlMs: slow ? times.slowTtlMs : times.ttlMs,
   };
@@ -244,7 +245,7 @@ export function requestOf(config: Config): PolledCache['request'] {
 
 /** Where Patroni is, for people: `http://localhost:8008`. */
 export function upstreamOf({ backend: { scheme, host, port } }: Config): string {
-  return `${scheme}://${host}:${port}`;
+  return `${scheme}://${authority(host, port)}`;
 }
 
 /** How long answers of a route are fresh, in milliseconds. */

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
+import { authority } from '../authority.js';
 import { ListenError } from '../errors.js';
 
 /** As many as the kernel lets wait (`net.core.somaxconn`): whoever finds no place tries again a second later. Node's own is 511. */
@@ -65,6 +66,6 @@ export function messageOf(cause: unknown): string {
 
 /** Where it listens: `127.0.0.1:8009`, `[::1]:8009`. */
 export function whereabouts(server: Server): { port: number; name: string } {
-  const { address, port, family } = server.address() as AddressInfo;
-  return { port, name: family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}` };
+  const { address, port } = server.address() as AddressInfo;
+  return { port, name: authority(address, port) };
 }

@@ -1,8 +1,8 @@
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions, validateHeaderValue } from 'node:http';
 import https from 'node:https';
-import { isIPv6 } from 'node:net';
 import axios, { type AxiosInstance, type AxiosRequestConfig, type AxiosResponse } from 'axios';
 import { Observable, switchMap } from 'rxjs';
+import { authority, withoutZone } from '../authority.js';
 import type { CanonicalRoute } from '../routes.js';
 import type { Answer } from '../snapshot.js';
 import { MalformedAnswerError } from './failure.js';
@@ -89,10 +89,10 @@ function knowing(addresses: Address[]): NonNullable<AxiosRequestConfig['lookup']
 
 /** axios, made predictable. There is no `timeout`: it does not end a body that drips, and the poll's deadline does. */
 function createClient({ scheme, host, port, ...options }: Upstream): AxiosInstance {
-  const agent = createUpstreamAgent({ ...options, scheme, maxBytes: MAX_BODY_BYTES + MAX_FRAMING_BYTES });
+  const agent = createUpstreamAgent({ ...options, host, scheme, maxBytes: MAX_BODY_BYTES + MAX_FRAMING_BYTES });
   return axios.create({
     adapter: 'http',
-    baseURL: `${scheme}://${isIPv6(host) ? `[${host}]` : host}:${port}`,
+    baseURL: `${scheme}://${authority(withoutZone(host), port)}`,
     httpAgent: agent,
     httpsAgent: agent,
     proxy: false, // HTTP_PROXY and friends are for the world outside

@@ -2,12 +2,15 @@ import { Agent as HttpAgent } from 'node:http';
 import { type AgentOptions, Agent as HttpsAgent } from 'node:https';
 import { type Socket, isIP } from 'node:net';
 import { type SecureContext, TLSSocket, createSecureContext } from 'node:tls';
+import { withoutZone } from '../authority.js';
 import type { Validity } from '../certificate-ends.js';
 import { validityOf } from '../pem.js';
 import { checkNames } from './certificate-names.js';
 
 /** How connections to the upstream are made. */
 export interface UpstreamAgentOptions {
+  /** A name, or an address, which may have a zone. */
+  readonly host: string;
   readonly scheme: 'http' | 'https';
   /** The longest a TCP connection may take, in milliseconds. */
   readonly connectMs: number;
@@ -41,15 +44,16 @@ const ADDRESS_ATTEMPT_MS = { least: 10, most: 250 };
  * one gets through at once. Of several addresses each gets its share of that time.
  */
 export function createUpstreamAgent(options: UpstreamAgentOptions): HttpAgent | HttpsAgent {
-  const { scheme, connectMs, maxBytes, tls, onCertificate } = options;
+  const { host, scheme, connectMs, maxBytes, tls, onCertificate } = options;
   const { least, most } = ADDRESS_ATTEMPT_MS;
   const autoSelectFamilyAttemptTimeout = Math.min(most, Math.max(least, Math.floor(connectMs / 3)));
   const common = { keepAlive: false, autoSelectFamily: true, autoSelectFamilyAttemptTimeout };
   const agent = scheme === 'http' ? new HttpAgent(common) : new HttpsAgent({ ...common, ...tlsOptions(tls) });
   const secured = scheme === 'http' ? () => ({}) : once(() => ({ secureContext: secureContextOf(tls) }));
+  const zoned = withoutZone(host) === host ? {} : { host }; // the URL that is asked has none
   const createConnection = agent.createConnection.bind(agent);
   agent.createConnection = (connectOptions, callback) => {
-    const socket = createConnection({ ...connectOptions, ...secured() }, callback) as Socket;
+    const socket = createConnection({ ...connectOptions, ...zoned, ...secured() }, callback) as Socket;
     giveUpConnecting(socket, connectMs);
     boundBytes(socket, maxBytes);
     if (onCertificate && socket instanceof TLSSocket) tellCertificate(socket, onCertificate);
@@ -66,7 +70,7 @@ function tlsOptions({ insecure, servername }: UpstreamTls): AgentOptions {
   return {
     rejectUnauthorized: !insecure,
     maxCachedSessions: 0,
-    checkServerIdentity: (asked, certificate) => checkNames(servername ?? asked, certificate),
+    checkServerIdentity: (asked, certificate) => checkNames(servername ?? withoutZone(asked), certificate),
     // Server Name Indication is for names alone: RFC 6066, section 3
     ...(servername !== undefined && { servername: isIP(servername) === 0 ? servername : '' }),
   };

@@ -196,6 +196,8 @@ describe('createRequest', () => {
   it('reaches a literal IPv6 address', async () => {
     const upstream = await start(answering(200), { host: '::1' });
     assert.equal((await ask(upstream.port, PRIMARY, { host: '::1' })).status, 200);
+    const zoned = await ask(upstream.port, PRIMARY, { host: '::1%lo' });
+    assert.equal(zoned.status, 200, 'one with a zone');
   });
 
   it('has one name look-up under way at most, and nobody waiting for it who was given up', async () => {

@@ -1,0 +1,14 @@
+import { isIPv6 } from 'node:net';
+
+/** Host and port as in a URL: `localhost:8008`, `[::1]:8008` (RFC 3986, section 3.2.2). A zone is kept, for people. */
+export function authority(host: string, port: number): string {
+  return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+}
+
+/**
+ * An IPv6 address without its zone: `fe80::1` of `fe80::1%eth0`. A zone is for the host that it is written on, so it
+ * stands neither in a URL that is sent nor in a certificate (RFC 6874, section 4).
+ */
+export function withoutZone(host: string): string {
+  return isIPv6(host) ? host.replace(/%.*$/s, '') : host;
+}
