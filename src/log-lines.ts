@@ -8,6 +8,7 @@ import type { Crowding } from './sockets/connections.js';
 import type { Room } from './sockets/room.js';
 import type { Reload } from './reload.js';
 import type { Log } from './logger.js';
+import { areLoopback, onlyFromHere } from './loopback.js';
 import { upstreamOf } from './polled-cache.js';
 import type { CanonicalRoute } from './routes.js';
 import type { PollOutcome } from './snapshot.js';
@@ -51,7 +52,8 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     listening({ frontend }, listeningAt) {
       const scheme = frontend.tls ? 'https' : 'http';
       const addresses = listeningAt.map((address) => `${scheme}://${address}`);
-      log.write('info', `patroniglue ${version} is listening on ${addresses.join(', ')}`, {
+      const alone = areLoopback(listeningAt) ? ` (${onlyFromHere('frontend')})` : '';
+      log.write('info', `patroniglue ${version} is listening on ${addresses.join(', ')}${alone}`, {
         event: 'listening',
         addresses,
       });
@@ -59,7 +61,8 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     agentListening(addresses, route) {
       const where =
         addresses.length === 0 ? 'no longer' : `on ${addresses.join(', ')}, unless told otherwise for ${route}`;
-      log.write('info', `agent checks are answered ${where}`, { event: 'agent-listening', addresses });
+      const alone = areLoopback(addresses) ? ` (${onlyFromHere('agent')})` : '';
+      log.write('info', `agent checks are answered ${where}${alone}`, { event: 'agent-listening', addresses });
     },
     agentCheck({ route, state, line }, address) {
       log.write('verbose', `agent check by ${address}: ${route}: ${line}`, {

@@ -98,10 +98,10 @@ interface Block {
   readonly text: string;
 }
 
-/** The PEM blocks of a file (RFC 7468), or what is wrong with it. Text between the blocks is allowed, and common. */
+/** The PEM blocks of a file (RFC 7468: a label is any text, `X9.42 DH PARAMETERS` for one), or what is wrong with it. Text between the blocks is allowed, and common. */
 function parseBlocks(pem: string): readonly Block[] | string {
   if (pem.trim() === '') return 'is empty';
-  const blocks = [...pem.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----[^]*?-----END \1-----/g)];
+  const blocks = [...pem.matchAll(/-----BEGIN ([^\r\n]*?)-----[^]*?-----END \1-----/g)];
   const begun = pem.match(/-----BEGIN /g)?.length ?? 0;
   if (begun === 0) return 'is not PEM: no line begins with -----BEGIN (a DER or PKCS#12 file must be converted)';
   if (blocks.length !== begun) return 'is cut off: a -----BEGIN line is without its -----END line';

@@ -6,6 +6,8 @@ import { cutOffIn } from './config-losses.js';
 import { ConfigError, ListenError, NotifyError, UsageError } from './errors.js';
 import { isJournal, priorityOf } from './log-journal.js';
 import { askOnce, tableOf } from './live-check.js';
+import { placesOf, tryPlaces } from './live-listen.js';
+import { onlyFromHere } from './loopback.js';
 import { notify } from './notify.js';
 import { serve } from './service.js';
 import { usage } from './usage.js';
@@ -73,11 +75,21 @@ async function check({ config: file, live }: Extract<Invocation, { kind: 'check'
     ...config.warnings,
     ...(cutOff ? [`${file}:${cutOff.line}:${cutOff.column}: ${cutOff.message}`] : []),
   ];
-  const lines = [...warnings.map((warning) => `warning: ${warning}`), 'configuration ok'];
+  const places = live ? await tryPlaces(config) : placesOf(config);
+  const problems = places.flatMap(({ section, problem }) =>
+    problem === undefined ? [] : [`${section}.host: ${problem}`],
+  );
+  const lines = [
+    ...warnings.map((warning) => `warning: ${warning}`),
+    ...places
+      .filter((place) => place.isLoopback)
+      .map(({ section, host }) => `note: ${section}.host: ${host} is ${onlyFromHere(section)}`),
+    ...(problems.length > 0 ? problems.map((problem) => `error: ${problem}`) : ['configuration ok']),
+  ];
   const answers = live ? await askOnce(config) : [];
   const text = live ? [...lines, '', ...tableOf(answers)] : lines;
   process.stdout.write(`${text.join('\n')}\n`);
-  return answers.every(({ outcome }) => outcome.kind === 'answered') ? 0 : EXIT_FAILED;
+  return problems.length === 0 && answers.every(({ outcome }) => outcome.kind === 'answered') ? 0 : EXIT_FAILED;
 }
 
 /** What the user can mend is told in plain lines; anything else is a bug and keeps its stack. */

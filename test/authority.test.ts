@@ -30,7 +30,7 @@ describe('an IPv6 address of Patroni', () => {
       const url = `http://[${host}]:${upstream.port}`;
       assert.ok(service.output().includes(`polling ${url} for `), service.output());
       const status = await service.get('/-/status.json');
-      assert.ok(status.kind !== 'failure' && status.body.toString().includes(`"${url}"`));
+      assert.ok(status.kind !== 'failure' && status.body.includes(`"${url}"`));
       assert.ok(upstream.requests.length > 0);
       await service.close();
       await upstream.close();

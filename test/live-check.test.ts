@@ -22,8 +22,16 @@ describe('--check --live', () => {
     await workspace.close();
   });
 
-  async function check(backend: object, name = 'config.yml'): Promise<{ code: number | null; lines: string[] }> {
-    const config = { backend: { host: '127.0.0.1', port: upstream.port, timeout: 0.5, ...backend } };
+  async function check(
+    backend: object,
+    other: object = {},
+    name = 'config.yml',
+  ): Promise<{ code: number | null; lines: string[] }> {
+    const config = {
+      frontend: { host: '0.0.0.0' },
+      ...other,
+      backend: { host: '127.0.0.1', port: upstream.port, timeout: 0.5, ...backend },
+    };
     const file = await workspace.write(name, `${JSON.stringify(config)}\n`);
     const args = [mainFile, '--check', '--live', '--config', file];
     const child = await startProcess('patroniglue', process.execPath, args, { env: {} });
@@ -69,6 +77,39 @@ describe('--check --live', () => {
     const { code, lines } = await check({ port: gone.port, routes: ['/primary'] });
     assert.match(lines.at(-1) ?? '', /^\/primary {2}\/primary {2}503 {2}n ms {2}connection refused \(/);
     assert.equal(code, 1);
+  });
+
+  it("does not call a place ok that cannot be listened on, the agent's neither, and ends with 1", async () => {
+    upstream.behave(answering(200));
+    const here = { frontend: { host: '127.0.0.1', port: upstream.port + 1 } };
+    for (const [other, problem] of [
+      [
+        { frontend: { host: '198.51.100.1' } },
+        /^error: frontend\.host: cannot listen on 198\.51\.100\.1: it is no address of/,
+      ],
+      [
+        { frontend: { host: 'nowhere.invalid' } },
+        /^error: frontend\.host: cannot listen on nowhere\.invalid: (?:no such|the)/,
+      ],
+      [
+        { agent: { port: 8010, host: '198.51.100.1' } },
+        /^error: agent\.host: cannot listen on 198\.51\.100\.1: it is no addr/,
+      ],
+    ] as const) {
+      const { code, lines } = await check({ routes: ['/primary'] }, other);
+      assert.match(lines[0] ?? '', problem);
+      assert.ok(!lines.includes('configuration ok'));
+      assert.match(lines.at(-1) ?? '', /^\/primary {2}\/primary {2}200 /, 'Patroni is asked all the same');
+      assert.equal(code, 1);
+    }
+    const { code, lines } = await check({ routes: ['/primary'] }, here);
+    assert.match(lines[0] ?? '', /^note: frontend\.host: 127\.0\.0\.1 is reached from this host alone/);
+    assert.deepEqual([lines[1], code], ['configuration ok', 0]);
+  });
+
+  it('tries no port of the service itself, which may be running', async () => {
+    const { code } = await check({ routes: ['/primary'] }, { frontend: { host: '0.0.0.0', port: upstream.port + 1 } });
+    assert.equal(code, 0);
   });
 
   it('asks nothing where the configuration is wrong', async () => {

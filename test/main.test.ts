@@ -89,8 +89,46 @@ describe('patroniglue', () => {
   });
 
   it('checks a configuration without running it', async () => {
-    const { code, stdout } = await run('--check', '--config', await configFor({ port: 8009 }));
+    const { code, stdout } = await run('--check', '--config', await configFor({ host: '10.0.0.11', port: 8009 }));
     assert.deepEqual([code, stdout], [0, 'configuration ok\n']);
+  });
+
+  const alone = 'reached from this host alone: for HAProxy on another, set';
+  it('tells that it is reached from this host alone, when it checks and when it starts', async () => {
+    for (const host of [undefined, 'localhost', '127.0.1.1', '::1']) {
+      const { code, stdout } = await run('--check', '--config', await configFor({ ...(host && { host }), port: 8009 }));
+      assert.equal(code, 0);
+      assert.ok(
+        stdout.startsWith(`note: frontend.host: ${host ?? 'localhost'} is ${alone} frontend.host to an`),
+        stdout,
+      );
+    }
+    const frontend = { host: '127.0.0.1' };
+    const agent = { port: await freePort() };
+    const here = await startService({ config: { frontend, agent }, flags: [] });
+    assert.match(
+      here.output(),
+      new RegExp(`is listening on http://127\\.0\\.0\\.1:\\d+ \\(${alone} frontend\\.host to`),
+    );
+    assert.match(here.output(), new RegExp(`agent checks are answered on .* \\(${alone} agent\\.host to`));
+    await here.close();
+    const everywhere = await startService({ config: { frontend: { host: '0.0.0.0' } }, flags: [] });
+    assert.match(everywhere.output(), /is listening on http:\/\/0\.0\.0\.0:\d+\n/);
+    await everywhere.close();
+  });
+
+  it('ends with 1 and a sentence that says what to set when an address is not here, or a name is not known', async () => {
+    for (const [host, why] of [
+      ['198.51.100.1', 'it is no address of this host; set frontend.host to one of them'],
+      ['2001:db8::1', '(it is no address of this host|this host has no IPv6); set frontend.host to'],
+      ['fe80::1', '(a link-local address needs its interface|this host has no IPv6)'],
+      ['nowhere.invalid', '(no such name is known; set frontend.host|the name server does not answer; an address in)'],
+    ] as const) {
+      const file = await configFor({ host, port: 8009 });
+      const { code, stderr } = await run('--config', file);
+      assert.deepEqual([code, stderr.split('\n').length], [1, 2], stderr);
+      assert.match(stderr, new RegExp(`^cannot listen on ${host}: ${why}`));
+    }
   });
 
   it('does not start by a file that says nothing, and does not call it ok', async () => {

@@ -71,6 +71,22 @@ describe('PEM files', { skip: await withoutOpenssl() }, () => {
     assert.deepEqual(checkKeyPair(texts.serverRsa.cert, pkcs1), nothing);
   });
 
+  it('takes blocks of other kinds before, between and behind, whatever their labels hold', () => {
+    const { cert, key } = texts.server;
+    const block = (label: string): string => `-----BEGIN ${label}-----\nAAAA\n-----END ${label}-----\n`;
+    for (const label of ['X9.42 DH PARAMETERS', 'DH PARAMETERS', 'X509 CRL', 'ssl_session-2', 'Ünïcode']) {
+      const other = block(label);
+      for (const dressed of [other + cert, cert + other, cert + other + texts.ca.cert]) {
+        assert.deepEqual(checkCertificate(dressed, now), nothing, label);
+        assert.deepEqual(checkKeyPair(dressed, other + key), nothing, label);
+        assert.ok(loads({ cert: dressed, key: other + key }), 'as OpenSSL does');
+      }
+      assert.deepEqual(checkCa(other + texts.ca.cert, now), nothing, label);
+      assert.match(checkCertificate(other, now).problems.join(), /^holds ".*" where a certificate is expected$/);
+      assert.match(checkCertificate(cert + other.slice(0, -12), now).problems.join(), /^is cut off/);
+    }
+  });
+
   it('takes a chain, and wants the certificate itself first', () => {
     const { cert, key } = texts.server;
     assert.deepEqual(checkCertificate(cert + texts.ca.cert, now), nothing);

@@ -115,7 +115,7 @@ export function createListeners(options: ListenersOptions): Listeners {
   const prepare = async (next: Place | undefined): Promise<Move> => {
     refuseIfClosed();
     if (next?.tls) createSecureContext(next.tls); // throws what setSecureContext would
-    const addresses = next === undefined ? [] : await addressesOf(next.host);
+    const addresses = next === undefined ? [] : await addressesOf(next);
     const isSame = (address: string) => (listener: Listener) =>
       listener.address === address &&
       listener.isTls === (next?.tls !== undefined) &&
@@ -150,7 +150,8 @@ export function createListeners(options: ListenersOptions): Listeners {
         }
       }
       if (kept.length + opened.length === 0) {
-        throw new ListenError(`cannot listen on ${place.host}: none of its addresses is on this host`);
+        const which = `none of its addresses (${addresses.join(', ')}) is on this host`;
+        throw new ListenError(`cannot listen on ${place.host}: ${which}; set ${options.section}.host to one that is`);
       }
     };
 
@@ -196,9 +197,9 @@ export function createListeners(options: ListenersOptions): Listeners {
     };
   };
 
-  const addressesOf = async (host: string): Promise<readonly string[]> => {
-    const addresses = await resolve(host).catch((cause: unknown) => {
-      throw new ListenError(`cannot listen on ${host}: ${messageOf(cause)}`, { cause });
+  const addressesOf = async (next: Place): Promise<readonly string[]> => {
+    const addresses = await resolve(next.host).catch((cause: unknown) => {
+      throw listenError(options.section, next, cause);
     });
     refuseIfClosed(); // a look-up may take long
     return addresses;

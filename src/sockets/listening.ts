@@ -3,6 +3,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { authority } from '../authority.js';
 import { ListenError } from '../errors.js';
+import { type Wanted, whyNotListening } from './listen-reasons.js';
 
 /** As many as the kernel lets wait (`net.core.somaxconn`): whoever finds no place tries again a second later. Node's own is 511. */
 const BACKLOG = 4096;
@@ -45,19 +46,8 @@ export function isTaken(cause: unknown): boolean {
 }
 
 /** In words for whoever has written the configuration. */
-export function listenError(
-  section: string,
-  { host, port }: { host: string; port: number },
-  cause: unknown,
-): ListenError {
-  const { code } = cause as NodeJS.ErrnoException;
-  const hint =
-    code === 'EADDRINUSE'
-      ? `the port is taken: stop the other program, or set ${section}.port`
-      : code === 'EACCES'
-        ? 'no right to listen on this port: take one from 1024 up, or grant CAP_NET_BIND_SERVICE'
-        : messageOf(cause);
-  return new ListenError(`cannot listen on ${host} port ${port}: ${hint}`, { cause });
+export function listenError(section: Wanted['section'], place: Omit<Wanted, 'section'>, cause: unknown): ListenError {
+  return new ListenError(whyNotListening({ ...place, section }, cause), { cause });
 }
 
 export function messageOf(cause: unknown): string {

@@ -242,8 +242,17 @@ describe('listen', () => {
   });
 
   it('fails in a sentence when the name has no address, or none that is on this host', async () => {
-    const none = listen({ host: 'x', port: 0, handle, resolve: () => Promise.reject(new Error('ENOTFOUND x')) });
-    await assert.rejects(none, { name: 'ListenError', message: 'cannot listen on x: ENOTFOUND x' });
+    const unknown = Object.assign(new Error('getaddrinfo ENOTFOUND x'), { code: 'ENOTFOUND' });
+    const none = listen({ host: 'x', port: 0, handle, resolve: () => Promise.reject(unknown) });
+    await assert.rejects(none, {
+      name: 'ListenError',
+      message: /^cannot listen on x: no such name is known; set fron/,
+    });
+    const elsewhere = () => Promise.resolve(['198.51.100.1', '2001:db8::1']);
+    await assert.rejects(listen({ host: 'x', port: 0, handle, resolve: elsewhere }), {
+      name: 'ListenError',
+      message: /^cannot listen on x: none of its addresses \(198\.51\.100\.1, 2001:db8::1\) is on this host; set front/,
+    });
     await assert.rejects(listen({ host: '2001:db8::1', port: 0, handle }), { name: 'ListenError' });
   });
 });

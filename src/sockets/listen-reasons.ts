@@ -1,0 +1,32 @@
+/** Where somebody wants to listen. */
+export interface Wanted {
+  readonly host: string;
+  readonly port: number;
+  /** The section of the configuration that says so. */
+  readonly section: 'frontend' | 'agent';
+}
+
+/** Why that cannot be had, in one line that says what to change: `cannot listen on 10.0.0.9: it is no address of ...`. */
+export function whyNotListening({ host, port, section }: Wanted, cause: unknown): string {
+  const { code } = cause as NodeJS.ErrnoException;
+  const key = `${section}.host`;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `cannot listen on ${host} port ${port}: the port is taken: stop the other program, or set ${section}.port`;
+    case 'EACCES':
+      return `cannot listen on ${host} port ${port}: no right to listen on this port: take one from 1024 up, or grant CAP_NET_BIND_SERVICE`;
+    case 'EADDRNOTAVAIL':
+      return `cannot listen on ${host}: it is no address of this host; set ${key} to one of them ("ip address" lists them), or to 0.0.0.0 for all`;
+    case 'EAFNOSUPPORT':
+      return `cannot listen on ${host}: this host has no IPv6; set ${key} to an IPv4 address`;
+    case 'EINVAL':
+      return `cannot listen on ${host}: a link-local address needs its interface, as in fe80::1%eth0`;
+    case 'ENOTFOUND':
+      return `cannot listen on ${host}: no such name is known; set ${key} to a name or an address of this host`;
+    case 'EAI_AGAIN':
+      return `cannot listen on ${host}: the name server does not answer; an address in ${key} needs none`;
+    case undefined:
+    default:
+      return `cannot listen on ${host} port ${port}: ${cause instanceof Error ? cause.message : String(cause)}`;
+  }
+}
