@@ -63,7 +63,7 @@ describe('what Prometheus is told', { skip: await skipReason(['curl', 'promtool'
     await agent.ended;
     upstream.behave(silent);
     await eventually('stale', 5000, async () => (await service.get('/primary')).status === 503);
-    upstream.behave(answering(200, '{"ttl": 30}'));
+    upstream.behave(answering(200, '{"ttl": 30, "patroni": {"version": "4.0.8"}}'));
     service.signal('SIGHUP');
     await eventually('the safe ttl is known', 5000, async () => {
       const reply = await service.get('/-/metrics');
