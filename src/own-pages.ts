@@ -11,9 +11,12 @@ import { statusReport } from './status/report.js';
 import type { TtlCheck } from './ttl-check.js';
 
 /** What the pages show, besides what they are told. */
-export interface OwnPagesSources extends Omit<MetricSources, 'cacheTtlMs' | 'safeTtlMs' | 'certificateEnds'> {
+export interface OwnPagesSources extends Omit<
+  MetricSources,
+  'cacheTtlMs' | 'safeTtlMs' | 'standbyCluster' | 'certificateEnds'
+> {
   readonly config$: BehaviorSubject<Config>;
-  readonly ttlCheck: Pick<TtlCheck, 'safeTtlMs' | 'warning'>;
+  readonly ttlCheck: Pick<TtlCheck, 'safeTtlMs' | 'standbyCluster' | 'warning'>;
   readonly certificates: Pick<CertificateWatch, 'ends' | 'warnings'>;
   readonly wallMs: () => number;
   /** Asks Patroni at once. */
@@ -32,6 +35,7 @@ export function createOwnPages(sources: OwnPagesSources): OwnPages {
     cacheTtlMs: () => inForce().cache.ttlMs,
     safeTtlMs: () => ttlCheck.safeTtlMs(),
     certificateEnds: () => certificates.ends(),
+    standbyCluster: () => ttlCheck.standbyCluster(),
   });
   const history = createHistory(wallMs);
   const changed$ = new Subject<void>();

@@ -33,6 +33,8 @@ export interface MetricSources {
   readonly safeTtlMs: () => number | undefined;
   /** When certificates end, by the wall clock in milliseconds. */
   readonly certificateEnds: () => ReadonlyMap<CertificateOwner, number>;
+  /** Whether no node of the cluster is to be a primary; `undefined` while it is not known. */
+  readonly standbyCluster: () => boolean | undefined;
 }
 
 /** What Prometheus is told at `/-/metrics`. */
@@ -211,7 +213,7 @@ function registerCertificates(registry: Registry, { certificateEnds }: MetricSou
 }
 
 function registerGauges(registry: Registry, sources: MetricSources): void {
-  const { cache, connections, cacheTtlMs, safeTtlMs, frozenSinceMs, nowMs } = sources;
+  const { cache, connections, cacheTtlMs, safeTtlMs, standbyCluster, frozenSinceMs, nowMs } = sources;
   const register = (name: string, help: string, valueOf: () => number | undefined) =>
     new Gauge({
       name,
@@ -237,6 +239,14 @@ function registerGauges(registry: Registry, sources: MetricSources): void {
     () => {
       const sinceMs = frozenSinceMs();
       return sinceMs === undefined ? 0 : (nowMs() - sinceMs) / 1000;
+    },
+  );
+  register(
+    'patroniglue_standby_cluster',
+    'Whether Patroni says that this is a standby cluster (1), in which no node is primary.',
+    () => {
+      const standby = standbyCluster();
+      return standby === undefined ? undefined : Number(standby);
     },
   );
   register('patroniglue_cache_ttl_seconds', 'cache.ttl.', () => cacheTtlMs() / 1000);

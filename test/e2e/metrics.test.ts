@@ -64,6 +64,7 @@ describe('what Prometheus is told', { skip: await skipReason(['curl', 'promtool'
     upstream.behave(silent);
     await eventually('stale', 5000, async () => (await service.get('/primary')).status === 503);
     upstream.behave(answering(200, '{"ttl": 30, "patroni": {"version": "4.0.8"}}'));
+    upstream.cut(); // what hangs is never answered
     service.signal('SIGHUP');
     await eventually('the safe ttl is known', 5000, async () => {
       const reply = await service.get('/-/metrics');
@@ -105,7 +106,7 @@ describe('what Prometheus is told', { skip: await skipReason(['curl', 'promtool'
     for (const { alert, expr } of rules) {
       assert.deepEqual(unknownIn(expr), [], alert);
       const mentions = tests.match(new RegExp(`alertname: ${alert}\\b`, 'g')) ?? [];
-      assert.equal(mentions.length, 2, `${alert}: once it is seen to be quiet, once to fire`);
+      assert.ok(mentions.length >= 2, `${alert}: once it is seen to be quiet, once to fire`);
     }
   });
 

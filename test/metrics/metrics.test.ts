@@ -17,6 +17,7 @@ describe('metrics', () => {
   let agentChecks: Counts<AgentState>;
   let nowMs: number;
   let safeTtlMs: number | undefined;
+  let standbyCluster: boolean | undefined;
   let frozenSinceMs: number | undefined;
   let metrics: Metrics;
 
@@ -29,6 +30,7 @@ describe('metrics', () => {
     agentChecks = createCounts();
     nowMs = 3500;
     safeTtlMs = undefined;
+    standbyCluster = undefined;
     frozenSinceMs = undefined;
     const sources: MetricSources = {
       cache: {
@@ -46,6 +48,7 @@ describe('metrics', () => {
       cacheTtlMs: () => 4000,
       safeTtlMs: () => safeTtlMs,
       certificateEnds: () => new Map([['patroni', 1_800_000_000_000]]),
+      standbyCluster: () => standbyCluster,
     };
     metrics = createMetrics(sources);
   });
@@ -66,6 +69,14 @@ describe('metrics', () => {
       '{route="/primary",outcome="refused"} 1',
     ]);
     assert.deepEqual(await samples('patroniglue_poll_duration_seconds_sum'), ['{route="/primary"} 2.004']);
+  });
+
+  it('tell whether this is a standby cluster, once Patroni has said', async () => {
+    assert.deepEqual(await samples('patroniglue_standby_cluster'), []);
+    standbyCluster = true;
+    assert.deepEqual(await samples('patroniglue_standby_cluster'), [' 1']);
+    standbyCluster = false;
+    assert.deepEqual(await samples('patroniglue_standby_cluster'), [' 0']);
   });
 
   it('tell for how long Patroni is frozen, and 0 while it is not', async () => {
