@@ -161,7 +161,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function isAtLeast(version: string | undefined, [major, minor, patch]: readonly [number, number, number]): boolean {
   const [, ...parts] = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(version ?? '') ?? [];
-  const [isMajor = 0, isMinor = 0, isPatch = 0] = parts.map((part) => Number(part));
+  const [isMajor = 0, isMinor = 0, isPatch = 0] = parts.map((part: string | undefined) => Number(part ?? 0)); // `3.2`, too
   return isMajor !== major ? isMajor > major : isMinor !== minor ? isMinor > minor : isPatch >= patch;
 }
 

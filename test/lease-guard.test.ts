@@ -56,9 +56,23 @@ describe('the lease guard', () => {
     for (const dcs_last_seen of [undefined, null, 0, -1, 'yesterday']) {
       assert.equal(leftMs('/primary', saying({ dcs_last_seen }), 99_000), undefined, String(dcs_last_seen));
     }
-    for (const body of ['', 'no', '[]', 'null', '{"dcs_last_seen": NaN}', JSON.stringify({ a: 'x'.repeat(70_000) })]) {
+    for (const body of ['', 'no', '[]', 'null', '{"dcs_last_seen": NaN}', JSON.stringify({ a: 'x' })]) {
       assert.equal(leftMs('/primary', { status: 200, body: Buffer.from(body) }, 99_000), undefined, body.slice(0, 20));
     }
+  });
+
+  it('does not read a body that is longer than any of Patroni, of 64 kB', () => {
+    const bodyOf = (bytes: number): Answer => {
+      const { body } = saying();
+      return { status: 200, body: Buffer.concat([body, Buffer.alloc(bytes - body.length, ' ')]) };
+    };
+    assert.equal(leftMs('/primary', bodyOf(65_536)), TOLERATED_MS);
+    assert.equal(leftMs('/primary', bodyOf(65_537)), undefined);
+  });
+
+  it('does not ask for the role on a route that the leader alone answers', () => {
+    assert.equal(leftMs('/primary', saying({ role: 'replica' })), TOLERATED_MS);
+    assert.equal(leftMs('/read-only', saying({ role: 'replica' })), undefined);
   });
 
   it('waits for the members to agree where failsafe mode is on, for as long as they may take', () => {

@@ -103,6 +103,13 @@ describe('the canonical route', () => {
     ]);
   });
 
+  it('drops keys that only begin as one that changes the answer', () => {
+    check([
+      ['/replica?lax=1&lagg=1&la=1&tax=1&t=1&tag=1', '/replica'],
+      ['/readiness?modes=write&mode=write', '/readiness?mode=write'],
+    ]);
+  });
+
   it("reads a query as Python's parse_qs does: no empty values, and of a repeated key the first", () => {
     check([
       ['/replica?lag=', '/replica'],

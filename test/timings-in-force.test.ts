@@ -198,3 +198,49 @@ describe('what is known of the dynamic configuration', () => {
     assert.equal(knownTimings(known, '4.1.4')?.retryTimeoutMs, 14_000);
   });
 });
+
+describe('a version of Patroni', () => {
+  it('is compared number by number', () => {
+    const isAdjusted = (version: string): boolean =>
+      timingsInForce(written(30, 10, 30), version)?.written !== undefined;
+    for (const version of ['3.2', '3.2.0', '3.10.1', '10.0', '4.0.0rc1', '3.2.0.dev1']) {
+      assert.ok(isAdjusted(version), version);
+    }
+    for (const version of ['3.1.10', '2.10.3', '1.9', 'x3.2.0', '32', '', 'new'])
+      assert.ok(!isAdjusted(version), version);
+    const refused = { maximum_lag_on_failover: 'x' };
+    for (const [version, isRead] of [
+      ['3.0.2', false],
+      ['3.0.3', true],
+      ['3.0.10', true],
+      ['3.0', false],
+    ] as const) {
+      assert.equal(timingsInForce(refused, version) !== undefined, isRead, version);
+    }
+  });
+
+  it('decides on failsafe mode as parse_bool reads it', () => {
+    const failsafe = (value: unknown): boolean | undefined =>
+      timingsInForce({ failsafe_mode: value }, '4.1.4')?.failsafeMode;
+    for (const value of [true, 1, '1', 'on', 'ON', 'true', 'yes']) assert.equal(failsafe(value), true, String(value));
+    for (const value of [false, 0, 10, 'onward', 'off', 'no', '', null, {}, ['on']]) {
+      assert.equal(failsafe(value), false, JSON.stringify(value));
+    }
+  });
+
+  it('decides on what else is refused', () => {
+    const isRefused = (config: DynamicConfig, version: string): boolean =>
+      timingsInForce(config, version) === undefined;
+    for (const what of ['start', 'stop']) {
+      assert.ok(isRefused({ [`master_${what}_timeout`]: 'x' }, '3.0.2'), what);
+      assert.ok(!isRefused({ [`master_${what}_timeout`]: 'x', [`primary_${what}_timeout`]: 1 }, '3.0.2'), what);
+      assert.ok(!isRefused({ [`master_${what}_timeout`]: 1 }, '3.0.2'), what);
+      assert.ok(!isRefused({ [`master_${what}_timeout`]: 'x' }, '3.0.3'), what);
+    }
+    for (const nothing of [[], {}, '', 0, false, null]) {
+      assert.ok(!isRefused({ postgresql: nothing }, '4.1.4'), JSON.stringify(nothing));
+    }
+    assert.ok(isRefused({ ttl: '1_0x' }, '4.1.4'));
+    assert.deepEqual(inForce({ ttl: '1_00_0' }, '4.1.4')?.[0], 1000);
+  });
+});

@@ -338,4 +338,22 @@ describe('reply', () => {
       { route: 'other', key: 405, count: 1 },
     ]);
   });
+
+  it('is made once for all who ask within a second', () => {
+    const latest = (): Snapshot => fresh;
+    const handle = createHandler({ prefetched: [], maxLearned: 0, latest, ask: latest }, CLOCK);
+    assert.equal(handle(REQUEST), handle({ ...REQUEST, target: '/master', method: 'HEAD' }));
+  });
+
+  it('has no Content-Type where Patroni gave none', () => {
+    const { headers } = ask({ ...fresh, answer: { status: 200, body: BODY } });
+    assert.deepEqual(Object.keys(headers), ['Content-Length', 'Cache-Control', 'Age', 'Cache-Status']);
+  });
+
+  it('is one of its own pages only below /-/', () => {
+    const latest = (): Snapshot => fresh;
+    const pages = { get: (): (() => Reply) => () => assert.fail('made') };
+    const handle = createHandler({ prefetched: [], maxLearned: 0, latest, ask: latest }, CLOCK, pages);
+    for (const target of ['/primary', '/x/-/page', '/-page']) handle({ ...REQUEST, target });
+  });
 });

@@ -81,4 +81,9 @@ describe('POST /-/refresh', () => {
     const request = { method: 'POST', httpVersion: '1.1', target: '/-/refresh', hasBody: false };
     assert.equal(refreshReply(request, [], () => assert.fail('asked')).status, 403);
   });
+
+  it('is not for a connection that is reset already, whoever else may', () => {
+    const from = [{ address: '0.0.0.0', prefix: 0 }];
+    assert.equal(ask({ localAddress: '10.0.0.11' }, from).status, 403);
+  });
 });

@@ -287,4 +287,25 @@ describe('another plan', () => {
       expectObservable(update$, '^------------!').toBe('ph', { p: '/primary fresh', h: '/health fresh' });
     });
   });
+
+  it('says what it is: its routes, and how many may be learned; routes that are planned are not told as learned', () => {
+    runMarbles((_, scheduler) => {
+      const cache = cacheOf([PRIMARY], scheduler);
+      const told: (readonly [string, boolean])[] = [];
+      const subscription = cache.route$.subscribe({
+        next: ({ route, learned }) => told.push([route, learned]),
+        error: assert.ifError,
+      });
+      assert.deepEqual([cache.prefetched, cache.maxLearned], [[PRIMARY], 2]);
+      cache.ask(HEALTH);
+      cache.change({ prefetched: [PRIMARY, REPLICA, REPLICA], maxLearned: 5 });
+      assert.deepEqual([cache.prefetched, cache.maxLearned], [[PRIMARY, REPLICA], 5]);
+      assert.deepEqual(told, [
+        [PRIMARY, false],
+        [HEALTH, true],
+        [REPLICA, false],
+      ]);
+      subscription.unsubscribe();
+    });
+  });
 });

@@ -4,7 +4,7 @@ import { NEVER, type Observable, type SchedulerLike, map, of } from 'rxjs';
 import type { CanonicalRoute } from '../../src/routes.js';
 import type { FailureSeries, Snapshot } from '../../src/snapshot.js';
 import type { PolledRoute } from '../../src/streams/cache.js';
-import { type Change, changes, describeChange } from '../../src/streams/changes.js';
+import { type Change, changes, describeChange, factsOf } from '../../src/streams/changes.js';
 import { answer, runMarbles } from '../support/marbles.js';
 
 const PRIMARY = '/primary' as CanonicalRoute;
@@ -96,5 +96,44 @@ describe('changes', () => {
       const r = '/replica: not learned: 16 routes are, the most that cache.learn allows';
       expectObservable(line$).toBe('-r', { r });
     });
+  });
+});
+
+describe('the facts of a change, for machines', () => {
+  const lease = { lastSeenAtMs: -20_000, endsAtMs: 4000 };
+  const base = { route: PRIMARY, atMs: 5000 };
+  const replied = (from: Snapshot, to: Snapshot): object => factsOf({ ...base, kind: 'reply-changed', from, to });
+
+  it('of a reply are what was told before and after, in words, and why', () => {
+    const route = PRIMARY;
+    assert.deepEqual(replied(pending, ok), { route, from: 'pending', to: '200', reason: 'answered' });
+    assert.deepEqual(replied(ok, no), { route, from: '200', to: '503', reason: 'answered' });
+    assert.deepEqual(replied(ok, { ...no, ...failing(1) }), { route, from: '200', to: '503', reason: 'answered' });
+    assert.deepEqual(replied(ok, stale), { route, from: '200', to: 'stale', reason: 'no-answer' });
+    assert.deepEqual(replied(ok, { ...stale, lease }), { route, from: '200', to: 'stale', reason: 'lease-guard' });
+    const both = { ...stale, lease, ...failing(1) };
+    assert.deepEqual(replied(stale, both), { route, from: 'stale', to: 'stale', reason: 'timed-out' });
+    assert.deepEqual(replied(ok, pending), { route, from: '200', to: 'pending', reason: 'no-answer' });
+  });
+
+  it('of polls are why they fail, how many did, and for how long', () => {
+    const { failures } = failing(3);
+    assert.deepEqual(factsOf({ kind: 'polls-failing', route: PRIMARY, failures }), {
+      route: PRIMARY,
+      reason: 'timed-out',
+    });
+    assert.deepEqual(factsOf({ kind: 'polls-recovered', route: PRIMARY, failures, lastedMs: 1234.5678 }), {
+      route: PRIMARY,
+      failed: 3,
+      lastedMs: 1235,
+    });
+  });
+
+  it('of a route are its name, and how many may be learned', () => {
+    for (const kind of ['route-learned', 'route-forgotten'] as const) {
+      assert.deepEqual(factsOf({ kind, route: REPLICA }), { route: REPLICA });
+    }
+    const refusal = { kind: 'route-refused', route: REPLICA, maxLearned: 16 } as const;
+    assert.deepEqual(factsOf(refusal), { route: REPLICA, maxLearned: 16 });
   });
 });

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SchedulerAction, SchedulerLike } from 'rxjs';
 import type { PollOutcome, Snapshot } from '../../src/snapshot.js';
@@ -108,6 +109,31 @@ describe('expire', () => {
         a: fresh(0),
         s: stale(0),
       });
+    });
+  });
+
+  it('waits with one timer, and does not look again before the end', () => {
+    runMarbles(({ hot, flush, expectObservable }, scheduler) => {
+      const delaysMs: number[] = [];
+      const counting: SchedulerLike = {
+        now: () => scheduler.now(),
+        schedule: <T>(work: (this: SchedulerAction<T>, state: T) => void, delayMs = 0, state?: T) => {
+          delaysMs.push(delayMs);
+          return scheduler.schedule(work as (state?: T) => void, delayMs, state);
+        },
+      };
+      const outcome$ = hot<PollOutcome>('300ms a 5s b', { a: answeredAt(300, A, 300), b: answeredAt(5301, B, 5000) });
+      expectObservable(expire(outcome$, { ttlMs: TTL_MS, scheduler: counting }), '9s !').toBe(
+        'p 299ms a 3699ms s 1300ms t',
+        {
+          p: PENDING,
+          a: fresh(0),
+          s: stale(0),
+          t: stale(301, B),
+        },
+      );
+      flush();
+      assert.deepEqual(delaysMs, [3700, 0]);
     });
   });
 

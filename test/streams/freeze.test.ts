@@ -1,8 +1,25 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Observable, type Subscriber, type Subscription, map, merge, tap, timer } from 'rxjs';
+import {
+  NEVER,
+  Observable,
+  Subject,
+  type Subscriber,
+  type Subscription,
+  VirtualTimeScheduler,
+  map,
+  merge,
+  tap,
+  timer,
+} from 'rxjs';
 import type { Answer } from '../../src/snapshot.js';
-import { type Freeze, type FreezeChange, SENTINEL_PAUSES_MS, createFreeze } from '../../src/streams/freeze.js';
+import {
+  type Freeze,
+  type FreezeChange,
+  type Gate,
+  SENTINEL_PAUSES_MS,
+  createFreeze,
+} from '../../src/streams/freeze.js';
 import { createPhases } from '../../src/streams/phases.js';
 import { poll } from '../../src/streams/poll.js';
 import { slowGate } from '../../src/streams/slow-gate.js';
@@ -405,5 +422,111 @@ describe('a slow route', () => {
         assert.deepEqual(new Set(scene.since(40_000).map(({ route }) => route)), new Set(routes));
       });
     });
+  });
+});
+
+describe('what is known of a freeze', () => {
+  const DEADLINE = { reason: 'timed-out', message: 'x' } as const;
+
+  /** Two routes with a clock that the test moves; each of their requests waits for the test. */
+  function known(startMs = 0) {
+    let nowMs = startMs;
+    const scheduler = {
+      now: () => nowMs,
+      schedule: new VirtualTimeScheduler().schedule.bind(new VirtualTimeScheduler()),
+    };
+    const freeze = createFreeze({ intervalMs: INTERVAL_MS, scheduler, random: () => 0 });
+    const requests = [new Subject<Answer>(), new Subject<Answer>()] as const;
+    const gates = requests.map((request) => freeze.gate(request, false));
+    const slow = freeze.gate(NEVER, true);
+    const changes: FreezeChange[] = [];
+    let thaws = 0;
+    const subscription = merge(
+      freeze.change$.pipe(tap((change) => changes.push(change))),
+      freeze.thaw$.pipe(tap(() => (thaws += 1))),
+    ).subscribe({
+      error: assert.ifError,
+    });
+    return {
+      freeze,
+      requests,
+      gates,
+      slow,
+      changes,
+      thaws: () => thaws,
+      end: () => {
+        subscription.unsubscribe();
+      },
+      answered: (gate: Gate | undefined, atMs: number): void => {
+        nowMs = atMs;
+        gate?.saw({ kind: 'answered', answer: answer(200), sentAtMs: atMs - 5, endedAtMs: atMs });
+      },
+      givenUp: (gate: Gate | undefined, atMs: number, sentAtMs = atMs - DEADLINE_MS): void => {
+        nowMs = atMs;
+        gate?.saw({ kind: 'failed', failure: DEADLINE, sentAtMs, endedAtMs: atMs, givenUp: true });
+      },
+      refused: (gate: Gate | undefined, atMs: number): void => {
+        nowMs = atMs;
+        gate?.saw({ kind: 'failed', failure: refused('x'), sentAtMs: atMs, endedAtMs: atMs });
+      },
+    };
+  }
+
+  it('begins with the first poll that is given up, also where nothing was ever answered', () => {
+    const { freeze, gates, changes, givenUp, end } = known();
+    assert.deepEqual([freeze.isFrozen(), freeze.sinceMs(), freeze.thawedAtMs()], [false, undefined, -Infinity]);
+    givenUp(gates[0], 2000);
+    assert.deepEqual([freeze.isFrozen(), freeze.sinceMs()], [true, 0]);
+    assert.deepEqual(changes, [{ kind: 'frozen', sinceMs: 0 }]);
+    end();
+  });
+
+  it('does not begin where another route was answered since, or during the last interval, nor by a slow route, nor by a refusal', () => {
+    const { freeze, gates, slow, answered, givenUp, refused: refuse, end } = known();
+    givenUp(slow, 2000);
+    refuse(gates[0], 2000);
+    answered(gates[1], 3000);
+    givenUp(gates[0], 3400, 3000);
+    givenUp(gates[0], 4000, 2999);
+    givenUp(gates[0], 4000, 3900);
+    assert.equal(freeze.isFrozen(), false);
+    givenUp(gates[0], 4001, 3001);
+    assert.equal(freeze.isFrozen(), true);
+    end();
+  });
+
+  it('does not begin by a poll that was given up soon after it was sent, while the last interval had an answer', () => {
+    const { freeze, gates, answered, givenUp, end } = known();
+    answered(gates[1], 3000);
+    givenUp(gates[0], 3900, 3500);
+    assert.equal(freeze.isFrozen(), false);
+    givenUp(gates[0], 4100, 3500);
+    assert.equal(freeze.isFrozen(), true);
+    end();
+  });
+
+  it('lets a route be polled once more whose last poll was answered, and no other', () => {
+    const { gates, answered, givenUp, end } = known();
+    const mayPoll = (): readonly boolean[] => gates.map((gate) => gate.mayPoll());
+    answered(gates[1], 1000);
+    assert.deepEqual(mayPoll(), [true, true]);
+    givenUp(gates[0], 4000);
+    assert.deepEqual(mayPoll(), [false, true]);
+    givenUp(gates[1], 5000);
+    assert.deepEqual(mayPoll(), [false, false]);
+    end();
+  });
+
+  it('ends with an answer to whichever route, though the sentinel has none, and then all are polled', () => {
+    const { freeze, gates, requests, changes, thaws, answered, givenUp, end } = known();
+    givenUp(gates[0], 3000);
+    assert.deepEqual([requests[0].observed, thaws()], [true, 0]);
+    answered(gates[1], 4500);
+    assert.deepEqual([requests[0].observed, thaws()], [false, 1]);
+    assert.deepEqual([freeze.isFrozen(), freeze.sinceMs(), freeze.thawedAtMs()], [false, undefined, 4500]);
+    assert.deepEqual(changes.at(-1), { kind: 'thawed', lastedMs: 3500 });
+    answered(gates[1], 4600);
+    assert.deepEqual([thaws(), freeze.thawedAtMs(), changes.length], [1, 4500, 2], 'and once');
+    end();
   });
 });

@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type SchedulerLike, NEVER, map, merge } from 'rxjs';
+import { type SchedulerLike, NEVER, VirtualTimeScheduler, map, merge } from 'rxjs';
 import { createClock, createScheduler } from '../../src/clock.js';
 import type { PollOutcome } from '../../src/snapshot.js';
-import { createHeartbeat, exceptOwnFailures, wasMostlyStill } from '../../src/streams/heartbeat.js';
+import {
+  type Standstill,
+  createHeartbeat,
+  exceptOwnFailures,
+  missedPolls,
+  wasMostlyStill,
+} from '../../src/streams/heartbeat.js';
 import { createMachine } from '../support/machine.js';
 import { answer, refused, runMarbles } from '../support/marbles.js';
 import { createStillProcess } from '../support/still-process.js';
@@ -147,5 +153,48 @@ describe('a poll that failed', () => {
   it("is Patroni's where the process stood still for half of the time", () => {
     assert.equal(wasMostlyStill(still, 0, 2000), false);
     assert.equal(wasMostlyStill(still, 0, 2001), true);
+  });
+});
+
+describe('standstills that missed a poll', () => {
+  it('are those longer than half of an interval', () => {
+    runMarbles(({ cold, expectObservable }) => {
+      const still = (lengthMs: number): Standstill => ({ fromMs: 1000, toMs: 1000 + lengthMs });
+      const values = { a: still(500), b: still(501), c: still(499), d: still(4000) };
+      expectObservable(missedPolls({ standstill$: cold('abcd', values) }, 1000)).toBe('-b-d', values);
+    });
+  });
+});
+
+describe('what is remembered of standstills', () => {
+  it('is the newest 64, and none that is no longer than two beats', () => {
+    const scheduler = new VirtualTimeScheduler();
+    let lateMs = 0;
+    let shiftMs = 0;
+    const late: SchedulerLike = {
+      now: () => scheduler.now() + shiftMs,
+      schedule: scheduler.schedule.bind(scheduler),
+    };
+    const heartbeat = createHeartbeat(late);
+    const subscription = heartbeat.standstill$.subscribe({ error: assert.ifError });
+    /** So much time passes from one beat to the next, and one more beat. */
+    const beat = (apartMs: number): void => {
+      lateMs = apartMs - 100;
+      shiftMs += lateMs;
+      scheduler.maxFrames += 100;
+      scheduler.flush();
+      scheduler.maxFrames += 100;
+      scheduler.flush();
+    };
+    scheduler.maxFrames = 0;
+    beat(200);
+    assert.equal(heartbeat.stoodStillMs(0, late.now()), 0);
+    beat(201);
+    assert.equal(heartbeat.stoodStillMs(0, late.now()), 201);
+    for (let times = 1; times < 64; times += 1) beat(300);
+    assert.equal(heartbeat.stoodStillMs(0, late.now()), 201 + 63 * 300);
+    beat(300);
+    assert.equal(heartbeat.stoodStillMs(0, late.now()), 64 * 300);
+    subscription.unsubscribe();
   });
 });

@@ -160,4 +160,27 @@ describe('poll', () => {
       if (scheduler.actions.length > 0) throw new Error(`${scheduler.actions.length} actions are still scheduled`);
     });
   });
+
+  for (const [intervalMs, deadlineMs, endMs] of [
+    [1000, 2000, 1980],
+    [1000, 1000, 980],
+    [1000, 2005, 1980],
+    [1000, 2019, 1980],
+    [1000, 2020, 2020],
+    [1000, 1990, 1990],
+    [1000, 500, 500],
+    [1000, 10, 10],
+    [100, 200, 190],
+    [100, 209, 190],
+    [100, 210, 210],
+  ] as const) {
+    it(`gives a poll up a little before a tick, not with it or after: ${deadlineMs} ms, each ${intervalMs} ms`, () => {
+      runMarbles(({ expectObservable }, scheduler) => {
+        const outcome$ = poll(NEVER, { ...PACE, intervalMs, deadlineMs, scheduler }).pipe(
+          map(({ endedAtMs, sentAtMs }) => endedAtMs - sentAtMs),
+        );
+        expectObservable(outcome$, `${endMs + 1}ms !`).toBe(`${endMs}ms e`, { e: endMs });
+      });
+    });
+  }
 });
