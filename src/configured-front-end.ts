@@ -1,6 +1,7 @@
 import type { Config } from './config.js';
 import type { ConfiguredListener } from './configured-places.js';
 import { createAccessLine } from './http/access-log.js';
+import type { Breakage, Tally } from './http/broken-connection.js';
 import { type FrontEnd, type FrontEndOptions, listen } from './http/frontend.js';
 import { tlsOptions } from './http/tls.js';
 import type { LogLines } from './log-lines.js';
@@ -9,6 +10,8 @@ import type { Place } from './sockets/listeners.js';
 
 /** What a front end is made of. */
 export interface FrontEndParts extends Required<Pick<FrontEndOptions, 'handle' | 'connections'>> {
+  /** Counts the connections that end before they are a request. */
+  readonly broken: Tally<Breakage>;
   readonly log: Log;
   readonly lines: LogLines;
 }
@@ -19,7 +22,7 @@ export interface FrontEndParts extends Required<Pick<FrontEndOptions, 'handle' |
  * @throws ListenError
  */
 export async function startFrontEnd(config: Config, parts: FrontEndParts): Promise<ConfiguredListener> {
-  const { handle, connections, log, lines } = parts;
+  const { handle, connections, broken, log, lines } = parts;
   let accessLine = createAccessLine(config.frontend.logFormat);
   let { proxyProtocol } = config.frontend;
   const frontEnd: FrontEnd = await listen({
@@ -28,7 +31,10 @@ export async function startFrontEnd(config: Config, parts: FrontEndParts): Promi
     connections,
     proxyProtocol: {
       isExpected: () => proxyProtocol,
-      onRefused: lines.noProxyHeader,
+      onRefused(address, why) {
+        broken.count('no-proxy-header');
+        lines.noProxyHeader(address, why);
+      },
       onUnexpected: lines.proxyHeader,
     },
     ...(log.isVerbose() && {
@@ -36,6 +42,10 @@ export async function startFrontEnd(config: Config, parts: FrontEndParts): Promi
         log.write('verbose', accessLine(entry), { event: 'request', ...entry, tookUs: Math.round(entry.tookUs) });
       },
     }),
+    onBroken(breakage, address, detail) {
+      broken.count(breakage);
+      lines.broken(breakage, address, detail);
+    },
     onSkipped: lines.skipped,
   });
   lines.listening(config, frontEnd.addresses);

@@ -4,6 +4,7 @@ import type { CertificateWarning } from './certificate-watch.js';
 import { changedKeys } from './config-changes.js';
 import type { Config } from './config.js';
 import { describeDuration, describeFailure } from './describe.js';
+import { BREAKAGES, type Breakage, breakages } from './http/broken-connection.js';
 import type { Crowding } from './sockets/connections.js';
 import type { Room } from './sockets/room.js';
 import type { Reload } from './reload.js';
@@ -33,6 +34,8 @@ export interface LogLines {
   readonly noProxyHeader: (address: string, why: string) => void;
   /** The same of one that is not expected. */
   readonly proxyHeader: (address: string) => void;
+  /** Connections that ended before they were a request: told at most once a minute for each reason. */
+  readonly broken: (breakage: Breakage, address: string, detail: string) => void;
   readonly crowding: (crowding: Crowding, room: Room) => void;
   readonly change: (change: Change) => void;
   readonly outcome: (route: CanonicalRoute, outcome: PollOutcome) => void;
@@ -48,7 +51,11 @@ export interface LogLines {
 
 /** Writes these lines to `log`. */
 export function createLogLines(log: Pick<Log, 'write'>): LogLines {
+  const broken = tellersOfBroken(log);
   return {
+    broken(breakage, address, detail) {
+      broken.get(breakage)?.(address, detail);
+    },
     listening({ frontend }, listeningAt) {
       const scheme = frontend.tls ? 'https' : 'http';
       const addresses = listeningAt.map((address) => `${scheme}://${address}`);
@@ -188,6 +195,23 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
       log.write('info', 'stopped', { event: 'stopped' });
     },
   };
+}
+
+/** Those of PROXY headers have lines of their own; and a check that only connects is nothing to tell of. */
+const UNTOLD: readonly Breakage[] = ['proxy-header', 'no-proxy-header', 'silent'];
+
+function tellersOfBroken(log: Pick<Log, 'write'>): ReadonlyMap<Breakage, (address: string, detail: string) => void> {
+  const told = breakages.filter((breakage) => !UNTOLD.includes(breakage));
+  return new Map(
+    told.map((reason) => {
+      const [what, cure] = BREAKAGES[reason];
+      const tell = seldom((address: string, detail: string) => {
+        const why = detail === '' ? '' : ` (${detail})`;
+        log.write('warn', `${address} ${what}${why}: ${cure}`, { event: 'broken-connection', address, reason });
+      });
+      return [reason, tell];
+    }),
+  );
 }
 
 /** Passes on one call a minute, the first. */

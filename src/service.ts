@@ -8,6 +8,7 @@ import { startAgent } from './configured-agent.js';
 import { startFrontEnd } from './configured-front-end.js';
 import { createPlaces } from './configured-places.js';
 import { createCounts } from './counts.js';
+import { breakages, createTally } from './http/broken-connection.js';
 import { createHandler } from './http/handler.js';
 import { type LogLines, createLogLines } from './log-lines.js';
 import { createLogOutput } from './log-output.js';
@@ -78,6 +79,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, signals: Ser
     const certificates = createCertificateWatch(config$, scheduler, wallMs);
     const checks = createCounts<number>();
     const agentChecks = createCounts<AgentState>();
+    const broken = createTally(breakages);
     const clients = createClientConnections(initial.config, lines);
     const { connections } = clients;
     const pages = createOwnPages({
@@ -88,6 +90,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, signals: Ser
       certificates,
       checks,
       agentChecks,
+      broken,
       connections,
       droppedLogLines: () => output.dropped(),
       refresh() {
@@ -102,7 +105,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, signals: Ser
       agentChecks,
     );
     const places = createPlaces([
-      () => startFrontEnd(initial.config, { handle, connections, log, lines }),
+      () => startFrontEnd(initial.config, { handle, connections, broken, log, lines }),
       () => startAgent(initial.config, { handle: handleAgent, connections, log, lines }),
     ]);
     const listen = async (): Promise<void> => {

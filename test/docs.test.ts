@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { breakages } from '../src/http/broken-connection.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
@@ -35,6 +36,11 @@ describe('docs/operations.md', () => {
     const metrics = found(/'((?:patroniglue|process)_[a-z_]+)'/g, source);
     assert.ok(metrics.length > 15, 'they are found in the source');
     assert.deepEqual(found(/`((?:patroniglue|process)_[a-z_]+)[`{]/g, operations), metrics);
+  });
+
+  it('explains each reason why a connection ends before it is a request', () => {
+    const chapter = operations.split('### Connections that end before they are a request')[1]?.split('###')[0] ?? '';
+    assert.deepEqual(found(/^\| `([a-z-]+)` /gm, chapter), [...breakages].sort());
   });
 
   it('explains each reason why a poll fails', () => {

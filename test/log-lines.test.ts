@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { type Config, parseConfig } from '../src/config.js';
 import type { LoadedConfig } from '../src/config-loader.js';
+import { breakages } from '../src/http/broken-connection.js';
 import { type LogLines, createLogLines } from '../src/log-lines.js';
 
 interface Line {
@@ -45,6 +46,25 @@ describe('what the operator is told', () => {
       },
     ],
   ];
+
+  it('is told of connections that end before they are a request once a minute for each reason', () => {
+    for (let minute = 0; minute < 2; minute += 1) {
+      for (let count = 0; count < 1000; count += 1) {
+        for (const reason of breakages) lines.broken(reason, `10.0.0.${count}`, 'a detail');
+      }
+      mock.timers.tick(60_000);
+    }
+    const own = breakages.filter((reason) => !['proxy-header', 'no-proxy-header', 'silent'].includes(reason));
+    const fields = own.map((reason) => ({ event: 'broken-connection', address: '10.0.0.0', reason }));
+    assert.deepEqual(
+      told.map((line) => line.fields),
+      [...fields, ...fields],
+    );
+    assert.equal(
+      told[0]?.message,
+      '10.0.0.0 speaks no TLS, and this port is HTTPS (a detail): use check-ssl at HAProxy, https:// elsewhere',
+    );
+  });
 
   for (const [event, tell] of repeated) {
     it(`is told once a minute, and with the first address: ${event}`, () => {

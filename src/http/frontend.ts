@@ -7,6 +7,7 @@ import { type Connections, boundConnections, closeWithin } from '../sockets/conn
 import { type Listeners, type ListenersOptions, type Place, createListeners } from '../sockets/listeners.js';
 import { type ProxyGateOptions, createProxyGate } from '../sockets/proxy-gate.js';
 import { MAX_CONNECTIONS } from '../sockets/room.js';
+import { type OnBroken, tellBroken } from './broken-connection.js';
 import { announcesBody, shareFairly } from './fair-share.js';
 import type { CheckRequest } from './handler.js';
 import type { PageReply, Reply } from './reply.js';
@@ -19,6 +20,8 @@ export interface FrontEndOptions extends Place, Pick<ListenersOptions, 'resolve'
   readonly onReply?: (entry: AccessEntry) => void;
   /** Connections begin with a PROXY header while this says so; read at each. */
   readonly proxyProtocol?: ProxyGateOptions;
+  /** Told of connections that end before they are a request. */
+  readonly onBroken?: OnBroken;
   /** By which its connections are bound; a bound of its own where absent. */
   readonly connections?: Connections;
 }
@@ -52,13 +55,14 @@ const MAX_STREAMS = 16;
  * @throws ListenError when no address can be listened on, or one is taken or forbidden
  */
 export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
-  const { connections = boundConnections(MAX_CONNECTIONS), resolve, onSkipped } = options;
+  const { connections = boundConnections(MAX_CONNECTIONS), resolve, onSkipped, onBroken = () => undefined } = options;
   const gate = options.proxyProtocol && createProxyGate(options.proxyProtocol);
   const { admit, onRequest } = shareFairly(createListener(options, (socket) => gate?.clientOf(socket)));
   const createServerFor = (tls: Place['tls']): Server => {
     const server = tls ? createTlsServer({ ...LIMITS, ...tls }) : createServer(LIMITS);
     gate?.guard(server);
     connections.watch(server);
+    tellBroken(server, onBroken, (socket) => gate?.clientOf(socket));
     server.maxHeadersCount = 0; // as many as fit: Node would drop those after 2,000 in silence, a Content-Length too
     server.on(tls ? 'secureConnection' : 'connection', admit);
     server.on('request', onRequest);

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { AgentState } from '../agent/reply.js';
 import type { CertificateOwner } from '../certificate-watch.js';
 import { type Counts, createCounts } from '../counts.js';
+import type { Breakage, Tally } from '../http/broken-connection.js';
 import { type Reply, textReply } from '../http/reply.js';
 import type { Reload } from '../reload.js';
 import type { CanonicalRoute } from '../routes.js';
@@ -23,6 +24,8 @@ export interface MetricSources {
   readonly checks: Counts<number>;
   /** Agent checks that were answered, by what the reply makes of the server. */
   readonly agentChecks: Counts<AgentState>;
+  /** Connections that ended before they were a request, by why. */
+  readonly broken: Pick<Tally<Breakage>, 'entries'>;
   /** Open connections of clients, and the most at a time. */
   readonly connections: { readonly open: number; readonly max: number };
   /** Since when Patroni is frozen, by that clock. */
@@ -91,6 +94,16 @@ export function createMetrics(sources: MetricSources): Metrics {
     collect() {
       this.reset();
       this.inc(sources.droppedLogLines());
+    },
+  });
+  new Counter({
+    name: 'patroniglue_broken_connections_total',
+    help: 'Connections that ended before they were a request, by why.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [reason, count] of sources.broken.entries()) this.inc({ reason }, count);
     },
   });
   const duration = new Histogram({

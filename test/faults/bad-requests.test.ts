@@ -38,7 +38,7 @@ const REQUEST_LINES: readonly (readonly [name: string, line: string, status?: nu
   ['a TLS handshake', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
   ['the preface of HTTP/2', 'PRI * HTTP/2.0'],
   ['a scheme of its own', 'GET javascript:alert(1) HTTP/1.1'],
-  ['an authority', 'CONNECT patroni:8008 HTTP/1.1', 'closed'],
+  ['an authority', 'CONNECT patroni:8008 HTTP/1.1'],
 ];
 
 describe('a request that is none', () => {

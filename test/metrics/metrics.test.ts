@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { AgentState } from '../../src/agent/reply.js';
 import { type Counts, createCounts } from '../../src/counts.js';
+import { type Breakage, type Tally, createTally } from '../../src/http/broken-connection.js';
 import { type MetricSources, type Metrics, createMetrics } from '../../src/metrics/metrics.js';
 import type { CanonicalRoute } from '../../src/routes.js';
 import type { Snapshot } from '../../src/snapshot.js';
@@ -15,6 +16,7 @@ describe('metrics', () => {
   let snapshots: Map<CanonicalRoute, Snapshot>;
   let checks: Counts<number>;
   let agentChecks: Counts<AgentState>;
+  let broken: Tally<Breakage>;
   let nowMs: number;
   let safeTtlMs: number | undefined;
   let standbyCluster: boolean | undefined;
@@ -28,6 +30,7 @@ describe('metrics', () => {
     ]);
     checks = createCounts();
     agentChecks = createCounts();
+    broken = createTally(['malformed', 'silent']);
     nowMs = 3500;
     safeTtlMs = undefined;
     standbyCluster = undefined;
@@ -42,6 +45,7 @@ describe('metrics', () => {
       nowMs: () => nowMs,
       checks,
       agentChecks,
+      broken,
       connections: { open: 3, max: 900 },
       frozenSinceMs: () => frozenSinceMs,
       droppedLogLines: () => 7,
@@ -60,6 +64,15 @@ describe('metrics', () => {
       .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
       .map((line) => line.slice(name.length));
   }
+
+  it('count connections that end before they are a request, by why, from 0', async () => {
+    broken.count('silent');
+    broken.count('silent');
+    assert.deepEqual(await samples('patroniglue_broken_connections_total'), [
+      '{reason="malformed"} 0',
+      '{reason="silent"} 2',
+    ]);
+  });
 
   it('count polls by route and outcome, with their duration in seconds', async () => {
     metrics.polled(PRIMARY, { kind: 'answered', answer: answer(503), sentAtMs: 0, endedAtMs: 4 });
