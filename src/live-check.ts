@@ -6,6 +6,7 @@ import { prefetchedOf, requestOf } from './polled-cache.js';
 import { type CanonicalRoute, canonicalRoute } from './routes.js';
 import type { PollOutcome } from './snapshot.js';
 import { nodeIn } from './status/node.js';
+import type { OnAddresses } from './streams/lookup.js';
 import { classifyFailure } from './streams/failure.js';
 import { pollOnce } from './streams/poll.js';
 
@@ -19,9 +20,9 @@ export interface LiveAnswer {
 }
 
 /** Asks Patroni each canonical route that is prefetched once, all at the same time, as the service does at its start. */
-export async function askOnce(config: Config): Promise<readonly LiveAnswer[]> {
+export async function askOnce(config: Config, onAddresses?: OnAddresses): Promise<readonly LiveAnswer[]> {
   const scheduler = createScheduler();
-  const request = requestOf(config);
+  const request = requestOf(config, onAddresses);
   const options = { deadlineMs: config.backend.timeoutMs, scheduler, classify: classifyFailure };
   const written = prefetchedOf(config).flatMap((text) => {
     const route = canonicalRoute(text);

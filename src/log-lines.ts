@@ -36,6 +36,8 @@ export interface LogLines {
   readonly proxyHeader: (address: string) => void;
   /** Connections that ended before they were a request: told at most once a minute for each reason. */
   readonly broken: (breakage: Breakage, address: string, detail: string) => void;
+  /** The name of the upstream has several addresses. */
+  readonly addresses: (warning: string) => void;
   readonly crowding: (crowding: Crowding, room: Room) => void;
   readonly change: (change: Change) => void;
   readonly outcome: (route: CanonicalRoute, outcome: PollOutcome) => void;
@@ -103,6 +105,9 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     proxyHeader: seldom((address) => {
       const cure = 'set frontend.proxy-protocol: true, or take check-send-proxy out at HAProxy';
       log.write('warn', `${address} sent a PROXY header, and was refused: ${cure}`, { event: 'proxy-header', address });
+    }),
+    addresses: seldom((warning) => {
+      log.write('warn', warning, { event: 'several-addresses' });
     }),
     crowding(crowding, room) {
       if (crowding.kind === 'relieved') {

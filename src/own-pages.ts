@@ -18,6 +18,8 @@ export interface OwnPagesSources extends Omit<
   readonly config$: BehaviorSubject<Config>;
   readonly ttlCheck: Pick<TtlCheck, 'safeTtlMs' | 'standbyCluster' | 'warning'>;
   readonly certificates: Pick<CertificateWatch, 'ends' | 'warnings'>;
+  /** What is wrong with the addresses of the upstream's name. */
+  readonly addressWarning: () => string | undefined;
   readonly wallMs: () => number;
   /** Asks Patroni at once. */
   readonly refresh: () => void;
@@ -45,7 +47,7 @@ export function createOwnPages(sources: OwnPagesSources): OwnPages {
     warnings: () => [
       ...inForce().warnings,
       ...certificates.warnings(),
-      ...[ttlCheck.warning()].filter((text) => text !== undefined),
+      ...[ttlCheck.warning(), sources.addressWarning()].filter((text) => text !== undefined),
     ],
     upstream: () => upstreamOf(inForce()),
     ttlMsOf: (route) => ttlMsOf(inForce(), route),

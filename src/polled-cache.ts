@@ -29,7 +29,8 @@ import { type Freeze, type FreezeChange, createFreeze } from './streams/freeze.j
 import { type Heartbeat, exceptOwnFailures, isOwnFailure, missedPolls } from './streams/heartbeat.js';
 import { createPhases } from './streams/phases.js';
 import { poll } from './streams/poll.js';
-import { createRequest } from './streams/request.js';
+import type { OnAddresses } from './streams/lookup.js';
+import { type Upstream, createRequest } from './streams/request.js';
 import { slowGate } from './streams/slow-gate.js';
 
 /** Connecting is given up a little before the next tick, so that the tick finds no poll in flight and asks anew. */
@@ -58,6 +59,8 @@ export interface PolledCache {
   readonly freeze$: Observable<FreezeChange>;
   /** Since when the upstream is frozen, by the scheduler's clock; `undefined` where it is not. */
   readonly frozenSinceMs: () => number | undefined;
+  /** What is wrong with the addresses of the upstream's name, by the latest look-up, in a sentence. */
+  readonly addressWarning: () => string | undefined;
   /** Polls by another configuration from now on. What stays as it was is not touched. */
   readonly reconfigure: (config: Config) => void;
 }
@@ -83,6 +86,8 @@ export interface PollingParts {
   readonly refresh$: Observable<unknown>;
   /** After a standstill that was long enough to miss polls each route is asked at once, and its failed polls are not Patroni's. */
   readonly heartbeat: Heartbeat;
+  /** Told when the addresses of the upstream's name are not those of one host: see {@link PolledCache.addressWarning}. */
+  readonly onAddressWarning?: (warning: string) => void;
   /** From 0 to 1, as `Math.random`. */
   readonly random: () => number;
 }
@@ -92,7 +97,13 @@ export function createPolledCache(config: Config, parts: PollingParts): PolledCa
   const { scheduler } = parts;
   const phaseOf = createPhases();
   let settings = settingsOf(config);
-  const upstream$ = new BehaviorSubject(createUpstream(settings, parts));
+  let addressWarning: string | undefined;
+  const onAddresses: OnAddresses = (warning) => {
+    const isNews = warning !== undefined && warning !== addressWarning;
+    addressWarning = warning;
+    if (isNews) parts.onAddressWarning?.(warning);
+  };
+  const upstream$ = new BehaviorSubject(createUpstream(settings, parts, onAddresses));
   const { prefetched, maxLearned } = planOf(config);
   const burst$ = bursts(parts.refresh$, scheduler).pipe(share()); // one for all routes
   const answered$ = new Subject<PolledAnswer>();
@@ -124,9 +135,13 @@ export function createPolledCache(config: Config, parts: PollingParts): PolledCa
       }),
     freeze$: upstream$.pipe(switchMap(({ freeze }) => freeze.change$)), // switchMap: the former upstream is left alone
     frozenSinceMs: () => upstream$.getValue().freeze.sinceMs(),
+    addressWarning: () => addressWarning,
     reconfigure(next) {
       const nextSettings = settingsOf(next);
-      if (!isDeepStrictEqual(nextSettings, settings)) upstream$.next(createUpstream(nextSettings, parts));
+      if (!isDeepStrictEqual(nextSettings, settings)) {
+        addressWarning = undefined;
+        upstream$.next(createUpstream(nextSettings, parts, onAddresses));
+      }
       settings = nextSettings;
       cache.change(planOf(next));
     },
@@ -171,11 +186,12 @@ export function prefetchedOf({ backend: { routes }, agent }: Config): readonly s
 function createUpstream(
   settings: PollSettings,
   { scheduler, random, onCertificate }: Pick<PollingParts, 'scheduler' | 'random' | 'onCertificate'>,
+  onAddresses: OnAddresses,
 ): PolledUpstream {
   const { intervalMs } = settings.times;
   return {
     settings,
-    request: requestBy(settings, onCertificate),
+    request: requestBy(settings, { onCertificate, onAddresses }),
     freeze: createFreeze({ intervalMs, scheduler, random }),
   };
 }
@@ -183,11 +199,11 @@ function createUpstream(
 /** Connecting is given up before the deadline of the poll: what was never connected cost the upstream nothing. */
 function requestBy(
   { backend, times }: PollSettings,
-  onCertificate?: PollingParts['onCertificate'],
+  told: Pick<Upstream, 'onCertificate' | 'onAddresses'> = {},
 ): PolledUpstream['request'] {
   const { timeoutMs } = backend;
   const connectMs = Math.min(timeoutMs * CONNECT_SHARE, Math.max(times.intervalMs * CONNECT_SHARE, LEAST_CONNECT_MS));
-  return createRequest({ ...backend, connectMs, onCertificate });
+  return createRequest({ ...backend, ...told, connectMs });
 }
 
 function pollingOf(
@@ -239,8 +255,8 @@ function isOwnHost(host: string): boolean {
 }
 
 /** Requests to Patroni as the configuration says it is asked. */
-export function requestOf(config: Config): PolledCache['request'] {
-  return requestBy(settingsOf(config));
+export function requestOf(config: Config, onAddresses?: OnAddresses): PolledCache['request'] {
+  return requestBy(settingsOf(config), { onAddresses });
 }
 
 /** Where Patroni is, for people: `http://localhost:8008`. */

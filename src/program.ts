@@ -75,6 +75,9 @@ async function check({ config: file, live }: Extract<Invocation, { kind: 'check'
     ...config.warnings,
     ...(cutOff ? [`${file}:${cutOff.line}:${cutOff.column}: ${cutOff.message}`] : []),
   ];
+  let ofAddresses: string | undefined;
+  const answers = live ? await askOnce(config, (warning) => (ofAddresses = warning)) : [];
+  if (ofAddresses !== undefined) warnings.push(ofAddresses);
   const places = live ? await tryPlaces(config) : placesOf(config);
   const problems = places.flatMap(({ section, problem }) =>
     problem === undefined ? [] : [`${section}.host: ${problem}`],
@@ -86,7 +89,6 @@ async function check({ config: file, live }: Extract<Invocation, { kind: 'check'
       .map(({ section, host }) => `note: ${section}.host: ${host} is ${onlyFromHere(section)}`),
     ...(problems.length > 0 ? problems.map((problem) => `error: ${problem}`) : ['configuration ok']),
   ];
-  const answers = live ? await askOnce(config) : [];
   const text = live ? [...lines, '', ...tableOf(answers)] : lines;
   process.stdout.write(`${text.join('\n')}\n`);
   return problems.length === 0 && answers.every(({ outcome }) => outcome.kind === 'answered') ? 0 : EXIT_FAILED;

@@ -73,6 +73,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, signals: Ser
       refresh$,
       heartbeat,
       random: Math.random,
+      onAddressWarning: lines.addresses,
     });
     const { cache } = polled;
     const ttlCheck = createTtlCheck(config$, polled, scheduler);
@@ -83,6 +84,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, signals: Ser
     const clients = createClientConnections(initial.config, lines);
     const { connections } = clients;
     const pages = createOwnPages({
+      addressWarning: () => polled.addressWarning(),
       cache,
       frozenSinceMs: () => polled.frozenSinceMs(),
       config$,

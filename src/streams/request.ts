@@ -6,7 +6,7 @@ import { authority, withoutZone } from '../authority.js';
 import type { CanonicalRoute } from '../routes.js';
 import type { Answer } from '../snapshot.js';
 import { MalformedAnswerError } from './failure.js';
-import { type Address, type ResolveAll, addressesOf } from './lookup.js';
+import { type Address, type OnAddresses, type ResolveAll, addressesOf } from './lookup.js';
 import { type UpstreamAgentOptions, createUpstreamAgent, withCode } from './upstream-agent.js';
 
 /** Patroni's REST API, as it is reached. */
@@ -14,7 +14,9 @@ export interface Upstream extends Omit<UpstreamAgentOptions, 'maxBytes'> {
   readonly host: string;
   readonly port: number;
   /** Look-up of `host`; replaced in tests. */
-  readonly resolve?: ResolveAll;
+  readonly resolve?: ResolveAll | undefined;
+  /** Told after each look-up: see {@link addressesOf}. */
+  readonly onAddresses?: OnAddresses | undefined;
 }
 
 /** An answer's body may have so many bytes; a larger one is a failed poll. Patroni's own are some kilobytes. */
@@ -45,7 +47,7 @@ export const MAX_INTERIM = 16;
  */
 export function createRequest(upstream: Upstream): (route: CanonicalRoute) => Observable<Answer> {
   const client = createClient(upstream);
-  const address$ = addressesOf(upstream.host, upstream.resolve);
+  const address$ = addressesOf(upstream.host, upstream.resolve, upstream.onAddresses);
   // switchMap: there is one list of addresses, and unsubscription passes through
   return (route) => address$.pipe(switchMap((addresses) => ask(client, upstream.scheme, route, addresses)));
 }

@@ -232,6 +232,38 @@ describe('createRequest', () => {
     assert.equal((await next).status, 200);
   });
 
+  it('asks one address of a name with several, the same one while the name has it, and tells', async () => {
+    const node1 = await start(answering(503), { host: '127.0.0.2' });
+    await start(answering(200), { host: '127.0.0.3', port: node1.port });
+    let order = ['127.0.0.3', '127.0.0.2'];
+    const resolve: ResolveAll = (_hostname, callback) => {
+      order = [...order].reverse(); // as a name server does in turn
+      callback(
+        null,
+        order.map((address) => ({ address, family: 4 })),
+      );
+    };
+    const warnings: (string | undefined)[] = [];
+    const request = createRequest({
+      scheme: 'http',
+      host: 'patroni.test',
+      port: node1.port,
+      connectMs: 5000,
+      tls: { insecure: false },
+      resolve,
+      onAddresses: (warning) => warnings.push(warning),
+    });
+    const statuses: number[] = [];
+    for (let polls = 0; polls < 6; polls += 1) statuses.push((await firstValueFrom(request(PRIMARY))).status);
+    assert.deepEqual(statuses, [503, 503, 503, 503, 503, 503]);
+    assert.match(warnings[0] ?? '', /patroni\.test has several addresses \(127\.0\.0\.2, 127\.0\.0\.3\)/);
+    order = ['127.0.0.3'];
+    assert.equal((await firstValueFrom(request(PRIMARY))).status, 200, 'the former one is gone');
+    assert.equal(warnings.at(-1), undefined);
+    order = ['127.0.0.2', '127.0.0.3'];
+    assert.equal((await firstValueFrom(request(PRIMARY))).status, 200, 'and the new one is kept');
+  });
+
   it('names a failed look-up', async () => {
     const resolve: ResolveAll = (hostname, callback) => {
       callback(Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { code: 'ENOTFOUND' }), []);
