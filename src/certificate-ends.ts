@@ -5,7 +5,7 @@ export interface Validity {
 }
 
 /** How near a certificate is to its end: 0 far, 1 near, 2 very near, 3 past it. */
-export type Nearness = 0 | 1 | 2 | 3;
+type Nearness = 0 | 1 | 2 | 3;
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -17,7 +17,7 @@ function spansOf({ fromMs, toMs }: Validity): { readonly nearMs: number; readonl
 }
 
 /** How near a certificate is to its end at a moment. */
-export function nearnessAt(validity: Validity, nowMs: number): Nearness {
+function nearnessAt(validity: Validity, nowMs: number): Nearness {
   const leftMs = validity.toMs - nowMs;
   const { nearMs, veryNearMs } = spansOf(validity);
   if (leftMs < 0) return 3;
