@@ -160,8 +160,18 @@ describe('a service whose agent cannot listen', () => {
     const taken = await startUpstream();
     try {
       const config = { backend: { host: '127.0.0.1', port: 1 }, agent: { port: taken.port } };
-      await assert.rejects(
-        startService({ config }),
+      // both listeners are opened at once: the front end may have answered before the end
+      const told = await startService({ config }).then(
+        async (started) => {
+          const { code } = await within('ended', 5000, started.exit);
+          assert.equal(code, 1);
+          await started.close();
+          return started.output();
+        },
+        (cause: unknown) => String(cause),
+      );
+      assert.match(
+        told,
         /cannot listen on 127\.0\.0\.1 port \d+: the port is taken: stop the other program, or set agent\.port/,
       );
     } finally {
