@@ -38,6 +38,8 @@ export interface LogLines {
   readonly broken: (breakage: Breakage, address: string, detail: string) => void;
   /** The name of the upstream has several addresses. */
   readonly addresses: (warning: string) => void;
+  /** The upstream answers as different members: told at most once a minute. */
+  readonly members: (warning: string) => void;
   readonly crowding: (crowding: Crowding, room: Room) => void;
   readonly change: (change: Change) => void;
   readonly outcome: (route: CanonicalRoute, outcome: PollOutcome) => void;
@@ -109,6 +111,9 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     addresses: seldom((warning) => {
       log.write('warn', warning, { event: 'several-addresses' });
     }),
+    members: seldom((warning) => {
+      log.write('warn', warning, { event: 'several-members' });
+    }),
     crowding(crowding, room) {
       if (crowding.kind === 'relieved') {
         const { ended } = crowding;
@@ -148,11 +153,14 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
             },
           );
           return;
-        case 'thawed':
-          log.write('info', `Patroni answers again, after a freeze of ${describeDuration(change.lastedMs)}`, {
+        case 'thawed': {
+          const { lastedMs, failure } = change;
+          const what = failure ? `is no longer frozen (${describeFailure(failure)})` : 'answers again';
+          log.write('info', `Patroni ${what}, after a freeze of ${describeDuration(lastedMs)}`, {
             event: 'upstream-thawed',
-            lastedMs: Math.round(change.lastedMs),
+            lastedMs: Math.round(lastedMs),
           });
+        }
       }
     },
     unsafeTtl(warning) {

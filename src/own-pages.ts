@@ -19,7 +19,7 @@ export interface OwnPagesSources extends Omit<
   readonly ttlCheck: Pick<TtlCheck, 'safeTtlMs' | 'standbyCluster' | 'warning'>;
   readonly certificates: Pick<CertificateWatch, 'ends' | 'warnings'>;
   /** What is wrong with the addresses of the upstream's name. */
-  readonly addressWarning: () => string | undefined;
+  readonly upstreamWarnings: () => readonly string[];
   readonly wallMs: () => number;
   /** Asks Patroni at once. */
   readonly refresh: () => void;
@@ -47,7 +47,8 @@ export function createOwnPages(sources: OwnPagesSources): OwnPages {
     warnings: () => [
       ...inForce().warnings,
       ...certificates.warnings(),
-      ...[ttlCheck.warning(), sources.addressWarning()].filter((text) => text !== undefined),
+      ...[ttlCheck.warning()].filter((text) => text !== undefined),
+      ...sources.upstreamWarnings(),
     ],
     upstream: () => upstreamOf(inForce()),
     ttlMsOf: (route) => ttlMsOf(inForce(), route),

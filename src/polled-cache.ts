@@ -26,7 +26,7 @@ import { type Cache, type RoutePlan, createCache } from './streams/cache.js';
 import { classifyFailure } from './streams/failure.js';
 import { type Polling, follow } from './streams/follow.js';
 import { type Freeze, type FreezeChange, createFreeze } from './streams/freeze.js';
-import { type Heartbeat, exceptOwnFailures, isOwnFailure, missedPolls } from './streams/heartbeat.js';
+import { type Heartbeat, createJudge, missedPolls } from './streams/heartbeat.js';
 import { createPhases } from './streams/phases.js';
 import { poll } from './streams/poll.js';
 import type { OnAddresses } from './streams/lookup.js';
@@ -98,12 +98,16 @@ export function createPolledCache(config: Config, parts: PollingParts): PolledCa
   const phaseOf = createPhases();
   let settings = settingsOf(config);
   let addressWarning: string | undefined;
-  const onAddresses: OnAddresses = (warning) => {
-    const isNews = warning !== undefined && warning !== addressWarning;
-    addressWarning = warning;
-    if (isNews) parts.onAddressWarning?.(warning);
+  /** Of one upstream: a look-up of a former one's name may still be under way. */
+  const addressesOf = (asked: PollSettings): OnAddresses => {
+    return (warning) => {
+      if (asked !== settings) return;
+      const isNews = warning !== undefined && warning !== addressWarning;
+      addressWarning = warning;
+      if (isNews) parts.onAddressWarning?.(warning);
+    };
   };
-  const upstream$ = new BehaviorSubject(createUpstream(settings, parts, onAddresses));
+  const upstream$ = new BehaviorSubject(createUpstream(settings, parts, addressesOf(settings)));
   const { prefetched, maxLearned } = planOf(config);
   const burst$ = bursts(parts.refresh$, scheduler).pipe(share()); // one for all routes
   const answered$ = new Subject<PolledAnswer>();
@@ -116,7 +120,9 @@ export function createPolledCache(config: Config, parts: PollingParts): PolledCa
     const ofBursts$ = burst$.pipe(filter((step) => step === 0 || !isSlow(route)));
     const polling$ = upstream$.pipe(
       map((upstream) => {
-        const refresh$ = merge(ofBursts$, upstream.freeze.thaw$).pipe(
+        const { intervalMs, slowIntervalMs } = upstream.settings.times;
+        const missed$ = missedPolls(parts.heartbeat, isSlow(route) ? slowIntervalMs : intervalMs);
+        const refresh$ = merge(ofBursts$, upstream.freeze.thaw$, missed$).pipe(
           spreadMs === 0 ? identity : delay(spreadMs, scheduler),
         );
         return pollingOf(route, upstream, phaseOf, { ...parts, onOutcome, refresh$ });
@@ -140,9 +146,9 @@ export function createPolledCache(config: Config, parts: PollingParts): PolledCa
       const nextSettings = settingsOf(next);
       if (!isDeepStrictEqual(nextSettings, settings)) {
         addressWarning = undefined;
-        upstream$.next(createUpstream(nextSettings, parts, onAddresses));
+        settings = nextSettings;
+        upstream$.next(createUpstream(settings, parts, addressesOf(settings)));
       }
-      settings = nextSettings;
       cache.change(planOf(next));
     },
   };
@@ -220,23 +226,17 @@ function pollingOf(
       : outcome;
   };
   const asked$ = request(route);
-  const whole = freeze.gate(asked$, slow);
-  const { mayPoll, saw } = slow ? slowGate(whole, freeze, scheduler) : whole;
+  const gate = freeze.gate(asked$, slow);
   const outcome$ = poll(asked$, {
     intervalMs,
     phaseMs: phaseOf(intervalMs),
-    refresh$: merge(refresh$, missedPolls(heartbeat, intervalMs)),
-    gate: {
-      mayPoll,
-      saw(outcome) {
-        if (!isOwnFailure(heartbeat, outcome)) saw(outcome); // or it would be taken for a freeze
-      },
-    },
+    refresh$,
+    gate: slow ? slowGate(gate, freeze, scheduler) : gate,
+    counts: createJudge(heartbeat),
     deadlineMs: backend.timeoutMs,
     scheduler,
     classify: classifyFailure,
   }).pipe(
-    exceptOwnFailures(heartbeat),
     map(guard),
     tap((outcome) => {
       onOutcome(route, outcome);

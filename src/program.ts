@@ -8,6 +8,7 @@ import { isJournal, priorityOf } from './log-journal.js';
 import { askOnce, tableOf } from './live-check.js';
 import { placesOf, tryPlaces } from './live-listen.js';
 import { onlyFromHere } from './loopback.js';
+import { memberWarning } from './member-watch.js';
 import { notify } from './notify.js';
 import { serve } from './service.js';
 import { usage } from './usage.js';
@@ -77,7 +78,10 @@ async function check({ config: file, live }: Extract<Invocation, { kind: 'check'
   ];
   let ofAddresses: string | undefined;
   const answers = live ? await askOnce(config, (warning) => (ofAddresses = warning)) : [];
-  if (ofAddresses !== undefined) warnings.push(ofAddresses);
+  const ofMembers = memberWarning(
+    answers.flatMap(({ outcome }) => (outcome.kind === 'answered' ? [outcome.answer] : [])),
+  );
+  warnings.push(...[ofAddresses, ofMembers].filter((text) => text !== undefined));
   const places = live ? await tryPlaces(config) : placesOf(config);
   const problems = places.flatMap(({ section, problem }) =>
     problem === undefined ? [] : [`${section}.host: ${problem}`],

@@ -14,6 +14,7 @@ import { type LogLines, createLogLines } from './log-lines.js';
 import { createLogOutput } from './log-output.js';
 import { type LogLevel, createLog } from './logger.js';
 import { eventLoopLag } from './metrics/event-loop-lag.js';
+import { createMemberWatch } from './member-watch.js';
 import { createOwnPages } from './own-pages.js';
 import { createPolledCache } from './polled-cache.js';
 import { reloads } from './reload.js';
@@ -77,6 +78,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, signals: Ser
     });
     const { cache } = polled;
     const ttlCheck = createTtlCheck(config$, polled, scheduler);
+    const members = createMemberWatch(config$, polled.answered$, scheduler);
     const certificates = createCertificateWatch(config$, scheduler, wallMs);
     const checks = createCounts<number>();
     const agentChecks = createCounts<AgentState>();
@@ -84,7 +86,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, signals: Ser
     const clients = createClientConnections(initial.config, lines);
     const { connections } = clients;
     const pages = createOwnPages({
-      addressWarning: () => polled.addressWarning(),
+      upstreamWarnings: () => [polled.addressWarning(), members.warning()].filter((text) => text !== undefined),
       cache,
       frozenSinceMs: () => polled.frozenSinceMs(),
       config$,
@@ -133,6 +135,7 @@ export async function serve(initial: LoadedConfig, level: LogLevel, signals: Ser
       ),
       polled.freeze$.pipe(tap(lines.freeze)),
       ttlCheck.warning$.pipe(tap(lines.unsafeTtl)),
+      members.warning$.pipe(tap(lines.members)),
       certificates.warning$.pipe(tap(lines.certificateEnds)),
       eventLoopLag(scheduler).pipe(tap(pages.lagged)),
       signals.ignored$.pipe(tap(lines.ignored)),

@@ -82,7 +82,7 @@ export function tellBroken(server: Server, onBroken: OnBroken, clientOf: (socket
     const breakage = requestBreakage(error);
     if (breakage !== undefined) {
       // a client that expects no reply, or has a part of one, gets none: as Node does it
-      if (!hasBegunReply(socket)) refuse(socket, breakage, reasonOf(error));
+      if (!hasBegunReply(socket)) refuse(socket, breakage, reasonOf(error), isHead(error));
       tell(breakage, socket, reasonOf(error));
     }
     socket.destroy(error); // which tells whoever looks for PROXY headers
@@ -174,10 +174,15 @@ const STATUS: Partial<Record<Breakage, string>> = {
   'too-large': '431 Request Header Fields Too Large',
 };
 
-function refuse(socket: Socket | undefined, breakage: Breakage, detail = ''): void {
+/** A reply to HEAD has no body: RFC 9110, section 9.3.2. */
+function isHead({ rawPacket }: ClientError): boolean {
+  return rawPacket?.subarray(0, 5).toString('latin1') === 'HEAD ';
+}
+
+function refuse(socket: Socket | undefined, breakage: Breakage, detail = '', isHeadOnly = false): void {
   if (socket?.writable !== true) return;
   const [what, cure] = BREAKAGES[breakage];
-  const text = `who asks ${what}${detail === '' ? '' : ` (${detail})`}: ${cure}\n`;
+  const text = `the client ${what}${detail === '' ? '' : ` (${detail})`}: ${cure}\n`;
   socket.write(
     [
       `HTTP/1.1 ${STATUS[breakage] ?? '400 Bad Request'}`,
@@ -186,7 +191,7 @@ function refuse(socket: Socket | undefined, breakage: Breakage, detail = ''): vo
       'Cache-Control: no-store',
       'Connection: close',
       '',
-      text,
+      isHeadOnly ? '' : text,
     ].join('\r\n'),
   );
 }

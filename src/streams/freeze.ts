@@ -17,7 +17,7 @@ import {
   tap,
   timer,
 } from 'rxjs';
-import type { Answer, PollOutcome } from '../snapshot.js';
+import type { Answer, PollFailure, PollOutcome } from '../snapshot.js';
 
 /**
  * How long a sentinel waits before another takes its place. Each one that is replaced stays in Patroni's queue until the
@@ -37,8 +37,8 @@ export interface Gate {
 /** What an operator is told of a freeze. */
 export type FreezeChange =
   | { readonly kind: 'frozen'; readonly sinceMs: number }
-  /** A poll was answered again. */
-  | { readonly kind: 'thawed'; readonly lastedMs: number };
+  /** A poll was answered again, or failed at once: then nobody is there who could be frozen. */
+  | { readonly kind: 'thawed'; readonly lastedMs: number; readonly failure?: PollFailure };
 
 /** Whether an upstream is frozen, and what its routes have to do about it. */
 export interface Freeze {
@@ -92,11 +92,19 @@ export function createFreeze({ intervalMs, scheduler, random }: FreezeOptions): 
     waiting$.next(undefined);
     thaw$.next();
   };
+  const end = (failure?: PollFailure): void => {
+    if (sinceMs === undefined) return;
+    told$.next({ kind: 'thawed', lastedMs: scheduler.now() - sinceMs, ...(failure && { failure }) });
+    sinceMs = undefined;
+  };
   const answered = (): void => {
     answeredAtMs = scheduler.now();
-    if (sinceMs !== undefined) told$.next({ kind: 'thawed', lastedMs: answeredAtMs - sinceMs });
-    sinceMs = undefined;
+    end();
     if (waiting$.getValue()) thaw();
+  };
+  const failed = (failure: PollFailure): void => {
+    if (waiting$.getValue() || failure.reason === 'timed-out') return; // not connected: a full accept queue is part of a freeze
+    end(failure);
   };
   const givenUp = (request: Observable<Answer>, sentAtMs: number): void => {
     const isAnswering = answeredAtMs >= Math.min(sentAtMs, scheduler.now() - intervalMs);
@@ -118,7 +126,8 @@ export function createFreeze({ intervalMs, scheduler, random }: FreezeOptions): 
         saw(outcome) {
           wasAnswered = outcome.kind === 'answered';
           if (outcome.kind === 'answered') answered();
-          else if (outcome.givenUp && !slow) givenUp(request, outcome.sentAtMs);
+          else if (!outcome.givenUp) failed(outcome.failure);
+          else if (!slow) givenUp(request, outcome.sentAtMs);
         },
       };
     },

@@ -1,5 +1,4 @@
 import {
-  type MonoTypeOperatorFunction,
   type Observable,
   type SchedulerLike,
   concatMap,
@@ -97,19 +96,18 @@ export function wasMostlyStill(
 }
 
 /**
- * True of a poll that failed while this process mostly stood still: Patroni did not have its time, and whoever read of the
- * failure would take it for Patroni's.
+ * Says of each outcome of a route whether it counts. A poll that failed while this process mostly stood still does not: Patroni
+ * did not have its time, and whoever read of the failure would take it for Patroni's. A standstill makes one such failure; a
+ * further one right after it counts: on a host without CPU time for us all polls may be of that kind, and Patroni frozen.
  */
-export function isOwnFailure(
-  heartbeat: Pick<Heartbeat, 'stoodStillMs'>,
-  { kind, sentAtMs, endedAtMs }: PollOutcome,
-): boolean {
-  return kind === 'failed' && wasMostlyStill(heartbeat, sentAtMs, endedAtMs);
-}
-
-/** Leaves out the polls of {@link isOwnFailure}. */
-export function exceptOwnFailures(heartbeat: Pick<Heartbeat, 'stoodStillMs'>): MonoTypeOperatorFunction<PollOutcome> {
-  return filter((outcome) => !isOwnFailure(heartbeat, outcome));
+export function createJudge(heartbeat: Pick<Heartbeat, 'stoodStillMs'>): (outcome: PollOutcome) => boolean {
+  let isExcused = false;
+  return ({ kind, sentAtMs, endedAtMs }) => {
+    const isOwn = kind === 'failed' && wasMostlyStill(heartbeat, sentAtMs, endedAtMs);
+    const counts = !isOwn || isExcused;
+    isExcused = isOwn;
+    return counts;
+  };
 }
 
 /** Standstills that were long enough to miss a poll. */

@@ -28,6 +28,8 @@ export interface PollOptions {
   readonly refresh$?: Observable<unknown>;
   /** Whether a poll may begin when its time has come; unless told, it may. Told of each outcome. */
   readonly gate?: Gate;
+  /** Whether an outcome counts: of one that does not nobody is told. Unless told, each does. */
+  readonly counts?: (outcome: PollOutcome) => boolean;
   /** The longest a poll may take, from send to last byte, in milliseconds. */
   readonly deadlineMs: number;
   /** Timer and clock at once. */
@@ -45,11 +47,12 @@ const OPEN: Gate = { mayPoll: () => true, saw: () => undefined };
  * @param request asks once when subscribed, emits one answer when its last byte is there
  */
 export function poll(request: Observable<Answer>, options: PollOptions): Observable<PollOutcome> {
-  const { gate = OPEN, refresh$ = EMPTY, scheduler } = options;
+  const { gate = OPEN, counts = () => true, refresh$ = EMPTY, scheduler } = options;
   return merge(timer(0, scheduler), ticks(options), refresh$).pipe(
     filter(gate.mayPoll),
     // exhaustMap: a slow upstream gets no queue, and no cancelled half-answers
     exhaustMap(() => pollOnce(request, options, endingBeforeTick(options))),
+    filter(counts),
     tap(gate.saw),
   );
 }

@@ -1,12 +1,12 @@
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions, validateHeaderValue } from 'node:http';
 import https from 'node:https';
 import axios, { type AxiosInstance, type AxiosRequestConfig, type AxiosResponse } from 'axios';
-import { Observable, switchMap } from 'rxjs';
+import { Observable, switchMap, throwError, timeout } from 'rxjs';
 import { authority, withoutZone } from '../authority.js';
 import type { CanonicalRoute } from '../routes.js';
 import type { Answer } from '../snapshot.js';
 import { MalformedAnswerError } from './failure.js';
-import { type Address, type OnAddresses, type ResolveAll, addressesOf } from './lookup.js';
+import { type Address, type Addresses, type OnAddresses, type ResolveAll, createAddresses } from './lookup.js';
 import { type UpstreamAgentOptions, createUpstreamAgent, withCode } from './upstream-agent.js';
 
 /** Patroni's REST API, as it is reached. */
@@ -15,7 +15,7 @@ export interface Upstream extends Omit<UpstreamAgentOptions, 'maxBytes'> {
   readonly port: number;
   /** Look-up of `host`; replaced in tests. */
   readonly resolve?: ResolveAll | undefined;
-  /** Told after each look-up: see {@link addressesOf}. */
+  /** Told after each look-up: see {@link createAddresses}. */
   readonly onAddresses?: OnAddresses | undefined;
 }
 
@@ -47,26 +47,44 @@ export const MAX_INTERIM = 16;
  */
 export function createRequest(upstream: Upstream): (route: CanonicalRoute) => Observable<Answer> {
   const client = createClient(upstream);
-  const address$ = addressesOf(upstream.host, upstream.resolve, upstream.onAddresses);
+  const { scheme, connectMs } = upstream;
+  const { address$, answeredBy } = createAddresses(upstream.host, upstream.resolve, upstream.onAddresses);
+  const known$ = address$.pipe(
+    // before the deadline of the poll: nothing has reached the upstream, which is not frozen by that
+    timeout({
+      first: connectMs,
+      with: () => throwError(() => withCode('EAI_AGAIN', `name not looked up within ${connectMs / 1000} s`)),
+    }),
+  );
   // switchMap: there is one list of addresses, and unsubscription passes through
-  return (route) => address$.pipe(switchMap((addresses) => ask(client, upstream.scheme, route, addresses)));
+  return (route) => known$.pipe(switchMap((addresses) => ask(client, { scheme, route, addresses, answeredBy })));
 }
 
-function ask(
-  client: AxiosInstance,
-  scheme: Upstream['scheme'],
-  route: CanonicalRoute,
-  addresses: Address[],
-): Observable<Answer> {
+/** One question. */
+interface Question extends Pick<Addresses, 'answeredBy'> {
+  readonly scheme: Upstream['scheme'];
+  readonly route: CanonicalRoute;
+  readonly addresses: Address[];
+}
+
+function ask(client: AxiosInstance, { scheme, route, addresses, answeredBy }: Question): Observable<Answer> {
   return new Observable((subscriber) => {
     const abort = new AbortController();
-    const transport = boundedTransport(scheme, (message) => {
-      subscriber.error(withCode('ERR_TOO_LARGE', message)); // which aborts the request
+    let address: string | undefined;
+    const transport = boundedTransport(scheme, {
+      onTooMany(message) {
+        subscriber.error(withCode('ERR_TOO_LARGE', message)); // which aborts the request
+      },
+      onResponse({ socket }) {
+        address = socket.remoteAddress;
+      },
     });
     client.get<Buffer>(route, { signal: abort.signal, lookup: knowing(addresses), transport }).then(
       (response) => {
         try {
-          subscriber.next(toAnswer(response));
+          const answer = toAnswer(response);
+          if (answeredBy(address)) subscriber.next(answer);
+          else subscriber.error(new MalformedAnswerError(`by ${address ?? '?'}, and another address is asked by now`));
           subscriber.complete();
         } catch (cause) {
           subscriber.error(cause);
@@ -111,14 +129,14 @@ function createClient({ scheme, host, port, ...options }: Upstream): AxiosInstan
 /** Node's own HTTP client, which tells when more parts or 1xx responses have come than may. */
 function boundedTransport(
   scheme: Upstream['scheme'],
-  onTooMany: (message: string) => void,
+  told: { readonly onTooMany: (message: string) => void; readonly onResponse: (response: IncomingMessage) => void },
 ): Pick<typeof http, 'request'> {
   const { request } = scheme === 'http' ? http : https;
   const upTo = (most: number, what: string): (() => void) => {
     let count = 0;
     return () => {
       count += 1;
-      if (count === most + 1) onTooMany(`more than ${most} ${what}`); // once, and not for the rest of that read
+      if (count === most + 1) told.onTooMany(`more than ${most} ${what}`); // once, and not for the rest of that read
     };
   };
   return {
@@ -127,7 +145,10 @@ function boundedTransport(
       const asking = request(options as RequestOptions, onResponse as (response: IncomingMessage) => void);
       asking.on('information', upTo(MAX_INTERIM, '1xx responses'));
       // Behind axios' own listener for the response, which reads it: whoever listens to data before would take its first.
-      return asking.once('response', (response) => response.on('data', countPart));
+      return asking.once('response', (response) => {
+        told.onResponse(response);
+        response.on('data', countPart);
+      });
     },
   };
 }

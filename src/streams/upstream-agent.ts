@@ -36,6 +36,12 @@ export interface UpstreamTls {
 const ADDRESS_ATTEMPT_MS = { least: 10, most: 250 };
 
 /**
+ * A connection that is silent for so long is probed by the kernel (TCP keepalive), whose peer's kernel answers, also for a
+ * frozen process. One of a host that was started again resets the connection, and Patroni is asked anew.
+ */
+const PROBE_AFTER_MS = 1000;
+
+/**
  * An agent that gives each poll a connection of its own, closed with the answer: Patroni serves its API from a few
  * workers without a socket time-out, and idle clients freeze it (patroni issue 3705).
  *
@@ -55,6 +61,7 @@ export function createUpstreamAgent(options: UpstreamAgentOptions): HttpAgent | 
   agent.createConnection = (connectOptions, callback) => {
     const socket = createConnection({ ...connectOptions, ...zoned, ...secured() }, callback) as Socket;
     giveUpConnecting(socket, connectMs);
+    socket.setKeepAlive(true, PROBE_AFTER_MS);
     boundBytes(socket, maxBytes);
     if (onCertificate && socket instanceof TLSSocket) tellCertificate(socket, onCertificate);
     return socket;

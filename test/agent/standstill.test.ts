@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { NEVER, type Observable, VirtualTimeScheduler, defer, switchMap, throwError } from 'rxjs';
+import { NEVER, type Observable, VirtualTimeScheduler, defer, filter, switchMap, throwError } from 'rxjs';
 import { createAgentHandler } from '../../src/agent/reply.js';
 import type { CanonicalRoute } from '../../src/routes.js';
 import type { Answer } from '../../src/snapshot.js';
 import { createCache } from '../../src/streams/cache.js';
 import { changes } from '../../src/streams/changes.js';
 import { expire } from '../../src/streams/expiry.js';
-import { createHeartbeat, exceptOwnFailures, missedPolls } from '../../src/streams/heartbeat.js';
+import { createHeartbeat, createJudge, missedPolls } from '../../src/streams/heartbeat.js';
 import { poll } from '../../src/streams/poll.js';
 import { answer, refused } from '../support/marbles.js';
 import { type StillProcess, createStillProcess } from '../support/still-process.js';
@@ -59,7 +59,7 @@ function run(standstill: { readonly fromMs: number; readonly toMs: number }, req
         scheduler,
         classify: refused,
       });
-      return expire(outcome$.pipe(exceptOwnFailures(heartbeat)), { ttlMs: TTL_MS, scheduler });
+      return expire(outcome$.pipe(filter(createJudge(heartbeat))), { ttlMs: TTL_MS, scheduler });
     },
     maxLearned: 0,
     forgetAfterMs: Infinity,

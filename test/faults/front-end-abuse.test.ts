@@ -193,7 +193,8 @@ for (const scheme of SCHEMES) {
 
       it('of clients that speak plain HTTP on the TLS port, 1,000 times', async () => {
         const { replies, ended } = await attack({ sockets: 1000, atATime: 5, bytes: GET });
-        assert.deepEqual({ replies, ended }, { replies: {}, ended: 1000 });
+        assert.equal(ended, 1000);
+        assert.deepEqual(Object.keys(replies), ['400']);
       });
 
       it('of handshakes on one connection (TLS 1.2 renegotiation): none but the first', async () => {

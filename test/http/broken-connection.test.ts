@@ -53,6 +53,13 @@ describe('a connection that ends before it is a request', () => {
   }
   const told = (): Promise<unknown> => eventually('it is told of', 5000, () => broken.length > 0, 5);
 
+  it('has no body in the reply where it began with HEAD', async () => {
+    await start();
+    const text = await exchange('HEAD /replica?tag_\xc3\xa9=1 HTTP/1.0\r\n\r\n');
+    assert.match(text, /^HTTP\/1\.1 400 Bad Request\r\n/);
+    assert.ok(text.endsWith('\r\n\r\n'), text);
+  });
+
   const PLAIN: readonly (readonly [string, bytes: string, Breakage, status: number, said: RegExp])[] = [
     ['TLS', CLIENT_HELLO, 'tls-on-plain', 400, /speaks TLS, and this port is plain HTTP/],
     ['a LF after the request line', 'GET / HTTP/1.0\n\n', 'bare-line-feed', 400, /LF alone.*\\r\\n/],

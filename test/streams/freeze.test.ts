@@ -321,6 +321,20 @@ describe('a frozen upstream', () => {
     });
   });
 
+  it('ends where its polls fail at once: a Patroni that is not running is not frozen', () => {
+    play({ untilMs: 40_000 }, (scene) => {
+      scene.at(FREEZE_MS, scene.hang);
+      scene.at(25_000, () => {
+        scene.refuse(new Error('ECONNREFUSED'));
+        scene.close();
+        assert.equal(scene.freeze.sinceMs(), undefined);
+        const [, ended] = scene.changes;
+        assert.ok(ended?.kind === 'thawed');
+        assert.equal(ended.failure?.reason, 'refused');
+      });
+    });
+  });
+
   it('is told of once, with its beginning and its length, also where it closes what waits again and again', () => {
     play({ untilMs: 60_000 }, (scene) => {
       scene.at(FREEZE_MS, scene.hang);

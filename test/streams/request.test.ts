@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -232,36 +233,64 @@ describe('createRequest', () => {
     assert.equal((await next).status, 200);
   });
 
-  it('asks one address of a name with several, the same one while the name has it, and tells', async () => {
-    const node1 = await start(answering(503), { host: '127.0.0.2' });
-    await start(answering(200), { host: '127.0.0.3', port: node1.port });
-    let order = ['127.0.0.3', '127.0.0.2'];
-    const resolve: ResolveAll = (_hostname, callback) => {
-      order = [...order].reverse(); // as a name server does in turn
-      callback(
-        null,
-        order.map((address) => ({ address, family: 4 })),
-      );
-    };
+  /** A name whose addresses are looked up anew for each poll; a name server gives them in turn. */
+  function named(port: number, addresses: readonly string[]) {
+    let order = [...addresses];
     const warnings: (string | undefined)[] = [];
     const request = createRequest({
       scheme: 'http',
       host: 'patroni.test',
-      port: node1.port,
-      connectMs: 5000,
+      port,
+      connectMs: 1000,
       tls: { insecure: false },
-      resolve,
+      resolve(_hostname, callback) {
+        callback(
+          null,
+          order.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 })),
+        );
+        order = [...order.slice(1), ...order.slice(0, 1)];
+      },
       onAddresses: (warning) => warnings.push(warning),
     });
-    const statuses: number[] = [];
-    for (let polls = 0; polls < 6; polls += 1) statuses.push((await firstValueFrom(request(PRIMARY))).status);
-    assert.deepEqual(statuses, [503, 503, 503, 503, 503, 503]);
-    assert.match(warnings[0] ?? '', /patroni\.test has several addresses \(127\.0\.0\.2, 127\.0\.0\.3\)/);
-    order = ['127.0.0.3'];
-    assert.equal((await firstValueFrom(request(PRIMARY))).status, 200, 'the former one is gone');
-    assert.equal(warnings.at(-1), undefined);
-    order = ['127.0.0.2', '127.0.0.3'];
-    assert.equal((await firstValueFrom(request(PRIMARY))).status, 200, 'and the new one is kept');
+    return {
+      warnings,
+      status: async () => (await firstValueFrom(request(PRIMARY))).status,
+      reason: () => reasonOf(firstValueFrom(request(PRIMARY))),
+      has: (next: readonly string[]) => (order = [...next]),
+    };
+  }
+
+  it('asks the address of a name that answered first, and no other while the name has it, and tells', async () => {
+    const node1 = await start(answering(503), { host: '127.0.0.2' });
+    await start(answering(200), { host: '127.0.0.3', port: node1.port });
+    const name = named(node1.port, ['127.0.0.2', '127.0.0.3']);
+    for (let polls = 0; polls < 6; polls += 1) assert.equal(await name.status(), 503);
+    assert.match(name.warnings[0] ?? '', /patroni\.test has several addresses \(127\.0\.0\.2, 127\.0\.0\.3\)/);
+    name.has(['127.0.0.3']);
+    assert.equal(await name.status(), 200, 'the former one is gone');
+    assert.match(name.warnings.at(-1) ?? '', /no longer has the address 127\.0\.0\.2/);
+    name.has(['127.0.0.2', '127.0.0.3']);
+    assert.equal(await name.status(), 200, 'and the new one is kept');
+  });
+
+  it('tries the other addresses of a host until one has answered', async () => {
+    const { port } = await start(answering(200), { host: '127.0.0.3' });
+    const name = named(port, ['127.0.0.2', '127.0.0.3']);
+    for (let polls = 0; polls < 4; polls += 1) assert.equal(await name.status(), 200);
+  });
+
+  it('does not take the answer of another node of either family while its own refuses', async () => {
+    const node1 = await start(answering(503), { host: '127.0.0.2' });
+    await start(answering(200), { host: '::1', port: node1.port });
+    const name = named(node1.port, ['127.0.0.2', '::1']);
+    assert.equal(await name.status(), 503);
+    await node1.close();
+    for (let polls = 0; polls < 4; polls += 1) assert.equal(await name.reason(), 'refused');
+  });
+
+  it('gives up a look-up before the deadline of a poll, by its name: that is no freeze', async () => {
+    const resolve: ResolveAll = () => undefined;
+    assert.equal(await reasonOf(ask(1, PRIMARY, { host: 'patroni.test', resolve, connectMs: 50 })), 'name-lookup');
   });
 
   it('names a failed look-up', async () => {
