@@ -67,7 +67,7 @@ interface Move {
   commit(): void;
   /** Closes what was opened. */
   giveUp(): void;
-  /** Opens again what was stopped. */
+  /** Opens again what was stopped, as far as it can: the next move opens the rest. */
   restore(): Promise<void>;
 }
 
@@ -177,8 +177,9 @@ export function createListeners(options: ListenersOptions): Listeners {
       async restore() {
         const former = place;
         if (former === undefined || isClosed) return;
-        const again = await Promise.all(stopped.map(({ address, port: at }) => open(former, address, at)));
-        listeners = [...listeners.filter((listener) => !stopped.includes(listener)), ...again];
+        const again = await Promise.allSettled(stopped.map(({ address, port: at }) => open(former, address, at)));
+        const back = again.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+        listeners = [...listeners.filter((listener) => !stopped.includes(listener)), ...back];
       },
       commit() {
         if (isClosed) {
@@ -232,7 +233,7 @@ export async function moveAll(
     for (const move of moves) await move.open(departures);
   } catch (cause) {
     for (const move of moves) move.giveUp(); // all, before one of their ports is taken back
-    for (const move of moves) await move.restore().catch(() => undefined); // as far as it can: the cause is what is told
+    for (const move of moves) await move.restore(); // as far as it can: the cause is what is told
     throw cause;
   }
   for (const move of moves) move.commit();

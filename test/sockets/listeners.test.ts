@@ -21,11 +21,20 @@ async function whoIsAt(port: number): Promise<string> {
   }
 }
 
+/** As where the process has no file descriptor left. */
+function failToListen(server: Server): void {
+  server.listen = () => {
+    queueMicrotask(() => server.emit('error', Object.assign(new Error('EMFILE'), { code: 'EMFILE' })));
+    return server;
+  };
+}
+
 describe('two that listen', () => {
   let servers: Server[];
   let frontEnd: Listeners;
   let agent: Listeners;
   let ports: { a: number; b: number; c: number };
+  let onCreated: (server: Server, section: string) => void = () => undefined;
 
   const named = (section: ListenersOptions['section'], options: Partial<ListenersOptions> = {}): Listeners =>
     createListeners({
@@ -33,6 +42,7 @@ describe('two that listen', () => {
       createServer() {
         const server = createServer((socket) => socket.end(section));
         servers.push(server);
+        onCreated(server, section);
         return server;
       },
       ...options,
@@ -80,6 +90,23 @@ describe('two that listen', () => {
     await once(stranger, 'listening');
     await assert.rejects(moveBoth(c, a), /cannot listen on 127\.0\.0\.1 port \d+: the port is taken: .*frontend\.port/);
     stranger.close();
+    assert.deepEqual([await whoIsAt(a), await whoIsAt(b)], ['frontend', 'agent']);
+  });
+
+  it('listen again with the next move where the way back failed, too', async () => {
+    const { a, b, c } = ports;
+    const stranger = createServer().listen(c, HOST);
+    await once(stranger, 'listening');
+    let ofFrontEnd = 0;
+    onCreated = (server, section) => {
+      if (section === 'frontend') ofFrontEnd += 1;
+      if (section === 'frontend' && ofFrontEnd === 2) failToListen(server); // the first one is for the new port
+    };
+    await assert.rejects(moveBoth(c, a), /the port is taken/); // the agent has the front end's port by then
+    onCreated = () => undefined;
+    stranger.close();
+    assert.deepEqual([ofFrontEnd, await whoIsAt(a)], [2, 'ECONNREFUSED'], 'the way back has failed');
+    await moveBoth(a, b);
     assert.deepEqual([await whoIsAt(a), await whoIsAt(b)], ['frontend', 'agent']);
   });
 
