@@ -424,6 +424,17 @@ describe('a slow route', () => {
     });
   });
 
+  it('is asked no more than once in ten seconds where thaw follows thaw', () => {
+    play({ routes, untilMs: 2 * MINUTE_MS }, (scene) => {
+      scene.at(FREEZE_MS, scene.hang);
+      for (const ms of through(FREEZE_MS + 4000, 2 * MINUTE_MS, 4000)) scene.at(ms, scene.close);
+      scene.at(2 * MINUTE_MS - 1, () => {
+        const begun = scene.since(FREEZE_MS).filter(({ route }) => route === '/cluster');
+        assert.ok(begun.length >= 2 && begun.length <= 13, `${begun.length} times`);
+      });
+    });
+  });
+
   it('is not asked in a freeze, and at once after it', () => {
     play({ routes, untilMs: MINUTE_MS }, (scene) => {
       scene.at(FREEZE_MS, scene.hang);
