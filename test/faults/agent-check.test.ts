@@ -163,8 +163,8 @@ describe('a service whose agent cannot listen', () => {
       // both listeners are opened at once: the front end may have answered before the end
       const told = await startService({ config }).then(
         async (started) => {
-          const { code } = await within('ended', 5000, started.exit);
-          assert.equal(code, 1);
+          const { code, signal } = await within('ended', 5000, started.exit);
+          assert.ok(code === 1 || signal === 'SIGKILL', `${code}, ${signal}`); // the latter where a disk holds it up: leave.ts
           await started.close();
           return started.output();
         },
