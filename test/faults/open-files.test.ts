@@ -96,7 +96,8 @@ describe('a service with few file descriptors', { skip }, () => {
     };
     const before = await limit();
     assert.ok(before < LIMIT, String(before));
-    assert.deepEqual([await reload(6, 1), await reload(26, 2)], [before + 10, before - 10], 'the default is 16');
+    assert.ok(before > 2, String(before)); // less on newer versions of Node, which have more files open themselves
+    assert.deepEqual([await reload(6, 1), await reload(18, 2)], [before + 10, before - 2], 'the default is 16');
   });
 
   it('and with none left fails its polls for that reason, and has answers again as soon as there are some', async () => {
