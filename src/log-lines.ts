@@ -160,7 +160,17 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
             event: 'upstream-thawed',
             lastedMs: Math.round(lastedMs),
           });
+          return;
         }
+        case 'forgotten':
+          log.write(
+            'info',
+            `reloaded during a freeze of ${describeDuration(change.lastedMs)}: patroniglue polls Patroni anew`,
+            {
+              event: 'freeze-forgotten',
+              lastedMs: Math.round(change.lastedMs),
+            },
+          );
       }
     },
     unsafeTtl(warning) {

@@ -111,6 +111,7 @@ export function createPolledCache(config: Config, parts: PollingParts): PolledCa
   const { prefetched, maxLearned } = planOf(config);
   const burst$ = bursts(parts.refresh$, scheduler).pipe(share()); // one for all routes
   const answered$ = new Subject<PolledAnswer>();
+  const forgotten$ = new Subject<FreezeChange>();
   const onOutcome: OnOutcome = (route, outcome) => {
     parts.onOutcome(route, outcome);
     if (outcome.kind === 'answered') answered$.next({ route, answer: outcome.answer });
@@ -139,7 +140,8 @@ export function createPolledCache(config: Config, parts: PollingParts): PolledCa
         const { freeze, request } = upstream$.getValue();
         return freeze.isFrozen() ? EMPTY : request(route);
       }),
-    freeze$: upstream$.pipe(switchMap(({ freeze }) => freeze.change$)), // switchMap: the former upstream is left alone
+    // switchMap: the former upstream is left alone
+    freeze$: merge(upstream$.pipe(switchMap(({ freeze }) => freeze.change$)), forgotten$),
     frozenSinceMs: () => upstream$.getValue().freeze.sinceMs(),
     addressWarning: () => addressWarning,
     reconfigure(next) {
@@ -147,6 +149,9 @@ export function createPolledCache(config: Config, parts: PollingParts): PolledCa
       if (!isDeepStrictEqual(nextSettings, settings)) {
         addressWarning = undefined;
         settings = nextSettings;
+        const frozenSinceMs = upstream$.getValue().freeze.sinceMs();
+        if (frozenSinceMs !== undefined)
+          forgotten$.next({ kind: 'forgotten', lastedMs: scheduler.now() - frozenSinceMs });
         upstream$.next(createUpstream(settings, parts, addressesOf(settings)));
       }
       cache.change(planOf(next));

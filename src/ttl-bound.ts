@@ -1,4 +1,4 @@
-import type { PatroniTimings } from './timings-in-force.js';
+import { ASSUMED_TIMINGS, type PatroniTimings } from './timings-in-force.js';
 
 /**
  * How long Patroni may take, beyond `loop_wait + retry_timeout`, from the loss of its DCS until it says that failsafe mode is
@@ -43,6 +43,16 @@ export function ttlWarning(cache: GuardedCache, timings: PatroniTimings): string
   const told = [overBound(cache, timings), cache.leaseGuard ? ruleBroken(timings) : undefined];
   const sentences = told.filter((text) => text !== undefined);
   return sentences.length === 0 ? undefined : sentences.join('. ');
+}
+
+/** What to tell the operator while Patroni answers, and its timings are not known. */
+export function unknownTimingsWarning({ leaseGuard }: GuardedCache): string {
+  const { ttl, loopWait, retryTimeout } = inSeconds(ASSUMED_TIMINGS);
+  const assumed = `assumes Patroni's defaults (ttl ${ttl}, loop_wait ${loopWait}, retry_timeout ${retryTimeout})`;
+  return (
+    "Patroni answers, but its timings are not known: GET /config gives no configuration, or no answer names Patroni's " +
+    `version. ${leaseGuard ? `The lease guard ${assumed}, and patroniglue` : 'patroniglue'} cannot check cache.ttl`
+  );
 }
 
 function overBound(cache: GuardedCache, timings: PatroniTimings): string | undefined {

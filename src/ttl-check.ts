@@ -11,7 +11,9 @@ import {
   skip,
   startWith,
   switchMap,
+  take,
   tap,
+  timer,
 } from 'rxjs';
 import type { Config } from './config.js';
 import type { TimingsOf } from './lease-guard.js';
@@ -28,9 +30,12 @@ import {
   versionIn,
   withConfig,
 } from './timings-in-force.js';
-import { safeTtlMs, ttlWarning } from './ttl-bound.js';
+import { safeTtlMs, ttlWarning, unknownTimingsWarning } from './ttl-bound.js';
 
 const EVERY_MS = 60_000;
+
+/** A Patroni that answers polls for so long, and has not said its timings, is worth a warning. */
+const OVERDUE_MS = 60_000;
 const CONFIG = '/config' as CanonicalRoute;
 
 /** What Patroni says of itself besides its answers to checks, and `cache.ttl` held against it. */
@@ -94,9 +99,19 @@ export function createTtlCheck(
   );
   /** By the version, too: until both are known, nothing is said of them. */
   const timings = (): PatroniTimings | undefined => (version === undefined ? undefined : knownTimings(known, version));
+  let isOverdue = false;
+  const overdue$ = answered$.pipe(
+    take(1),
+    switchMap(() => timer(OVERDUE_MS, scheduler)),
+    tap(() => {
+      isOverdue = true;
+    }),
+  );
   const warning = (): string | undefined => {
     const inForce = timings();
-    return inForce && ttlWarning(config$.getValue().cache, inForce);
+    const { cache: guardedCache } = config$.getValue();
+    if (inForce === undefined) return isOverdue ? unknownTimingsWarning(guardedCache) : undefined;
+    return ttlWarning(guardedCache, inForce);
   };
   return {
     timingsOf: (ofVersion) => knownTimings(known, ofVersion) ?? ASSUMED_TIMINGS,
@@ -110,9 +125,9 @@ export function createTtlCheck(
       map(({ backend }) => `${backend.host}:${backend.port}`),
       distinctUntilChanged(),
       tap(() => {
-        [known, version] = [[], undefined]; // what the former upstream said is of no use
+        [known, version, isOverdue] = [[], undefined, false]; // what the former upstream said is of no use
       }),
-      switchMap(() => merge(told$, reloaded$).pipe(startWith(undefined))),
+      switchMap(() => merge(told$, reloaded$, overdue$).pipe(startWith(undefined))),
       map(warning),
       distinctUntilChanged(),
     ),

@@ -9,6 +9,7 @@ import { type PollingParts, createPolledCache } from '../src/polled-cache.js';
 import { type CanonicalRoute, canonicalRoute } from '../src/routes.js';
 import type { PollOutcome } from '../src/snapshot.js';
 import { changes } from '../src/streams/changes.js';
+import type { FreezeChange } from '../src/streams/freeze.js';
 import { createHeartbeat } from '../src/streams/heartbeat.js';
 import { ASSUMED_TIMINGS } from '../src/timings-in-force.js';
 import { fillAcceptQueue } from './support/accept-queue.js';
@@ -132,6 +133,27 @@ describe('a cache that is polled as the configuration says', () => {
     } finally {
       full.close();
     }
+  });
+
+  it('forgets a freeze at a reload, and says so: whoever pairs beginning and end is not left waiting', async () => {
+    upstream.behave(() => undefined); // silence
+    const backend = { host: '127.0.0.1', port: upstream.port, routes: ['/primary'], timeout: 0.1 };
+    const { freeze$, frozenSinceMs, reconfigure } = polling(configOf({ backend }));
+    const told: FreezeChange[] = [];
+    const subscription = freeze$.subscribe({
+      next: (change) => told.push(change),
+      error: (cause: unknown) => assert.fail(String(cause)),
+    });
+    ended.push(() => {
+      subscription.unsubscribe();
+    });
+    await eventually('it is frozen', 5000, () => told[0]?.kind === 'frozen');
+    reconfigure(configOf({ backend: { ...backend, timeout: 3 } }));
+    assert.deepEqual(
+      told.map(({ kind }) => kind),
+      ['frozen', 'forgotten'],
+    );
+    assert.equal(frozenSinceMs(), undefined);
   });
 
   it('asks for learned routes in a burst one after another, and for those that are prefetched at once', async () => {

@@ -121,6 +121,26 @@ describe('the check of cache.ttl', () => {
     });
   });
 
+  it('warns of a Patroni that answers for a minute and has not said its timings', () => {
+    withCheck(({ check, config$, frozen, says, polled, told }) => {
+      frozen(true);
+      config$.next(config(4, 8010));
+      polled('/primary', primary('3.0.2'));
+      assert.equal(told(), undefined);
+      says({ status: 502, body: Buffer.from('') });
+      frozen(false);
+      config$.next(config(4, 8011));
+      polled('/primary', primary('3.0.2'));
+      assert.equal(told(), undefined);
+      polled('/primary', primary('3.0.2'));
+      assert.match(told() ?? '', /assumes Patroni's defaults \(ttl 30, loop_wait 10, retry_timeout 10\)/);
+      assert.equal(check.warning(), told());
+      says(ANSWER);
+      polled('/primary', primary('3.0.2'));
+      assert.equal(told(), undefined);
+    });
+  });
+
   it('keeps what Patroni worked with before it refused what is written', () => {
     withCheck(({ check, says, polled }) => {
       polled('/primary', primary('4.1.4'));

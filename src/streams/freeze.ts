@@ -38,7 +38,9 @@ export interface Gate {
 export type FreezeChange =
   | { readonly kind: 'frozen'; readonly sinceMs: number }
   /** A poll was answered again, or failed at once: then nobody is there who could be frozen. */
-  | { readonly kind: 'thawed'; readonly lastedMs: number; readonly failure?: PollFailure };
+  | { readonly kind: 'thawed'; readonly lastedMs: number; readonly failure?: PollFailure }
+  /** A reload began anew with its upstream: the sentinel is closed, and a freeze that lasts will be noticed again. */
+  | { readonly kind: 'forgotten'; readonly lastedMs: number };
 
 /** Whether an upstream is frozen, and what its routes have to do about it. */
 export interface Freeze {
