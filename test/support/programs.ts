@@ -47,6 +47,7 @@ const special: typeof needed = [
   { name: 'curl', packages: ['curl'], find: () => inPath('curl') },
   { name: 'faketime', packages: ['faketime'], find: findFaketime },
   { name: 'h2load', packages: ['nghttp2-client'], find: () => inPath('h2load') },
+  { name: 'keepalived', packages: ['keepalived'], find: () => inPath('keepalived') },
   { name: 'kubectl', packages: ['kubernetes-client'], find: () => inPath('kubectl') },
   { name: 'mandoc', packages: ['mandoc'], find: () => inPath('mandoc') },
   { name: 'nginx', packages: ['nginx-light'], find: () => inPath('nginx') },
