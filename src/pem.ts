@@ -60,7 +60,9 @@ export function checkCa(pem: string, nowMs: number): PemCheck {
   const weaknessOf = (certificate: X509Certificate) => refusal({ cert: certificate.toString() });
   // one that is strong is enough, and each costs a millisecond of the event loop: Debian's bundle has 140
   if (certificates.every((certificate) => weaknessOf(certificate) !== undefined)) {
-    const told = certificates.map((certificate, index) => `${place(index, certificates.length)} ${weaknessOf(certificate)}`);
+    const told = certificates.map(
+      (certificate, index) => `${place(index, certificates.length)} ${weaknessOf(certificate)}`,
+    );
     return { problems: told, warnings: [] };
   }
   const warnings = caDateWarnings(certificates, nowMs);
