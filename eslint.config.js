@@ -2,11 +2,12 @@ import js from '@eslint/js';
 import rxjs from 'eslint-plugin-rxjs-x';
 import tseslint from 'typescript-eslint';
 
-/** Why the wall clock is out of bounds: docs in src/clock.ts. */
+/** Why the wall clock is out of bounds: docs in src/streams/clock.ts. */
 const noWallClock = {
   object: 'Date',
   property: 'now',
-  message: 'Ages and durations are taken from src/clock.ts (scheduler.now()); the wall clock is for people only.',
+  message:
+    'Ages and durations are taken from src/streams/clock.ts (scheduler.now()); the wall clock is for people only.',
 };
 
 export default tseslint.config(

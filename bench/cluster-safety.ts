@@ -1,15 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { analyse, type Recording } from '../test/safety/analysis.js';
-import type { Plan } from '../test/safety/event.js';
-import { record } from '../test/safety/record.js';
-import { brokenRules, limitsOf } from '../test/safety/rules.js';
-import { nowMs } from '../test/support/monotonic.js';
-import { skipReason } from '../test/support/programs.js';
-import { rowsOf } from './cluster-safety-rows.js';
-import { describeMachine } from './machine.js';
-import { DEFAULT_PACE } from './processes.js';
-import { toMarkdown } from './report.js';
+import { analyse, type Recording } from '../test/tools/safety/analysis.js';
+import type { Plan } from '../test/tools/safety/event.js';
+import { record } from '../test/tools/safety/record.js';
+import { brokenRules, limitsOf } from '../test/tools/safety/rules.js';
+import { nowMs } from '../test/support/time/monotonic.js';
+import { skipReason } from '../test/support/processes/programs.js';
+import { rowsOf } from './figures/cluster-safety-rows.js';
+import { describeMachine } from './support/machine.js';
+import { DEFAULT_PACE } from './support/processes.js';
+import { toMarkdown } from './support/report.js';
 
 const help = `Usage: node build/bench/cluster-safety.js [options]
 

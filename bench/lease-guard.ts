@@ -2,16 +2,16 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type LeaderWatch, momentOf200, placesOf, watchLeaders } from '../test/safety/leaders.js';
-import { type Cluster, startCluster } from '../test/support/cluster.js';
-import { nowMs } from '../test/support/monotonic.js';
-import { skipReason } from '../test/support/programs.js';
-import { startService } from '../test/support/service.js';
-import { eventually } from '../test/support/wait.js';
-import type { Picture, Row } from './figure.js';
-import { drawLease } from './lease-picture.js';
-import { describeMachine } from './machine.js';
-import { brokenBounds, toMarkdown } from './report.js';
+import { type LeaderWatch, momentOf200, placesOf, watchLeaders } from '../test/tools/safety/leaders.js';
+import { type Cluster, startCluster } from '../test/support/cluster/cluster.js';
+import { nowMs } from '../test/support/time/monotonic.js';
+import { skipReason } from '../test/support/processes/programs.js';
+import { startService } from '../test/support/processes/service.js';
+import { eventually } from '../test/support/time/wait.js';
+import type { Picture, Row } from './support/figure.js';
+import { drawLease } from './figures/lease-picture.js';
+import { describeMachine } from './support/machine.js';
+import { brokenBounds, toMarkdown } from './support/report.js';
 
 const help = `Usage: node build/bench/lease-guard.js [options]
 

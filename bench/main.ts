@@ -1,22 +1,22 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { nowMs } from '../test/support/monotonic.js';
-import { abuse } from './abuse.js';
-import { distinctQueries } from './distinct-queries.js';
-import { faults } from './faults.js';
-import type { Figure, Result } from './figure.js';
-import { freezeCost } from './freeze-cost.js';
-import { freeze } from './freeze.js';
-import { loadAtPatroni } from './load-at-patroni.js';
-import { describeMachine } from './machine.js';
+import { nowMs } from '../test/support/time/monotonic.js';
+import { abuse } from './figures/abuse.js';
+import { distinctQueries } from './figures/distinct-queries.js';
+import { faults } from './figures/faults.js';
+import type { Figure, Result } from './support/figure.js';
+import { freezeCost } from './figures/freeze-cost.js';
+import { freeze } from './figures/freeze.js';
+import { loadAtPatroni } from './figures/load-at-patroni.js';
+import { describeMachine } from './support/machine.js';
 import { installPeers } from './peers/all.js';
-import { memory } from './memory.js';
-import { brokenBounds, toMarkdown } from './report.js';
-import { propagation } from './propagation.js';
-import { selfStopped } from './self-stopped.js';
-import { startUp } from './start-up.js';
-import { throughput } from './throughput.js';
+import { memory } from './figures/memory.js';
+import { brokenBounds, toMarkdown } from './support/report.js';
+import { propagation } from './figures/propagation.js';
+import { selfStopped } from './figures/self-stopped.js';
+import { startUp } from './figures/start-up.js';
+import { throughput } from './figures/throughput.js';
 
 const figures: readonly Figure[] = [
   freeze,

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { type Said, placesOf, watchLeaders } from '../test/safety/leaders.js';
-import { createCallback } from '../test/support/callback.js';
-import { startCluster } from '../test/support/cluster.js';
-import { skipReason } from '../test/support/programs.js';
-import { type Service, startService } from '../test/support/service.js';
-import type { Row } from './figure.js';
-import { describeMachine } from './machine.js';
-import { toMarkdown } from './report.js';
-import { median } from './statistics.js';
+import { type Said, placesOf, watchLeaders } from '../test/tools/safety/leaders.js';
+import { createCallback } from '../test/support/cluster/callback.js';
+import { startCluster } from '../test/support/cluster/cluster.js';
+import { skipReason } from '../test/support/processes/programs.js';
+import { type Service, startService } from '../test/support/processes/service.js';
+import type { Row } from './support/figure.js';
+import { describeMachine } from './support/machine.js';
+import { toMarkdown } from './support/report.js';
+import { median } from './support/statistics.js';
 
 const help = `Usage: node build/bench/notify.js [options]
 

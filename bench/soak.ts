@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util';
-import { nowMs } from '../test/support/monotonic.js';
-import { describeMachine } from './machine.js';
-import { BRISK_PACE } from './processes.js';
-import { brokenBounds, toMarkdown } from './report.js';
-import { type Round, runRound } from './soak-rounds.js';
-import { startSoakService } from './soak-service.js';
-import { STEPS, type Scene } from './soak-steps.js';
-import { brokenOverall, describeResources, rowsOf } from './soak-verdict.js';
-import { startBenchUpstream } from './upstream.js';
+import { nowMs } from '../test/support/time/monotonic.js';
+import { describeMachine } from './support/machine.js';
+import { BRISK_PACE } from './support/processes.js';
+import { brokenBounds, toMarkdown } from './support/report.js';
+import { type Round, runRound } from './soak/rounds.js';
+import { startSoakService } from './soak/service.js';
+import { STEPS, type Scene } from './soak/steps.js';
+import { brokenOverall, describeResources, rowsOf } from './soak/verdict.js';
+import { startBenchUpstream } from './support/upstream.js';
 
 const help = `Usage: npm run soak -- [--minutes N | --seconds N] [--rate N]
 

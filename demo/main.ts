@@ -1,4 +1,4 @@
-import { missingPrograms } from '../test/support/programs.js';
+import { missingPrograms } from '../test/support/processes/programs.js';
 import { exitOnSignals, unlessInterrupted } from './interrupt.js';
 import { type Invocation, parseOptions, usage } from './options.js';
 import type { Patroni } from './patroni.js';

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline';
-import { install, installPlan, missingPrograms, whyNotInstallable } from '../test/support/programs.js';
+import { install, installPlan, missingPrograms, whyNotInstallable } from '../test/support/processes/programs.js';
 import { uninterrupted, unlessInterrupted } from './interrupt.js';
 
 export interface ObtainOptions {

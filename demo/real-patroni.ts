@@ -1,4 +1,4 @@
-import { startCluster } from '../test/support/cluster.js';
+import { startCluster } from '../test/support/cluster/cluster.js';
 import type { Patroni } from './patroni.js';
 
 /** Starts a real two-node cluster; `onStep` is told what is waited for. On failure nothing is left. */

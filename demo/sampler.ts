@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { ask } from '../test/support/http-get.js';
+import { ask } from '../test/support/clients/http-get.js';
 
 /** One question and, once there is one, its answer. Times are `performance.now()`'s. */
 export interface Sample<T> {

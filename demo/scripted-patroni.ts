@@ -1,4 +1,4 @@
-import { type Behaviour, answering, startUpstream } from '../test/support/upstream.js';
+import { type Behaviour, answering, startUpstream } from '../test/support/upstreams/upstream.js';
 import type { Patroni } from './patroni.js';
 
 /** Two scripted REST APIs that answer as a primary's and a replica's would. There is no PostgreSQL behind them. */

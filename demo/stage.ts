@@ -1,5 +1,5 @@
-import { startHAProxy, type HAProxy } from '../test/support/haproxy.js';
-import { startService, type Service } from '../test/support/service.js';
+import { startHAProxy, type HAProxy } from '../test/support/cluster/haproxy.js';
+import { startService, type Service } from '../test/support/processes/service.js';
 import type { Patroni } from './patroni.js';
 
 /** patroniglue's `cache.ttl` and `cache.interval`, in milliseconds: the defaults. */

@@ -47,7 +47,7 @@ await keepDebuggerClosed(() => {
 });
 
 // Loaded only now: before the libraries take memory, and while a signal is heard already.
-const { runProgram } = await import('./program.js');
+const { runProgram } = await import('./cli/program.js');
 const { ReplaySubject } = await import('rxjs');
 // One of each waits for the service: a SIGHUP while it starts is one to read the configuration again.
 const hangUp$ = new ReplaySubject<NodeJS.Signals>(1);

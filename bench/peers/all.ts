@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { install, installPlan, missingPrograms, whyNotInstallable } from '../../test/support/programs.js';
-import { eventually } from '../../test/support/wait.js';
+import { install, installPlan, missingPrograms, whyNotInstallable } from '../../test/support/processes/programs.js';
+import { eventually } from '../../test/support/time/wait.js';
 import { nodeHttp, nodeNet } from './constant.js';
 import { haproxyCache } from './haproxy.js';
 import { nginx, nginxTwoHops } from './nginx.js';

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { freePort } from '../../test/support/ports.js';
+import { freePort } from '../../test/support/processes/ports.js';
 import { type Peer, startPeer } from './peer.js';
 
 const file = fileURLToPath(new URL('./constant-process.js', import.meta.url));

@@ -1,5 +1,5 @@
-import { findPrograms } from '../../test/support/programs.js';
-import { freePort } from '../../test/support/ports.js';
+import { findPrograms } from '../../test/support/processes/programs.js';
+import { freePort } from '../../test/support/processes/ports.js';
 import { type Peer, startPeer } from './peer.js';
 
 /** Its own small cache: of 200s alone, for a second. */

@@ -1,6 +1,6 @@
-import { findProgram } from '../../test/support/programs.js';
-import { freePort } from '../../test/support/ports.js';
-import type { Workspace } from '../../test/support/workspace.js';
+import { findProgram } from '../../test/support/processes/programs.js';
+import { freePort } from '../../test/support/processes/ports.js';
+import type { Workspace } from '../../test/support/processes/workspace.js';
 import { type Peer, type PeerOptions, startPeer } from './peer.js';
 
 /** What is usual: an answer is kept for a second, and given for as long as Patroni does not renew it. */

@@ -1,8 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import type { CertificateFiles } from '../../test/support/certificates.js';
-import type { Running } from '../../test/support/processes.js';
-import { type Workspace, createWorkspace } from '../../test/support/workspace.js';
-import { SERVICE_CORE, taskset } from '../../test/support/cores.js';
+import type { Running } from '../../test/support/processes/processes.js';
+import { type Workspace, createWorkspace } from '../../test/support/processes/workspace.js';
+import { SERVICE_CORE, taskset } from '../../test/support/measuring/cores.js';
 
 /** Something that can stand where patroniglue does. */
 export interface Peer {

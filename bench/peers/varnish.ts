@@ -1,5 +1,5 @@
-import { findProgram } from '../../test/support/programs.js';
-import { freePort } from '../../test/support/ports.js';
+import { findProgram } from '../../test/support/processes/programs.js';
+import { freePort } from '../../test/support/processes/ports.js';
 import { type Peer, startPeer } from './peer.js';
 
 /** An answer is kept for a second, and given for ten more while Patroni does not renew it. */

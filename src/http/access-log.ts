@@ -1,4 +1,4 @@
-import { printable } from '../logger.js';
+import { printable } from '../log/logger.js';
 
 /** A request that was answered. */
 export interface AccessEntry {

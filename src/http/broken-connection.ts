@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { readProxyHeader } from '../sockets/proxy-protocol.js';
+import { readProxyHeader } from '../sockets/proxy-header.js';
 
 /** Why a connection ended before it was a request: in a few words, and what to do about it. */
 export const BREAKAGES = {

@@ -1,4 +1,4 @@
-import type { Snapshot } from '../snapshot.js';
+import type { Snapshot } from '../patroni/snapshot.js';
 import { bodyOf } from './body.js';
 import type { Reply } from './reply.js';
 

@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http';
-import { type Counts, createCounts } from '../counts.js';
-import { describeFailure, describeUnknown } from '../describe.js';
-import { type CanonicalRoute, canonicalRoute, knownPaths, whatIsWrong } from '../routes.js';
-import { originForm } from '../target.js';
-import { type Snapshot, readAt } from '../snapshot.js';
+import { type Counts, createCounts } from '../metrics/route-counters.js';
+import { describeFailure, describeUnknown } from '../patroni/snapshot-text.js';
+import { type CanonicalRoute, canonicalRoute, knownPaths, whatIsWrong } from '../patroni/routes.js';
+import { originForm } from '../patroni/request-target.js';
+import { type Snapshot, readAt } from '../patroni/snapshot.js';
 import { bodyOf } from './body.js';
 import { createFreshReply } from './fresh-reply.js';
 import { ownReply } from './own-routes.js';

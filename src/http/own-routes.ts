@@ -1,4 +1,4 @@
-import { readAt } from '../snapshot.js';
+import { readAt } from '../patroni/snapshot.js';
 import type { ReplyClock, Snapshots } from './handler.js';
 import { type PageReply, type Pages, type Reply, textReply } from './reply.js';
 

@@ -1,16 +1,16 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { AgentState } from '../agent/reply.js';
-import type { CertificateOwner } from '../certificate-watch.js';
-import { type Counts, createCounts } from '../counts.js';
+import type { AgentState } from '../agent-check/handler.js';
+import type { CertificateOwner } from '../streams/certificate-watch.js';
+import { type Counts, createCounts } from './route-counters.js';
 import type { Breakage, Tally } from '../http/broken-connection.js';
 import { type Reply, textReply } from '../http/reply.js';
-import type { Reload } from '../reload.js';
-import type { CanonicalRoute } from '../routes.js';
-import { type FailureReason, type PollOutcome, type Snapshot, readAt } from '../snapshot.js';
+import type { Reload } from '../config/reload.js';
+import type { CanonicalRoute } from '../patroni/routes.js';
+import { type FailureReason, type PollOutcome, type Snapshot, readAt } from '../patroni/snapshot.js';
 import type { RoutePlan } from '../streams/cache.js';
 import type { Change } from '../streams/changes.js';
 import { version } from '../version.js';
-import { registerProcess } from './process.js';
+import { registerProcess } from './process-metrics.js';
 
 /** What is known elsewhere, and read when Prometheus asks. Times are in milliseconds. */
 export interface MetricSources {

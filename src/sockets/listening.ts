@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
-import { authority } from '../authority.js';
+import { authority } from '../network/authority.js';
 import { ListenError } from '../errors.js';
 import { type Wanted, whyNotListening } from './listen-reasons.js';
 

@@ -1,6 +1,6 @@
 import type { Server, Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
-import { readProxyHeader } from './proxy-protocol.js';
+import { readProxyHeader } from './proxy-header.js';
 
 /** How connections are let in that begin with a PROXY header. */
 export interface ProxyGateOptions {

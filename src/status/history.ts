@@ -1,5 +1,5 @@
-import type { CanonicalRoute } from '../routes.js';
-import type { PollFailure, PollOutcome } from '../snapshot.js';
+import type { CanonicalRoute } from '../patroni/routes.js';
+import type { PollFailure, PollOutcome } from '../patroni/snapshot.js';
 import { type Change, describeChange } from '../streams/changes.js';
 
 /** Polls of a route that are remembered: two minutes of them, at one a second. */

@@ -19,8 +19,8 @@ import {
   takeUntil,
   tap,
 } from 'rxjs';
-import type { CanonicalRoute } from '../routes.js';
-import type { Snapshot } from '../snapshot.js';
+import type { CanonicalRoute } from '../patroni/routes.js';
+import type { Snapshot } from '../patroni/snapshot.js';
 
 /** A route's polling, from its beginning to its end. */
 export interface PolledRoute {

@@ -10,9 +10,9 @@ import {
   of,
   pairwise,
 } from 'rxjs';
-import { describeDuration, describeFailure, describeUnknown } from '../describe.js';
-import type { CanonicalRoute } from '../routes.js';
-import type { FailureSeries, Snapshot } from '../snapshot.js';
+import { describeDuration, describeFailure, describeUnknown } from '../patroni/snapshot-text.js';
+import type { CanonicalRoute } from '../patroni/routes.js';
+import type { FailureSeries, Snapshot } from '../patroni/snapshot.js';
 import type { Cache, PolledRoute } from './cache.js';
 
 /** What an operator is told of a route: transitions, never states that go on. */

@@ -12,7 +12,7 @@ import {
   switchMap,
   timer,
 } from 'rxjs';
-import { type PollOutcome, type Snapshot, type SnapshotEvent, afterEvent, endOf } from '../snapshot.js';
+import { type PollOutcome, type Snapshot, type SnapshotEvent, afterEvent, endOf } from '../patroni/snapshot.js';
 
 const RECHECK_MS = 1;
 

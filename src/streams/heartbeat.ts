@@ -11,7 +11,7 @@ import {
   tap,
   timer,
 } from 'rxjs';
-import type { PollOutcome } from '../snapshot.js';
+import type { PollOutcome } from '../patroni/snapshot.js';
 
 /** From beat to beat, in milliseconds. */
 const BEAT_MS = 100;

@@ -14,7 +14,7 @@ import {
   tap,
   timer,
 } from 'rxjs';
-import type { Answer, PollFailure, PollOutcome } from '../snapshot.js';
+import type { Answer, PollFailure, PollOutcome } from '../patroni/snapshot.js';
 import { deadline } from './deadline.js';
 import type { Gate } from './freeze.js';
 

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { type Deployment, startDeployment } from '../support/deployment.js';
-import { type ServerState, startHAProxy } from '../support/haproxy.js';
-import type { Node } from '../support/patroni-node.js';
-import { freePort } from '../support/ports.js';
-import { skipReason } from '../support/programs.js';
-import { startService } from '../support/service.js';
-import { always, eventually, within } from '../support/wait.js';
+import { type Deployment, startDeployment } from '../support/cluster/deployment.js';
+import { type ServerState, startHAProxy } from '../support/cluster/haproxy.js';
+import type { Node } from '../support/cluster/patroni-node.js';
+import { freePort } from '../support/processes/ports.js';
+import { skipReason } from '../support/processes/programs.js';
+import { startService } from '../support/processes/service.js';
+import { always, eventually, within } from '../support/time/wait.js';
 
 const cache = { ttl: 3, interval: 0.25 };
 

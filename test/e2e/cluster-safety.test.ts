@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { analyse, type Findings, type Recording } from '../safety/analysis.js';
-import { KINDS } from '../safety/event.js';
-import { record } from '../safety/record.js';
-import { brokenRules, limitsOf } from '../safety/rules.js';
-import { skipReason } from '../support/programs.js';
+import { analyse, type Findings, type Recording } from '../tools/safety/analysis.js';
+import { KINDS } from '../tools/safety/event.js';
+import { record } from '../tools/safety/record.js';
+import { brokenRules, limitsOf } from '../tools/safety/rules.js';
+import { skipReason } from '../support/processes/programs.js';
 
 /** Few events, for each run of the suite; `build/bench/cluster-safety.js` has many. */
 const plan = { switchovers: 3, kills: 1, freezes: 1 };

@@ -5,16 +5,16 @@ import { join, resolve } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Endpoint } from '../conformance/ask.js';
-import { compare } from '../conformance/compare.js';
-import { allowedLines, countLine, table } from '../conformance/table.js';
-import { watch } from '../conformance/watch.js';
-import { startCluster, type Cluster } from '../support/cluster.js';
-import type { ClusterOptions } from '../support/patroni-config.js';
-import type { Node } from '../support/patroni-node.js';
-import { skipReason } from '../support/programs.js';
-import { startService, type Service } from '../support/service.js';
-import { eventually } from '../support/wait.js';
+import type { Endpoint } from '../tools/conformance/ask.js';
+import { compare } from '../tools/conformance/compare.js';
+import { allowedLines, countLine, table } from '../tools/conformance/table.js';
+import { watch } from '../tools/conformance/watch.js';
+import { startCluster, type Cluster } from '../support/cluster/cluster.js';
+import type { ClusterOptions } from '../support/cluster/patroni-config.js';
+import type { Node } from '../support/cluster/patroni-node.js';
+import { skipReason } from '../support/processes/programs.js';
+import { startService, type Service } from '../support/processes/service.js';
+import { eventually } from '../support/time/wait.js';
 
 const skip = await skipReason();
 
@@ -252,7 +252,7 @@ function conformance(name: string, options: ClusterOptions, isQuorumKnown: boole
   });
 }
 
-const mainFile = fileURLToPath(new URL('../conformance/main.js', import.meta.url));
+const mainFile = fileURLToPath(new URL('../tools/conformance/main.js', import.meta.url));
 
 function runMain(args: readonly string[]): Promise<{ readonly code: number; readonly stdout: string }> {
   return new Promise((resolve) => {

@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments, stringify } from 'yaml';
-import { parseConfig } from '../../src/config.js';
-import { execForm, followStage, instruction, parseDockerfile } from '../support/dockerfile.js';
-import { ask } from '../support/http-get.js';
-import { freePort } from '../support/ports.js';
-import { run } from '../support/processes.js';
-import { findProgram, skipReason } from '../support/programs.js';
-import { type Upstream, startUpstream } from '../support/upstream.js';
-import { eventually, within } from '../support/wait.js';
-import { type Workspace, createWorkspace } from '../support/workspace.js';
+import { parseConfig } from '../../src/config/parse.js';
+import { execForm, followStage, instruction, parseDockerfile } from '../support/processes/dockerfile.js';
+import { ask } from '../support/clients/http-get.js';
+import { freePort } from '../support/processes/ports.js';
+import { run } from '../support/processes/processes.js';
+import { findProgram, skipReason } from '../support/processes/programs.js';
+import { type Upstream, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually, within } from '../support/time/wait.js';
+import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 

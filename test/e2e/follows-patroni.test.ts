@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { StatusReport } from '../../src/status/report.js';
-import { startDeployment, type Deployment } from '../support/deployment.js';
-import { skipReason } from '../support/programs.js';
-import { always, eventually } from '../support/wait.js';
+import { startDeployment, type Deployment } from '../support/cluster/deployment.js';
+import { skipReason } from '../support/processes/programs.js';
+import { always, eventually } from '../support/time/wait.js';
 
 const cache = { ttl: 3, interval: 0.25 };
 const ttlMs = cache.ttl * 1000;

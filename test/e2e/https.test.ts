@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createCertificates, type Certificates } from '../support/certificates.js';
-import { startDeployment, type Deployment } from '../support/deployment.js';
-import { startHAProxy } from '../support/haproxy.js';
-import { ask } from '../support/http-get.js';
-import { skipReason } from '../support/programs.js';
+import { startDeployment, type Deployment } from '../support/cluster/deployment.js';
+import { startHAProxy } from '../support/cluster/haproxy.js';
+import { ask } from '../support/clients/http-get.js';
+import { skipReason } from '../support/processes/programs.js';
 
 describe('HTTPS to Patroni, which wants a client certificate, and from HAProxy', { skip: await skipReason() }, () => {
   let dir: string;

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
-import { findProgram, skipReason } from '../support/programs.js';
-import { type Service, startService } from '../support/service.js';
-import { type Upstream, answering, startUpstream } from '../support/upstream.js';
-import { always, eventually } from '../support/wait.js';
-import { type Workspace, createWorkspace } from '../support/workspace.js';
+import { findProgram, skipReason } from '../support/processes/programs.js';
+import { type Service, startService } from '../support/processes/service.js';
+import { type Upstream, answering, startUpstream } from '../support/upstreams/upstream.js';
+import { always, eventually } from '../support/time/wait.js';
+import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
 
 const ADDRESS = '127.0.0.77';
 

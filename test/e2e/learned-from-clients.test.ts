@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { startDeployment, type Deployment } from '../support/deployment.js';
-import { startHAProxy, type HAProxy } from '../support/haproxy.js';
-import { skipReason } from '../support/programs.js';
-import { checkMetrics, samplesIn, startPrometheus, type Prometheus } from '../support/prometheus.js';
-import { eventually } from '../support/wait.js';
+import { startDeployment, type Deployment } from '../support/cluster/deployment.js';
+import { startHAProxy, type HAProxy } from '../support/cluster/haproxy.js';
+import { skipReason } from '../support/processes/programs.js';
+import { checkMetrics, samplesIn, startPrometheus, type Prometheus } from '../support/cluster/prometheus.js';
+import { eventually } from '../support/time/wait.js';
 
 const cache = { ttl: 3, interval: 0.25, 'slow-ttl': 3, 'slow-interval': 0.25 };
 const withoutPrometheus = await skipReason(['curl', 'prometheus', 'promtool']);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { momentOf200, placesOf, watchLeaders } from '../safety/leaders.js';
-import { startCluster, type Cluster } from '../support/cluster.js';
-import { skipReason } from '../support/programs.js';
-import { startService, type Service } from '../support/service.js';
-import { always, eventually } from '../support/wait.js';
+import { momentOf200, placesOf, watchLeaders } from '../tools/safety/leaders.js';
+import { startCluster, type Cluster } from '../support/cluster/cluster.js';
+import { skipReason } from '../support/processes/programs.js';
+import { startService, type Service } from '../support/processes/service.js';
+import { always, eventually } from '../support/time/wait.js';
 
 /** Patroni's ttl, less what it may be without its DCS: loop_wait, retry_timeout, and 4 s for failsafe mode; in milliseconds. */
 const LEAD_MS = (20 - (1 + 3 + 4)) * 1000;

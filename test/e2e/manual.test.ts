@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { run } from '../support/processes.js';
-import { findProgram, skipReason } from '../support/programs.js';
+import { run } from '../support/processes/processes.js';
+import { findProgram, skipReason } from '../support/processes/programs.js';
 
 const page = fileURLToPath(new URL('../../patroniglue.1', import.meta.url));
 

@@ -3,17 +3,17 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { formatDate } from '../../src/certificate-ends.js';
+import { formatDate } from '../../src/certificates/validity.js';
 import { createCertificates, issueCertificate } from '../support/certificates.js';
-import { freePort } from '../support/ports.js';
-import { run } from '../support/processes.js';
-import { findProgram, skipReason } from '../support/programs.js';
-import { checkMetrics } from '../support/prometheus.js';
-import { openRaw } from '../support/raw-connection.js';
-import { type Service, startService } from '../support/service.js';
-import { type Upstream, answering, silent, startUpstream } from '../support/upstream.js';
-import { eventually } from '../support/wait.js';
-import { type Workspace, createWorkspace } from '../support/workspace.js';
+import { freePort } from '../support/processes/ports.js';
+import { run } from '../support/processes/processes.js';
+import { findProgram, skipReason } from '../support/processes/programs.js';
+import { checkMetrics } from '../support/cluster/prometheus.js';
+import { openRaw } from '../support/clients/raw-connection.js';
+import { type Service, startService } from '../support/processes/service.js';
+import { type Upstream, answering, silent, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually } from '../support/time/wait.js';
+import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
 
 const example = (name: string): string => fileURLToPath(new URL(`../../../examples/${name}`, import.meta.url));
 

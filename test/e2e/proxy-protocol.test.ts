@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { createCertificates } from '../support/certificates.js';
-import { curl } from '../support/curl.js';
-import { command, parseStates } from '../support/haproxy.js';
-import { run } from '../support/processes.js';
-import { freePort } from '../support/ports.js';
-import { findPrograms, skipReason } from '../support/programs.js';
-import { mainFile, type Service, startService } from '../support/service.js';
-import { type Upstream, answering, startUpstream } from '../support/upstream.js';
-import { eventually } from '../support/wait.js';
-import { createWorkspace, type Workspace } from '../support/workspace.js';
+import { curl } from '../support/clients/curl.js';
+import { command, parseStates } from '../support/cluster/haproxy.js';
+import { run } from '../support/processes/processes.js';
+import { freePort } from '../support/processes/ports.js';
+import { findPrograms, skipReason } from '../support/processes/programs.js';
+import { mainFile, type Service, startService } from '../support/processes/service.js';
+import { type Upstream, answering, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually } from '../support/time/wait.js';
+import { createWorkspace, type Workspace } from '../support/processes/workspace.js';
 
 /** What asks, from an address of its own. */
 const CLIENT = '127.0.0.77';

@@ -3,10 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { canonicalRoute } from '../../src/routes.js';
-import { skipReason } from '../support/programs.js';
-import { originForm } from '../../src/target.js';
-import { spelledTargets } from '../support/targets.js';
+import { canonicalRoute } from '../../src/patroni/routes.js';
+import { skipReason } from '../support/processes/programs.js';
+import { originForm } from '../../src/patroni/request-target.js';
+import { spelledTargets } from '../support/clients/targets.js';
 
 const script = join(import.meta.dirname, '..', '..', '..', 'test', 'support', 'patroni_answers.py');
 const source = process.env['PATRONI_SOURCE'];

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
-import { startCluster, type Cluster } from '../support/cluster.js';
-import { run } from '../support/processes.js';
-import { findProgram, skipReason } from '../support/programs.js';
-import { eventually } from '../support/wait.js';
+import { startCluster, type Cluster } from '../support/cluster/cluster.js';
+import { run } from '../support/processes/processes.js';
+import { findProgram, skipReason } from '../support/processes/programs.js';
+import { eventually } from '../support/time/wait.js';
 
 /** Longer than Patroni's `ttl` here (20 s), so that the leader key lapses. */
 const FROZEN_MS = 24_000;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
-import { command, parseStates } from '../support/haproxy.js';
-import { findPrograms, skipReason } from '../support/programs.js';
-import { type Service, startService } from '../support/service.js';
-import { type Upstream, answering, startUpstream } from '../support/upstream.js';
-import { eventually } from '../support/wait.js';
-import { type Workspace, createWorkspace } from '../support/workspace.js';
+import { command, parseStates } from '../support/cluster/haproxy.js';
+import { findPrograms, skipReason } from '../support/processes/programs.js';
+import { type Service, startService } from '../support/processes/service.js';
+import { type Upstream, answering, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually } from '../support/time/wait.js';
+import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
 
 /** What HAProxy sends first where a check is written by hand. */
 const BY_HAND = String.raw`option tcp-check

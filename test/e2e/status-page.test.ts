@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type Browser, type Page, chromium } from 'playwright-core';
-import { ask } from '../support/http-get.js';
-import { findProgram, skipReason } from '../support/programs.js';
-import { type Service, startService } from '../support/service.js';
-import { type Upstream, answering, silent, startUpstream } from '../support/upstream.js';
-import { eventually } from '../support/wait.js';
+import { ask } from '../support/clients/http-get.js';
+import { findProgram, skipReason } from '../support/processes/programs.js';
+import { type Service, startService } from '../support/processes/service.js';
+import { type Upstream, answering, silent, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually } from '../support/time/wait.js';
 
 /** Where pictures go, if anybody wants them: `npm run screenshots` does. */
 const pictures = process.env['PATRONIGLUE_PICTURES'];

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { run } from '../support/processes.js';
-import { skipReason } from '../support/programs.js';
+import { run } from '../support/processes/processes.js';
+import { skipReason } from '../support/processes/programs.js';
 
 const unit = fileURLToPath(new URL('../../../examples/patroniglue.service', import.meta.url));
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type Callback, createCallback } from '../support/callback.js';
-import { type Cluster, startCluster } from '../support/cluster.js';
-import { skipReason } from '../support/programs.js';
-import { type Service, startService } from '../support/service.js';
-import { eventually } from '../support/wait.js';
+import { type Callback, createCallback } from '../support/cluster/callback.js';
+import { type Cluster, startCluster } from '../support/cluster/cluster.js';
+import { skipReason } from '../support/processes/programs.js';
+import { type Service, startService } from '../support/processes/service.js';
+import { eventually } from '../support/time/wait.js';
 
 /** Polls are so rare that all but the first come of a callback, and answers so long-lived that none ends. */
 const cache = { ttl: 3600, interval: 3000, 'lease-guard': false };

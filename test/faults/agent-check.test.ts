@@ -5,10 +5,10 @@ import { type Socket, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { stringify } from 'yaml';
-import { freePort } from '../support/ports.js';
-import { type ConfigObject, type Service, startService } from '../support/service.js';
-import { type Upstream, answering, silent, startUpstream } from '../support/upstream.js';
-import { eventually, within } from '../support/wait.js';
+import { freePort } from '../support/processes/ports.js';
+import { type ConfigObject, type Service, startService } from '../support/processes/service.js';
+import { type Upstream, answering, silent, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually, within } from '../support/time/wait.js';
 
 const UP = 'up ready 100%\n';
 

@@ -3,11 +3,18 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, it } from 'node:test';
-import { freePort } from '../support/ports.js';
-import { isStopped } from '../support/proc.js';
-import { type Service, startService } from '../support/service.js';
-import { type Behaviour, type Upstream, answering, delayed, routeOf, startUpstream } from '../support/upstream.js';
-import { eventually, within } from '../support/wait.js';
+import { freePort } from '../support/processes/ports.js';
+import { isStopped } from '../support/measuring/proc.js';
+import { type Service, startService } from '../support/processes/service.js';
+import {
+  type Behaviour,
+  type Upstream,
+  answering,
+  delayed,
+  routeOf,
+  startUpstream,
+} from '../support/upstreams/upstream.js';
+import { eventually, within } from '../support/time/wait.js';
 
 const UP = 'up ready 100%\n';
 const UNCHANGED = 'no-answer-of-Patroni-yet\n';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { type Service, startService } from '../support/service.js';
-import { type Upstream, startUpstream } from '../support/upstream.js';
-import { eventually, within } from '../support/wait.js';
+import { type Service, startService } from '../support/processes/service.js';
+import { type Upstream, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually, within } from '../support/time/wait.js';
 
 /** Request lines, and the status that comes back, unless the connection is closed without one: 400 if not told. */
 const REQUEST_LINES: readonly (readonly [name: string, line: string, status?: number | 'closed'])[] = [

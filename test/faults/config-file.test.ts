@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { ask } from '../support/http-get.js';
-import { freePort } from '../support/ports.js';
-import { type Service, mainFile, startService } from '../support/service.js';
-import { type Upstream, answering, startUpstream } from '../support/upstream.js';
-import { eventually, within } from '../support/wait.js';
-import { createWorkspace } from '../support/workspace.js';
+import { ask } from '../support/clients/http-get.js';
+import { freePort } from '../support/processes/ports.js';
+import { type Service, mainFile, startService } from '../support/processes/service.js';
+import { type Upstream, answering, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually, within } from '../support/time/wait.js';
+import { createWorkspace } from '../support/processes/workspace.js';
 
 /** Files that somebody may have in place of the configuration when SIGHUP comes, and why they are refused. */
 const FILES: readonly (readonly [name: string, text: string, why: RegExp])[] = [

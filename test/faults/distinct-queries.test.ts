@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { type Service, startService } from '../support/service.js';
-import { type Upstream, startUpstream } from '../support/upstream.js';
-import { eventually, within } from '../support/wait.js';
+import { type Service, startService } from '../support/processes/service.js';
+import { type Upstream, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually, within } from '../support/time/wait.js';
 
 const LEARNED = 4;
 const PREFETCHED = ['/primary', '/read-only', '/replica'];

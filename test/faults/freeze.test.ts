@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
-import { type FrozenPool, startFrozenPool } from '../support/frozen-pool.js';
-import { nowMs } from '../support/monotonic.js';
-import { type Service, startService } from '../support/service.js';
-import { eventually } from '../support/wait.js';
+import { type FrozenPool, startFrozenPool } from '../support/upstreams/frozen-pool.js';
+import { nowMs } from '../support/time/monotonic.js';
+import { type Service, startService } from '../support/processes/service.js';
+import { eventually } from '../support/time/wait.js';
 
 const ROUTES = ['/primary', '/replica', '/read-only'];
 

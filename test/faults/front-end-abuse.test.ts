@@ -2,11 +2,17 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
-import { type AttackedService, startAttackedService } from '../support/attacked-service.js';
-import { type Attack, type AttackReport, type Attackers, heldConnections, startAttacks } from '../support/attacks.js';
+import { type AttackedService, startAttackedService } from '../support/attacks/attacked-service.js';
+import {
+  type Attack,
+  type AttackReport,
+  type Attackers,
+  heldConnections,
+  startAttacks,
+} from '../support/attacks/attacks.js';
 import { withoutOpenssl } from '../support/certificates.js';
-import { openFiles } from '../support/proc.js';
-import { eventually, within } from '../support/wait.js';
+import { openFiles } from '../support/measuring/proc.js';
+import { eventually, within } from '../support/time/wait.js';
 
 const SCHEMES = ['http', 'https'] as const;
 const withoutTls = await withoutOpenssl();

@@ -5,15 +5,15 @@ import { openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkWith, latencyMs, outcomeOf } from '../support/checks.js';
-import { assertEndsAsAsked } from '../support/ends.js';
-import { ask } from '../support/http-get.js';
-import { freePort } from '../support/ports.js';
-import { residentMB } from '../support/proc.js';
-import { mainFile } from '../support/service.js';
-import { type Upstream, startUpstream } from '../support/upstream.js';
-import { eventually, within } from '../support/wait.js';
-import { type Workspace, createWorkspace } from '../support/workspace.js';
+import { checkWith, latencyMs, outcomeOf } from '../support/clients/checks.js';
+import { assertEndsAsAsked } from '../support/attacks/ends.js';
+import { ask } from '../support/clients/http-get.js';
+import { freePort } from '../support/processes/ports.js';
+import { residentMB } from '../support/measuring/proc.js';
+import { mainFile } from '../support/processes/service.js';
+import { type Upstream, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually, within } from '../support/time/wait.js';
+import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
 
 /** A long line a request, so that the pipe and the buffer behind it are soon full. */
 const LONG = 'x'.repeat(3000);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { checkWith, outcomeOf } from '../support/checks.js';
-import { type Service, startService } from '../support/service.js';
-import { type Upstream, answering, startUpstream } from '../support/upstream.js';
-import { eventually } from '../support/wait.js';
+import { checkWith, outcomeOf } from '../support/clients/checks.js';
+import { type Service, startService } from '../support/processes/service.js';
+import { type Upstream, answering, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually } from '../support/time/wait.js';
 
 /** Of old space; Node itself and the libraries take half of it. */
 const HEAP_MB = 24;

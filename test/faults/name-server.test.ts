@@ -3,15 +3,15 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { assertEndsAsAsked } from '../support/ends.js';
-import { ask } from '../support/http-get.js';
-import { nowMs } from '../support/monotonic.js';
-import { type NameServer, startNameServer } from '../support/name-server.js';
-import { freePort } from '../support/ports.js';
-import { mainFile } from '../support/service.js';
-import { startUpstream } from '../support/upstream.js';
-import { eventually, within } from '../support/wait.js';
-import { type Workspace, createWorkspace } from '../support/workspace.js';
+import { assertEndsAsAsked } from '../support/attacks/ends.js';
+import { ask } from '../support/clients/http-get.js';
+import { nowMs } from '../support/time/monotonic.js';
+import { type NameServer, startNameServer } from '../support/upstreams/name-server.js';
+import { freePort } from '../support/processes/ports.js';
+import { mainFile } from '../support/processes/service.js';
+import { startUpstream } from '../support/upstreams/upstream.js';
+import { eventually, within } from '../support/time/wait.js';
+import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
 
 /** A loopback address of its own: 127.0.0.53 is systemd-resolved's. */
 const NAME_SERVER = '127.9.9.9';

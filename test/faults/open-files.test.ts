@@ -5,12 +5,12 @@ import { readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { type Socket, connect } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { type Sample, outcomeOf, startSteadyChecks } from '../support/checks.js';
-import type { Worker } from '../support/child.js';
-import { keepAliveClient } from '../support/raw-http.js';
-import { type Service, startService } from '../support/service.js';
-import { type Upstream, startUpstream } from '../support/upstream.js';
-import { eventually, within } from '../support/wait.js';
+import { type Sample, outcomeOf, startSteadyChecks } from '../support/clients/checks.js';
+import type { Worker } from '../support/processes/child.js';
+import { keepAliveClient } from '../support/clients/raw-http.js';
+import { type Service, startService } from '../support/processes/service.js';
+import { type Upstream, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually, within } from '../support/time/wait.js';
 
 const LIMIT = 64;
 const CLIENTS = 500;

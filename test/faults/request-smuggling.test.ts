@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type AttackedService, startAttackedService } from '../support/attacked-service.js';
-import { openRaw } from '../support/raw-connection.js';
+import { type AttackedService, startAttackedService } from '../support/attacks/attacked-service.js';
+import { openRaw } from '../support/clients/raw-connection.js';
 import { withoutOpenssl } from '../support/certificates.js';
-import { within } from '../support/wait.js';
+import { within } from '../support/time/wait.js';
 
 /** What is smuggled: a question that nobody asks else, and that Patroni would be asked were it heard. */
 const HIDDEN = 'GET /leader HTTP/1.1\r\nHost: h\r\n\r\n';

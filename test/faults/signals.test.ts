@@ -3,12 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { ask } from '../support/http-get.js';
-import { freePort } from '../support/ports.js';
-import { mainFile, startService } from '../support/service.js';
-import { type Upstream, startUpstream } from '../support/upstream.js';
-import { eventually, within } from '../support/wait.js';
-import { type Workspace, createWorkspace } from '../support/workspace.js';
+import { ask } from '../support/clients/http-get.js';
+import { freePort } from '../support/processes/ports.js';
+import { mainFile, startService } from '../support/processes/service.js';
+import { type Upstream, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually, within } from '../support/time/wait.js';
+import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
 
 /** What log rotation sends, in the belief that a file will be opened again. */
 const MEANINGLESS = ['SIGUSR1', 'SIGUSR2'] as const;
@@ -94,7 +94,7 @@ describe('an exception that nobody has caught', () => {
         backend: { host: '127.0.0.1', port: upstream.port },
       }),
     );
-    const preload = new URL('../support/crash-preload.js', import.meta.url).href;
+    const preload = new URL('../support/processes/crash-preload.js', import.meta.url).href;
     const args = ['--import', preload, mainFile, '--config', config, '--verbose'];
     child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const [stdout, stderr] = [child.stdout, child.stderr];

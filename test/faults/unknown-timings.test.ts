@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { nowMs } from '../support/monotonic.js';
-import { freePort } from '../support/ports.js';
-import { type Service, startService } from '../support/service.js';
-import { type Behaviour, type Upstream, answering, routeOf, startUpstream } from '../support/upstream.js';
-import { eventually } from '../support/wait.js';
+import { nowMs } from '../support/time/monotonic.js';
+import { freePort } from '../support/processes/ports.js';
+import { type Service, startService } from '../support/processes/service.js';
+import { type Behaviour, type Upstream, answering, routeOf, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually } from '../support/time/wait.js';
 
 const INTERVAL_S = 0.2;
 

@@ -1,8 +1,8 @@
 import { after, before, describe, it } from 'node:test';
 import { type Certificates, createCertificates, withoutOpenssl } from '../support/certificates.js';
-import { type Fault, checkFault } from '../support/fault-check.js';
-import type { FlightCut } from '../support/handshake-relay.js';
-import { nowMs } from '../support/monotonic.js';
+import { type Fault, checkFault } from '../support/upstreams/fault-check.js';
+import type { FlightCut } from '../support/upstreams/handshake-relay.js';
+import { nowMs } from '../support/time/monotonic.js';
 import {
   ELSEWHERE,
   NOBODY,
@@ -16,7 +16,7 @@ import {
   createPlainScene,
   createTlsScene,
   withoutNames,
-} from '../support/scenes.js';
+} from '../support/upstreams/scenes.js';
 import {
   type Behaviour,
   PRIMARY_BODY,
@@ -32,8 +32,8 @@ import {
   silent,
   stalling,
   trickling,
-} from '../support/upstream.js';
-import { type Workspace, createWorkspace } from '../support/workspace.js';
+} from '../support/upstreams/upstream.js';
+import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
 
 /** Faults at a time; each has a service, an upstream and checks of its own. */
 const CONCURRENCY = 5;

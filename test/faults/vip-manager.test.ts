@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
-import { type KeepAliveClient, keepAliveClient } from '../support/raw-http.js';
-import { type Service, startService } from '../support/service.js';
-import { type Upstream, answering, silent, startUpstream } from '../support/upstream.js';
-import { eventually } from '../support/wait.js';
+import { type KeepAliveClient, keepAliveClient } from '../support/clients/raw-http.js';
+import { type Service, startService } from '../support/processes/service.js';
+import { type Upstream, answering, silent, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually } from '../support/time/wait.js';
 
 /** By its default of `dcs-endpoints`, which ends with a slash, and of `trigger-key`. */
 const TARGET = '//leader';

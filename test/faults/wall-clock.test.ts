@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { renameSync, writeFileSync } from 'node:fs';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { tooOld } from '../support/ages.js';
-import { type Sample, startSteadyChecks } from '../support/checks.js';
-import type { Worker } from '../support/child.js';
-import { findProgram, skipReason } from '../support/programs.js';
-import { type Service, startService } from '../support/service.js';
-import { type Upstream, dated, silent, startUpstream } from '../support/upstream.js';
-import { always, eventually } from '../support/wait.js';
-import { type Workspace, createWorkspace } from '../support/workspace.js';
+import { tooOld } from '../support/measuring/ages.js';
+import { type Sample, startSteadyChecks } from '../support/clients/checks.js';
+import type { Worker } from '../support/processes/child.js';
+import { findProgram, skipReason } from '../support/processes/programs.js';
+import { type Service, startService } from '../support/processes/service.js';
+import { type Upstream, dated, silent, startUpstream } from '../support/upstreams/upstream.js';
+import { always, eventually } from '../support/time/wait.js';
+import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
 
 const TTL_MS = 1000;
 

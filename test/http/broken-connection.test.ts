@@ -12,7 +12,7 @@ import type { Breakage } from '../../src/http/broken-connection.js';
 import { type FrontEnd, type FrontEndOptions, listen } from '../../src/http/frontend.js';
 import { tlsOptions } from '../../src/http/tls.js';
 import { createCertificates, withoutOpenssl } from '../support/certificates.js';
-import { eventually, within } from '../support/wait.js';
+import { eventually, within } from '../support/time/wait.js';
 
 const withoutTls = await withoutOpenssl();
 

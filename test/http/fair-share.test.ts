@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type FrontEnd, listen } from '../../src/http/frontend.js';
-import { type RawConnection, openRaw } from '../support/raw-connection.js';
-import { within } from '../support/wait.js';
+import { type RawConnection, openRaw } from '../support/clients/raw-connection.js';
+import { within } from '../support/time/wait.js';
 
 const GET = 'GET / HTTP/1.1\r\n\r\n';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createCounts } from '../../src/counts.js';
+import { createCounts } from '../../src/metrics/route-counters.js';
 import { type CheckRequest, createHandler } from '../../src/http/handler.js';
 import type { Reply } from '../../src/http/reply.js';
-import { type CanonicalRoute, knownPaths } from '../../src/routes.js';
-import type { Snapshot } from '../../src/snapshot.js';
+import { type CanonicalRoute, knownPaths } from '../../src/patroni/routes.js';
+import type { Snapshot } from '../../src/patroni/snapshot.js';
 
 const NOW_MS = 10_000;
 const WALL_MS = Date.parse('2026-01-02T03:04:05.000Z');

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { Subject, finalize } from 'rxjs';
 import { type FrontEnd, listen } from '../../src/http/frontend.js';
 import { type PageReply, textReply } from '../../src/http/reply.js';
-import { ask } from '../support/http-get.js';
-import { eventually, within } from '../support/wait.js';
+import { ask } from '../support/clients/http-get.js';
+import { eventually, within } from '../support/time/wait.js';
 
 const STREAMS = 16;
 

@@ -3,8 +3,8 @@ import { type Server, connect, createServer } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type Listeners, type ListenersOptions, createListeners, moveAll } from '../../src/sockets/listeners.js';
-import { freePort } from '../support/ports.js';
-import { within } from '../support/wait.js';
+import { freePort } from '../support/processes/ports.js';
+import { within } from '../support/time/wait.js';
 
 const HOST = '127.0.0.1';
 

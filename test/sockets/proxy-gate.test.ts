@@ -13,7 +13,7 @@ import type { CheckRequest } from '../../src/http/handler.js';
 import { tlsOptions } from '../../src/http/tls.js';
 import { createProxyGate } from '../../src/sockets/proxy-gate.js';
 import { createCertificates, withoutOpenssl } from '../support/certificates.js';
-import { within } from '../support/wait.js';
+import { within } from '../support/time/wait.js';
 
 const withoutTls = await withoutOpenssl();
 const HEADER = 'PROXY TCP4 10.0.0.5 10.0.0.11 56324 8009\r\n';

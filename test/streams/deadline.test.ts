@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { EMPTY, type SchedulerLike, TimeoutError, type Observable, catchError, of } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
 import { deadline } from '../../src/streams/deadline.js';
-import { runMarbles } from '../support/marbles.js';
+import { runMarbles } from '../support/time/marbles.js';
 
 /** `t` where it is the deadline that ended it. */
 function told(source$: Observable<string>): Observable<string> {

@@ -12,7 +12,7 @@ import {
   tap,
   timer,
 } from 'rxjs';
-import type { Answer } from '../../src/snapshot.js';
+import type { Answer } from '../../src/patroni/snapshot.js';
 import {
   type Freeze,
   type FreezeChange,
@@ -20,10 +20,10 @@ import {
   SENTINEL_PAUSES_MS,
   createFreeze,
 } from '../../src/streams/freeze.js';
-import { createPhases } from '../../src/streams/phases.js';
+import { createPhases } from '../../src/streams/poll-phases.js';
 import { poll } from '../../src/streams/poll.js';
 import { slowGate } from '../../src/streams/slow-gate.js';
-import { answer, refused, runMarbles } from '../support/marbles.js';
+import { answer, refused, runMarbles } from '../support/time/marbles.js';
 
 const INTERVAL_MS = 1000;
 const DEADLINE_MS = 2000;

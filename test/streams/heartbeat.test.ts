@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type SchedulerLike, NEVER, VirtualTimeScheduler, filter, map, merge } from 'rxjs';
-import { createClock, createScheduler } from '../../src/clock.js';
-import type { PollOutcome } from '../../src/snapshot.js';
+import { createClock, createScheduler } from '../../src/streams/clock.js';
+import type { PollOutcome } from '../../src/patroni/snapshot.js';
 import {
   type Standstill,
   createHeartbeat,
@@ -10,9 +10,9 @@ import {
   missedPolls,
   wasMostlyStill,
 } from '../../src/streams/heartbeat.js';
-import { createMachine } from '../support/machine.js';
-import { answer, refused, runMarbles } from '../support/marbles.js';
-import { createStillProcess } from '../support/still-process.js';
+import { createMachine } from '../support/time/machine.js';
+import { answer, refused, runMarbles } from '../support/time/marbles.js';
+import { createStillProcess } from '../support/time/still-process.js';
 
 describe('createHeartbeat', () => {
   it('tells of a standstill two turns of the event loop after its end, and how long it was', () => {

@@ -1,0 +1,78 @@
+import { parseArgs } from 'node:util';
+import { defaultConfig } from '../config/default-file.js';
+import { UsageError } from '../errors.js';
+import type { LogLevel } from '../log/logger.js';
+import { nearest } from '../config/nearest-word.js';
+
+/** What the command line asks for. `config` is the path of the configuration file. */
+export type Invocation =
+  | { readonly kind: 'run'; readonly config: string; readonly level: LogLevel }
+  | { readonly kind: 'check'; readonly config: string; readonly live: boolean }
+  | { readonly kind: 'notify'; readonly config: string }
+  | { readonly kind: 'version' }
+  | { readonly kind: 'help' };
+
+const OPTIONS = {
+  config: { type: 'string' },
+  check: { type: 'boolean' },
+  live: { type: 'boolean' },
+  notify: { type: 'boolean' },
+  verbose: { type: 'boolean' },
+  debug: { type: 'boolean' },
+  quiet: { type: 'boolean' },
+  version: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const;
+
+/** Those of the Go program, whose `flag` package took one dash or two, and `-h` for help. */
+const ONE_DASH = /^-(?:config|verbose|debug|quiet|version|help)(?:=|$)/;
+
+/**
+ * Reads the command line. `--help` wins over `--version`, and both over the rest.
+ *
+ * @param argv without program and script
+ * @param findConfig finds the configuration file where none is named; not called for `--help` and `--version`
+ * @throws UsageError for what is unknown, excludes each other, lacks its value or has one too many
+ */
+export function parseArguments(argv: readonly string[], findConfig: () => string = defaultConfig): Invocation {
+  const args = argv.map((arg) => (arg === '-h' ? '--help' : ONE_DASH.test(arg) ? `-${arg}` : arg));
+  for (const arg of args) if (/^-[^-]/.test(arg)) throw unknownOption(arg); // or `-check` would be read as -c -h -e -c -k
+  // Strict, but in words of our own: parseArgs's do not name the nearest option, and change between Node's versions.
+  const { values, tokens } = parseArgs({ args, options: OPTIONS, strict: false, tokens: true });
+  for (const token of tokens) {
+    if (token.kind === 'option-terminator') continue;
+    // Patroni gives a callback the event, the role and the cluster's name.
+    if (token.kind === 'positional' && values.notify === true) continue;
+    if (token.kind === 'positional') throw usageError(`unexpected argument ${JSON.stringify(token.value)}`);
+    const option = Object.entries(OPTIONS).find(([name]) => name === token.name)?.[1];
+    if (option === undefined) throw unknownOption(token.rawName);
+    const isText = option.type === 'string';
+    if (!isText && token.value !== undefined) throw usageError(`${token.rawName} takes no value`);
+    // A file whose name begins with a dash is written --config=-file
+    if (isText && (!token.value || (!token.inlineValue && token.value.startsWith('-')))) {
+      throw usageError(`${token.rawName} needs the name of a file`);
+    }
+  }
+  const levels = (['verbose', 'debug', 'quiet'] as const).filter((name) => values[name] === true);
+  if (levels.length > 1) throw usageError(`${levels.map((name) => `--${name}`).join(' and ')} exclude each other`);
+  if (values.help === true) return { kind: 'help' };
+  if (values.version === true) return { kind: 'version' };
+  const config = typeof values.config === 'string' ? values.config : findConfig();
+  const live = values.live === true;
+  if (values.notify === true) {
+    if (values.check === true || live) throw usageError('--notify and --check exclude each other');
+    return { kind: 'notify', config };
+  }
+  if (values.check === true) return { kind: 'check', config, live };
+  if (live) throw usageError('--live goes with --check');
+  return { kind: 'run', config, level: levels[0] === 'quiet' ? 'error' : (levels[0] ?? 'info') };
+}
+
+function unknownOption(rawName: string): UsageError {
+  const name = rawName.replace(/^-+/, '').replace(/=.*$/s, '');
+  const close = nearest(name, Object.keys(OPTIONS));
+  const written = JSON.stringify(rawName.replace(/=.*$/s, ''));
+  return usageError(`unknown option ${written}${close === undefined ? '' : `: did you mean --${close}?`}`);
+}
+
+const usageError = (message: string): UsageError => new UsageError(`${message}\nTry: patroniglue --help`);

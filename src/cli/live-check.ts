@@ -1,0 +1,60 @@
+import { forkJoin, lastValueFrom, map } from 'rxjs';
+import { createScheduler } from '../streams/clock.js';
+import type { Config } from '../config/parse.js';
+import { describeFailure } from '../patroni/snapshot-text.js';
+import { prefetchedOf, requestOf } from '../streams/polling.js';
+import { type CanonicalRoute, canonicalRoute } from '../patroni/routes.js';
+import type { PollOutcome } from '../patroni/snapshot.js';
+import { nodeIn } from '../patroni/node-facts.js';
+import type { OnAddresses } from '../upstream/addresses.js';
+import { classifyFailure } from '../upstream/failure.js';
+import { pollOnce } from '../streams/poll.js';
+
+/** What Patroni said to a configured route. */
+export interface LiveAnswer {
+  /** As it is written. */
+  readonly written: string;
+  /** As it is asked. */
+  readonly route: CanonicalRoute;
+  readonly outcome: PollOutcome;
+}
+
+/** Asks Patroni each canonical route that is prefetched once, all at the same time, as the service does at its start. */
+export async function askOnce(config: Config, onAddresses?: OnAddresses): Promise<readonly LiveAnswer[]> {
+  const scheduler = createScheduler();
+  const request = requestOf(config, onAddresses);
+  const options = { deadlineMs: config.backend.timeoutMs, scheduler, classify: classifyFailure };
+  const written = prefetchedOf(config).flatMap((text) => {
+    const route = canonicalRoute(text);
+    return route === undefined ? [] : [{ written: text, route }];
+  });
+  const routes = [...new Set(written.map(({ route }) => route))];
+  const poll$ = forkJoin(
+    routes.map((route) => pollOnce(request(route), options).pipe(map((outcome) => [route, outcome] as const))),
+  );
+  const outcomes = new Map(await lastValueFrom(poll$, { defaultValue: [] }));
+  return written.flatMap((asked) => {
+    const outcome = outcomes.get(asked.route);
+    return outcome ? [{ ...asked, outcome }] : [];
+  });
+}
+
+/** A line a route, under a line of headings. */
+export function tableOf(answers: readonly LiveAnswer[]): readonly string[] {
+  const rows = [['ROUTE', 'ASKED AS', 'REPLY', 'TOOK', 'PATRONI SAYS'], ...answers.map(rowOf)];
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function rowOf({ written, route, outcome }: LiveAnswer): readonly string[] {
+  const took = `${(outcome.endedAtMs - outcome.sentAtMs).toFixed(0)} ms`;
+  if (outcome.kind === 'failed') return [written, route, '503', took, describeFailure(outcome.failure)];
+  const { role, state } = nodeIn(outcome.answer);
+  const says = [role, state].filter((word) => word !== undefined).join(', ');
+  return [written, route, String(outcome.answer.status), took, says === '' ? '-' : says];
+}

@@ -1,0 +1,112 @@
+import { inspect } from 'node:util';
+import { type Observable, ReplaySubject, from } from 'rxjs';
+import { type Invocation, parseArguments } from './arguments.js';
+import { loadConfig } from '../config/load.js';
+import { cutOffIn } from '../config/losses.js';
+import { ConfigError, ListenError, NotifyError, UsageError } from '../errors.js';
+import { isJournal, priorityOf } from '../log/journal.js';
+import { askOnce, tableOf } from './live-check.js';
+import { placesOf, tryPlaces } from './live-listen.js';
+import { onlyFromHere } from '../network/loopback.js';
+import { memberWarning } from '../streams/member-watch.js';
+import { notify } from './notify.js';
+import { serve } from '../service/service.js';
+import { usage } from './usage.js';
+import { version } from '../version.js';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+/** The signals that the process is sent. */
+export interface Signals {
+  /** The one that ends the service as asked. */
+  readonly stop: Promise<NodeJS.Signals>;
+  /** Each SIGHUP: read the configuration again. */
+  readonly hangUp$: Observable<unknown>;
+  /** Each signal of no meaning that others take for one to open their log files again. */
+  readonly ignored$: Observable<NodeJS.Signals>;
+}
+
+/** What the command line asks for. Resolves with the exit code when it is done: for the service, after the stop signal. */
+export async function runProgram(argv: readonly string[], signals: Signals): Promise<number> {
+  try {
+    return await run(parseArguments(argv), signals);
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+async function run(invocation: Invocation, { stop, hangUp$, ignored$ }: Signals): Promise<number> {
+  switch (invocation.kind) {
+    case 'help':
+      process.stdout.write(usage);
+      return 0;
+    case 'version':
+      process.stdout.write(`${version}\n`);
+      return 0;
+    case 'check':
+      return check(invocation);
+    case 'notify':
+      await notify((await loadConfig(invocation.config)).config);
+      return 0;
+    case 'run':
+      await serve(await loadConfig(invocation.config), invocation.level, {
+        stop$: from(stop),
+        hangUp$,
+        ignored$,
+        uncaught$: uncaught(),
+      });
+      return 0;
+  }
+}
+
+/** Errors with the first exception that nobody has caught, a bug, from now on and until the process ends. */
+function uncaught(): Observable<never> {
+  const error$ = new ReplaySubject<never>(1);
+  process.on('uncaughtException', (error) => {
+    error$.error(error);
+  });
+  return error$.asObservable();
+}
+
+async function check({ config: file, live }: Extract<Invocation, { kind: 'check' }>): Promise<number> {
+  const { config, text: read } = await loadConfig(file);
+  const cutOff = cutOffIn(read); // told here alone: in a log it would be a line at each start, for a matter of taste
+  const warnings = [
+    ...config.warnings,
+    ...(cutOff ? [`${file}:${cutOff.line}:${cutOff.column}: ${cutOff.message}`] : []),
+  ];
+  let ofAddresses: string | undefined;
+  const answers = live ? await askOnce(config, (warning) => (ofAddresses = warning)) : [];
+  const ofMembers = memberWarning(
+    answers.flatMap(({ outcome }) => (outcome.kind === 'answered' ? [outcome.answer] : [])),
+  );
+  warnings.push(...[ofAddresses, ofMembers].filter((text) => text !== undefined));
+  const places = live ? await tryPlaces(config) : placesOf(config);
+  const problems = places.flatMap(({ section, problem }) =>
+    problem === undefined ? [] : [`${section}.host: ${problem}`],
+  );
+  const lines = [
+    ...warnings.map((warning) => `warning: ${warning}`),
+    ...places
+      .filter((place) => place.isLoopback)
+      .map(({ section, host }) => `note: ${section}.host: ${host} is ${onlyFromHere(section)}`),
+    ...(problems.length > 0 ? problems.map((problem) => `error: ${problem}`) : ['configuration ok']),
+  ];
+  const text = live ? [...lines, '', ...tableOf(answers)] : lines;
+  process.stdout.write(`${text.join('\n')}\n`);
+  return problems.length === 0 && answers.every(({ outcome }) => outcome.kind === 'answered') ? 0 : EXIT_FAILED;
+}
+
+/** What the user can mend is told in plain lines; anything else is a bug and keeps its stack. */
+function explain(error: unknown): number {
+  const isForUser =
+    error instanceof ConfigError ||
+    error instanceof UsageError ||
+    error instanceof ListenError ||
+    error instanceof NotifyError;
+  const text = isForUser ? error.message : inspect(error);
+  const priority = isJournal(process.stderr.fd) ? priorityOf('error') : '';
+  process.stderr.write(`${text.replace(/^/gm, priority)}\n`);
+  return error instanceof ConfigError || error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
+}

@@ -1,0 +1,240 @@
+import { isIP } from 'node:net';
+import { madeVisible } from './characters.js';
+import type { Network } from '../http/refresh.js';
+import { nearest } from './nearest-word.js';
+import { canonicalRoute, knownPaths, whatIsWrong } from '../patroni/routes.js';
+import { minVersions, parseCipher, parseMinVersion } from './tls-names.js';
+import type { Position, YamlValue } from './yaml.js';
+
+/** Where a check says what it finds; at the value's own position unless told another. */
+export interface Complain {
+  readonly problem: (message: string, at?: Position) => void;
+  readonly warning: (message: string, at?: Position) => void;
+}
+
+/** What a value means to us, or `undefined` after saying why it means nothing. */
+export type Check<T> = (value: YamlValue, complain: Complain) => T | undefined;
+
+const MIN_SECONDS = 0.01;
+/** A day. Node's timers overflow at 24.8 days and then fire at once. */
+const MAX_SECONDS = 86_400;
+
+/** Seconds, fractions allowed, as whole milliseconds. `zero` says why 0 is refused where that needs more words. */
+export function duration(zero?: string, maxSeconds = MAX_SECONDS): Check<number> {
+  return (value, complain) => {
+    const seconds = value.kind === 'scalar' ? value.value : undefined;
+    if (typeof seconds !== 'number') {
+      complain.problem(`must be a number of seconds, such as 4 or 0.25, not ${show(value)}`);
+    } else if (seconds === 0 && zero !== undefined) {
+      complain.problem(zero);
+    } else if (!(seconds >= MIN_SECONDS && seconds <= maxSeconds)) {
+      complain.problem(`must be from ${MIN_SECONDS} to ${maxSeconds} seconds, not ${seconds}`); // NaN lands here too
+    } else {
+      return Math.round(seconds * 1000);
+    }
+    return undefined;
+  };
+}
+
+/** A whole number within bounds, both included. */
+export function wholeNumber(min: number, max: number): Check<number> {
+  return (value, complain) => {
+    const number = value.kind === 'scalar' ? value.value : undefined;
+    if (typeof number === 'number' && Number.isInteger(number) && number >= min && number <= max) return number;
+    const isQuotedNumber = typeof number === 'string' && /^\d+$/.test(number);
+    complain.problem(
+      `must be a whole number from ${min} to ${max}, not ${show(value)}${isQuotedNumber ? '; drop the quotes' : ''}`,
+    );
+    return undefined;
+  };
+}
+
+/** `true` and `false`, and the spellings that YAML 1.1 (and so the Go program) took for them. */
+export const truth: Check<boolean> = (value, complain) => {
+  if (value.kind === 'scalar') {
+    if (typeof value.value === 'boolean') return value.value;
+    if (!value.quoted && typeof value.value === 'string') {
+      if (/^(?:y|yes|on)$/i.test(value.value)) return true;
+      if (/^(?:n|no|off)$/i.test(value.value)) return false;
+    }
+  }
+  complain.problem(`must be true or false, not ${show(value)}`);
+  return undefined;
+};
+
+/** One of a few words, in any case. */
+export function oneOf<T extends string>(...words: readonly T[]): Check<T> {
+  return (value, complain) => {
+    const given = value.kind === 'scalar' && typeof value.value === 'string' ? value.value.toLowerCase() : undefined;
+    const word = words.find((candidate) => candidate === given);
+    if (word === undefined) complain.problem(`must be ${words.join(' or ')}, not ${show(value)}`);
+    return word;
+  };
+}
+
+/** A name or an address, without port; brackets around an IPv6 address are dropped. */
+export const host: Check<string> = (value, complain) => {
+  const text = asText(value);
+  const bare = text === undefined ? '' : (/^\[(.*)\]$/.exec(text)?.[1] ?? text);
+  if (isIP(bare) !== 0) return bare;
+  const fault = hostFault(value, text);
+  if (fault === undefined) return text;
+  complain.problem(fault);
+  return undefined;
+};
+
+function hostFault(value: YamlValue, text: string | undefined): string | undefined {
+  const [mustBe, quoted] = ['must be a name or an address', show(value, '')];
+  if (value.kind === 'list') return `${mustBe}, not a list; write an IPv6 address without []`;
+  if (text === undefined) return `${mustBe}, not ${quoted}`;
+  if (text.includes('@')) return `${mustBe} alone, without user and password`; // and so not quoted
+  if (text.includes('://')) return `${mustBe} alone, without a scheme, not ${quoted}`;
+  if (/:\d*$/.test(text)) return `${mustBe} alone, not ${quoted}: the port has a key of its own`;
+  if (text === '*') return `${mustBe}; write 0.0.0.0 or "::" for all addresses`;
+  if (!/^[\p{L}\p{N}._-]{1,253}$/u.test(text)) return `${mustBe}, not ${quoted}`;
+  if (/(?:^|\.)\d+\.?$/.test(text)) return `${quoted} is not an IPv4 address`; // no domain ends in a number
+  return undefined;
+}
+
+/** The path of a file, relative to the working directory as it was in the Go program. Its text is never quoted. */
+export const filePath: Check<string> = (value, complain) => {
+  const text = asText(value);
+  if (text === undefined) complain.problem('must be the path of a file');
+  else if (/-----BEGIN|\p{Cc}/u.test(text) || text.length > 1024) {
+    complain.problem('must be the path of a file, not what is in it');
+  } else return text;
+  return undefined;
+};
+
+const LOG_FIELDS = 'amUsD%';
+
+/** A line with `%a %m %U %s %D %%`; a percent sign before anything but a letter stands for itself. */
+export const logFormat: Check<string> = (value, complain) => {
+  const text = asText(value)?.replace(/\n+$/, ''); // that of a YAML block
+  if (text === undefined) {
+    complain.problem(`must be text, not ${show(value)}`);
+  } else if (/\p{Cc}/u.test(text)) {
+    complain.problem('must be one line, without control characters');
+  } else {
+    const unknown = [...new Set(text.match(/%[A-Za-z%]/g))].filter((field) => !LOG_FIELDS.includes(field.charAt(1)));
+    if (unknown.length === 0) return text;
+    complain.problem(
+      `unknown ${unknown.join(', ')}: known are %a client address, %m method, %U URI, %s status, ` +
+        '%D microseconds taken and %% a percent sign',
+    );
+  }
+  return undefined;
+};
+
+/** The lowest TLS version that is served, by its name in Node. */
+export const minVersion: Check<'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'> = (value, complain) => {
+  const version = parseMinVersion(asText(value) ?? '');
+  if (version === undefined) complain.problem(`must be one of ${minVersions.join(', ')}, not ${show(value)}`);
+  else if (version.warning !== undefined) complain.warning(version.warning);
+  return version?.minVersion;
+};
+
+/** Ciphers by their names in OpenSSL, in the order given; those that are not for us to choose are left out. */
+export const ciphers: Check<readonly string[]> = (value, complain) => {
+  if (value.kind !== 'list') {
+    complain.problem(`must be a list of cipher names, not ${show(value)}`);
+    return undefined;
+  }
+  const served = new Set<string>();
+  for (const item of value.items) {
+    const name = asText(item);
+    if (name === undefined) {
+      complain.problem(`must be a list of cipher names, and ${shown(item)} is none`, item.at);
+      continue;
+    }
+    const cipher = parseCipher(name);
+    if (cipher.kind === 'served') served.add(cipher.openssl);
+    else if (cipher.kind === 'ignored') complain.warning(cipher.warning, item.at);
+    else complain.problem(cipher.problem, item.at);
+  }
+  return [...served];
+};
+
+/** Routes of the table in src/patroni/routes.ts, as written. */
+export const routes: Check<readonly string[]> = (value, complain) => {
+  if (value.kind !== 'list') {
+    complain.problem(`must be a list of routes, such as [/primary, /replica], not ${show(value)}`);
+    return undefined;
+  }
+  if (value.items.length === 0) complain.problem('must name a route, or nothing would be asked; or leave the key out');
+  return value.items.flatMap((item) => route(item, complain) ?? []);
+};
+
+/** A route of the table in src/patroni/routes.ts, as written. */
+export const route: Check<string> = (value, complain) => {
+  const text = asText(value);
+  const canonical = text === undefined ? undefined : canonicalRoute(text);
+  if (text === undefined || canonical === undefined) {
+    const malformed = text?.startsWith('/') ? whatIsWrong(text) : undefined;
+    if (malformed !== undefined) complain.problem(`malformed route ${shown(value)}: ${malformed}`, value.at);
+    else complain.problem(`unknown route ${shown(value)}: ${suggestRoute(text ?? '')}`, value.at);
+    return undefined;
+  }
+  const idle = idleFields(text, canonical);
+  if (idle.length > 0) {
+    complain.warning(
+      `${shown(value)} is asked as ${canonical}: ${idle.join(', ')} makes no difference to Patroni`,
+      value.at,
+    );
+  }
+  return text;
+};
+
+/** Networks in CIDR notation, or single addresses. */
+export const networks: Check<readonly Network[]> = (value, complain) => {
+  if (value.kind !== 'list') {
+    complain.problem(`must be a list of networks, such as [10.0.0.0/24, fd00::/64], not ${show(value)}`);
+    return undefined;
+  }
+  return value.items.flatMap((item) => {
+    const network = networkIn(asText(item) ?? '');
+    if (network === undefined) {
+      complain.problem(`must be an address or a network, such as 10.0.0.0/24, not ${shown(item)}`, item.at);
+      return [];
+    }
+    return [network];
+  });
+};
+
+function networkIn(text: string): Network | undefined {
+  const [, address = '', length] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  const prefix = length === undefined ? longest : Number(length);
+  return longest > 0 && prefix <= longest ? { address, prefix } : undefined;
+}
+
+/** What of a route's query is not in its canonical spelling: of a repeated key, the first value that is not empty is. */
+function idleFields(route: string, canonical: string): string[] {
+  const kept = new Set(new URL(canonical, 'http://localhost').searchParams.keys());
+  const fields = [...new URL(route, 'http://localhost').searchParams];
+  return fields.filter(([key, value]) => value === '' || !kept.delete(key)).map(([key, value]) => `${key}=${value}`);
+}
+
+function suggestRoute(route: string): string {
+  const close = nearest(route.replace(/\?.*$/s, ''), knownPaths);
+  return close === undefined ? `known are ${knownPaths.join(', ')}` : `did you mean ${close}?`;
+}
+
+/** The text of a scalar that is text; `undefined` for all else. */
+export function asText(value: YamlValue): string | undefined {
+  return value.kind === 'scalar' && typeof value.value === 'string' ? value.value : undefined;
+}
+
+/** A value for a message, in few words. Only a value that cannot be a secret may be shown. */
+export function show(value: YamlValue, prefix = 'the text '): string {
+  if (value.kind === 'nothing') return 'nothing';
+  if (value.kind !== 'scalar') return `a ${value.kind}`;
+  return typeof value.value === 'string' ? prefix + quote(value.value) : String(value.value);
+}
+
+const shown = (value: YamlValue): string => show(value, '');
+
+/** Text in quotes and cut, so that a line stays a line and every character is seen. */
+export function quote(text: string): string {
+  return madeVisible(JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text));
+}

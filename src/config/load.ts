@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises';
+import { type Config, parseConfig } from './parse.js';
+import { fileReason } from './pem-files.js';
+import { lossesOf } from './losses.js';
+import { ConfigError } from '../errors.js';
+
+/** A configuration, and the texts from which it was read. */
+export interface LoadedConfig {
+  readonly config: Config;
+  /** The configuration file, and its text. */
+  readonly file: string;
+  readonly text: string;
+  /** The PEM files that it names. */
+  readonly files: ReadonlyMap<string, FileText>;
+}
+
+/** What is in a file, or why it cannot be read. */
+type FileText =
+  { readonly kind: 'read'; readonly text: string } | { readonly kind: 'unreadable'; readonly error: unknown };
+
+/**
+ * Reads a configuration file, and the PEM files that it names (relative paths: to the working directory). A disk that
+ * hangs holds up nobody but who awaits this.
+ *
+ * @param former what the file said before: where a part of it is gone, a warning names it
+ * @throws ConfigError with every problem of them all, and where all that was there is gone
+ */
+export async function loadConfig(file: string, former?: LoadedConfig): Promise<LoadedConfig> {
+  const loaded = await parse(file, await readText(file));
+  if (former === undefined) return loaded;
+  const { isAll, warnings } = lossesOf(file, former.text, loaded.text);
+  if (isAll) throw new ConfigError(file, [{ line: 1, column: 1, message: 'every key that was there is gone' }]);
+  const { config } = loaded;
+  return { ...loaded, config: Object.freeze({ ...config, warnings: [...config.warnings, ...warnings] }) };
+}
+
+/**
+ * The same configuration with the PEM files as they are now; `undefined` where they are what they were. The configuration
+ * file itself is not read: it may be half-way through an edit.
+ *
+ * @throws ConfigError where they cannot be used: a new certificate whose key is still the old one
+ */
+export async function reloadFiles({ file, text, files }: LoadedConfig): Promise<LoadedConfig | undefined> {
+  const now = await readAll(files.keys());
+  const isSame = [...now].every(([path, read]) => textOf(read) === textOf(files.get(path)));
+  return isSame ? undefined : parse(file, text, now);
+}
+
+async function parse(file: string, text: string, known?: LoadedConfig['files']): Promise<LoadedConfig> {
+  const files = known ?? (await readAll(namedFiles(file, text)));
+  const readKnown = (path: string): string => {
+    const read = files.get(path);
+    if (read?.kind !== 'read') throw read?.error;
+    return read.text;
+  };
+  const nowMs = new Date().getTime(); // certificates have dates of the wall clock
+  return { config: parseConfig({ text, file, nowMs, readFile: readKnown }), file, text, files };
+}
+
+/** The files that a configuration names: it is read once for their names alone. */
+function namedFiles(file: string, text: string): ReadonlySet<string> {
+  const names = new Set<string>();
+  const note = (path: string): string => {
+    names.add(path);
+    return '';
+  };
+  try {
+    parseConfig({ text, file, nowMs: 0, readFile: note });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error; // what is wrong is told when it is read in earnest
+  }
+  return names;
+}
+
+async function readAll(paths: Iterable<string>): Promise<ReadonlyMap<string, FileText>> {
+  const read = async (path: string): Promise<FileText> => {
+    try {
+      return { kind: 'read', text: await readFile(path, 'utf8') };
+    } catch (error) {
+      return { kind: 'unreadable', error };
+    }
+  };
+  return new Map(await Promise.all([...paths].map(async (path) => [path, await read(path)] as const)));
+}
+
+function textOf(read: FileText | undefined): string | undefined {
+  return read?.kind === 'read' ? read.text : undefined;
+}
+
+async function readText(file: string): Promise<string> {
+  const unusable = (message: string): ConfigError => new ConfigError(file, [{ line: 1, column: 1, message }]);
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    throw unusable(`cannot read the configuration: ${fileReason(error)} (--config FILE names another)`);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw unusable('not a text in UTF-8');
+  }
+}

@@ -1,0 +1,49 @@
+import { type Problem } from '../errors.js';
+import { type YamlEntry, readYaml } from './yaml.js';
+
+/** What a file no longer says that it said before. */
+export interface Losses {
+  /** Nothing is said any more: every key is gone. */
+  readonly isAll: boolean;
+  /** A line each, with the file's name: `config.yml:3:8: ...`. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * What is gone from a file between two readings, as far as it looks like an accident: a whole section, and the end of the
+ * last line. A file that is half written, or copied to a full disk, is often YAML all the same. Keys taken out one by one
+ * are an edit like any other.
+ */
+export function lossesOf(file: string, before: string, after: string): Losses {
+  const [former, present] = [keysIn(before), keysIn(after)];
+  const sections = [...former].filter(([name]) => !present.has(name));
+  const warnings = sections.map(
+    ([name, keys]) => `${file}: the section ${name} is gone (${keys.join(', ')}): its defaults are in force`,
+  );
+  const cutOff = cutOffIn(after);
+  if (cutOff && before.endsWith('\n')) {
+    const keys = [...former].flatMap(([name, names]) =>
+      names.filter((key) => present.get(name)?.includes(key) === false).map((key) => `${name}.${key}`),
+    );
+    const gone = keys.length > 0 ? `; gone: ${keys.join(', ')}` : '';
+    warnings.unshift(`${file}:${cutOff.line}:${cutOff.column}: ${cutOff.message}${gone}`);
+  }
+  return { isAll: former.size > 0 && present.size === 0, warnings };
+}
+
+/** A file whose last line has no end may be cut off; many a tool writes such files, too. */
+export function cutOffIn(text: string): Problem | undefined {
+  if (text === '' || text.endsWith('\n')) return undefined;
+  const lines = text.split('\n');
+  const column = (lines.at(-1) ?? '').length + 1;
+  return { line: lines.length, column, message: 'the last line has no end: is the file cut off here?' };
+}
+
+/** The sections of a text that have a key with a value, and those keys. */
+function keysIn(text: string): ReadonlyMap<string, readonly string[]> {
+  const { root } = readYaml(text);
+  const entriesOf = (value: YamlEntry['value']): readonly YamlEntry[] =>
+    value.kind === 'section' ? value.entries.filter((entry) => entry.value.kind !== 'nothing') : [];
+  const keys = entriesOf(root).map(({ key, value }) => [key, entriesOf(value).map((entry) => entry.key)] as const);
+  return new Map(keys.filter(([, names]) => names.length > 0));
+}

@@ -1,0 +1,199 @@
+import { X509Certificate } from 'node:crypto';
+import { getCiphers } from 'node:tls';
+import { editDistance } from './nearest-word.js';
+
+/** A protocol version as Node's `minVersion` spells it. */
+export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
+
+/** What `frontend.tls-min-version` may say: the names of the Go program. */
+export const minVersions: readonly string[] = ['SSLv3.0', 'TLSv1.0', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
+
+/** A minimum version that can be served; `warning` where it is not the one that was asked for. */
+export interface MinVersion {
+  readonly minVersion: TlsVersion;
+  readonly warning?: string;
+}
+
+/** The version behind a name of `minVersions`, or `undefined` for any other name (case counts, as it did in Go). */
+export function parseMinVersion(name: string): MinVersion | undefined {
+  switch (name) {
+    case 'SSLv3.0': // gone from OpenSSL builds for years, and forbidden by RFC 7568
+      return { minVersion: 'TLSv1', warning: 'OpenSSL 3 has no SSLv3: TLSv1.0 and up are served' };
+    case 'TLSv1.0':
+      return { minVersion: 'TLSv1' };
+    case 'TLSv1.1':
+    case 'TLSv1.2':
+    case 'TLSv1.3':
+      return { minVersion: name };
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * IANA names as Go's crypto/tls spells them, and OpenSSL's names for the same (openssl-ciphers(1), "CIPHER SUITE NAMES").
+ * The names of TLS 1.3 are the same in both. `..._CHACHA20_POLY1305` is how Go spelt it before 1.14, and still may be.
+ */
+export const ianaCiphers: ReadonlyMap<string, string> = new Map([
+  ['TLS_AES_128_GCM_SHA256', 'TLS_AES_128_GCM_SHA256'],
+  ['TLS_AES_256_GCM_SHA384', 'TLS_AES_256_GCM_SHA384'],
+  ['TLS_CHACHA20_POLY1305_SHA256', 'TLS_CHACHA20_POLY1305_SHA256'],
+  ['TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256', 'ECDHE-ECDSA-AES128-GCM-SHA256'],
+  ['TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384', 'ECDHE-ECDSA-AES256-GCM-SHA384'],
+  ['TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305', 'ECDHE-ECDSA-CHACHA20-POLY1305'],
+  ['TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256', 'ECDHE-ECDSA-CHACHA20-POLY1305'],
+  ['TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256', 'ECDHE-ECDSA-AES128-SHA256'],
+  ['TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA', 'ECDHE-ECDSA-AES128-SHA'],
+  ['TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA', 'ECDHE-ECDSA-AES256-SHA'],
+  ['TLS_ECDHE_ECDSA_WITH_RC4_128_SHA', 'ECDHE-ECDSA-RC4-SHA'],
+  ['TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', 'ECDHE-RSA-AES128-GCM-SHA256'],
+  ['TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384', 'ECDHE-RSA-AES256-GCM-SHA384'],
+  ['TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305'],
+  ['TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256', 'ECDHE-RSA-CHACHA20-POLY1305'],
+  ['TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256', 'ECDHE-RSA-AES128-SHA256'],
+  ['TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA', 'ECDHE-RSA-AES128-SHA'],
+  ['TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA', 'ECDHE-RSA-AES256-SHA'],
+  ['TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA', 'ECDHE-RSA-DES-CBC3-SHA'],
+  ['TLS_ECDHE_RSA_WITH_RC4_128_SHA', 'ECDHE-RSA-RC4-SHA'],
+  ['TLS_RSA_WITH_AES_128_GCM_SHA256', 'AES128-GCM-SHA256'],
+  ['TLS_RSA_WITH_AES_256_GCM_SHA384', 'AES256-GCM-SHA384'],
+  ['TLS_RSA_WITH_AES_128_CBC_SHA256', 'AES128-SHA256'],
+  ['TLS_RSA_WITH_AES_128_CBC_SHA', 'AES128-SHA'],
+  ['TLS_RSA_WITH_AES_256_CBC_SHA', 'AES256-SHA'],
+  ['TLS_RSA_WITH_3DES_EDE_CBC_SHA', 'DES-CBC3-SHA'],
+  ['TLS_RSA_WITH_RC4_128_SHA', 'RC4-SHA'],
+]);
+
+/** What a name in `frontend.tls-ciphers` comes to. */
+export type ParsedCipher =
+  | { readonly kind: 'served'; readonly openssl: string }
+  | { readonly kind: 'ignored'; readonly warning: string }
+  | { readonly kind: 'refused'; readonly problem: string };
+
+/**
+ * Reads one entry of `frontend.tls-ciphers`: an IANA name, an OpenSSL name, or `@SECLEVEL=n`. Case counts.
+ *
+ * Whatever cannot be served is refused here, because Node does not: `tls.createSecureContext` takes
+ * `TLS_RSA_WITH_AES_128_CBC_SHA` for a TLS 1.3 suite by its prefix, says nothing, and then no handshake succeeds.
+ * What can be served is asked of the OpenSSL that runs, so a build that still has 3DES serves it.
+ */
+export function parseCipher(name: string): ParsedCipher {
+  if (name === 'TLS_FALLBACK_SCSV') {
+    const warning =
+      'TLS_FALLBACK_SCSV is a signal that clients send (RFC 7507), not a cipher; OpenSSL heeds it by itself';
+    return { kind: 'ignored', warning };
+  }
+  if (name.startsWith('@SECLEVEL=')) {
+    if (/^@SECLEVEL=[0-5]$/.test(name)) return { kind: 'served', openssl: name };
+    return { kind: 'refused', problem: `${quote(name)}: the security level must be @SECLEVEL=0 to @SECLEVEL=5` };
+  }
+  const openssl = ianaCiphers.get(name) ?? name;
+  if (withoutCertificate.test(openssl)) {
+    return {
+      kind: 'refused',
+      problem: `${quote(name)} needs a shared secret or password; only certificates are served`,
+    };
+  }
+  if (isKnownToOpenssl(openssl)) return { kind: 'served', openssl };
+  if (ianaCiphers.has(name) || [...ianaCiphers.values()].includes(name)) {
+    return { kind: 'refused', problem: `${name} cannot be served: OpenSSL ${process.versions.openssl} is without it` };
+  }
+  const nearest = nearestName(name);
+  const hint = nearest === undefined ? 'use IANA or OpenSSL names, one an entry' : `did you mean ${nearest}?`;
+  return { kind: 'refused', problem: `${quote(name)} is not a cipher that can be served; ${hint}` };
+}
+
+/**
+ * Whether TLS 1.0 and 1.1 have this suite (by its OpenSSL name). Those that end in SHA256, SHA384 or POLY1305 are of
+ * TLS 1.2: RFC 5246 section 1.2, RFC 5289, RFC 7905.
+ */
+function isBeforeTls12(openssl: string): boolean {
+  return openssl.endsWith('-SHA');
+}
+
+/**
+ * The `@SECLEVEL=n` to serve with: the last one of the list; else 0 where the minimum version needs it; else `undefined`,
+ * for OpenSSL's own.
+ *
+ * TLS 1.0 and 1.1 sign with MD5 and SHA-1, which OpenSSL 3 allows at level 0 only (SSL_CTX_set_security_level(3)). Where
+ * no cipher of the list exists before TLS 1.2 the level stays: it would weaken the rest for nothing.
+ */
+export function securityLevel(minVersion: TlsVersion, ciphers: readonly string[]): string | undefined {
+  const written = ciphers.findLast((cipher) => cipher.startsWith('@'));
+  if (written !== undefined) return written;
+  const old = minVersion === 'TLSv1' || minVersion === 'TLSv1.1';
+  return old && (ciphers.length === 0 || ciphers.some(isBeforeTls12)) ? '@SECLEVEL=0' : undefined;
+}
+
+/**
+ * What a minimum version and a list of served ciphers (OpenSSL names) do not do together although each alone is right.
+ * None of it stops the start: Go's crypto/tls behaves in the same way, and as silently.
+ */
+export function cipherWarnings(minVersion: TlsVersion, ciphers: readonly string[]): readonly string[] {
+  const names = ciphers.filter((cipher) => !cipher.startsWith('@'));
+  if (names.length > 0 && minVersion !== 'TLSv1.3' && names.every((name) => name.startsWith('TLS_'))) {
+    return ['every cipher of the list is of TLSv1.3: no older version is served'];
+  }
+  if (minVersion === 'TLSv1.3' && names.length > 0 && !names.some((name) => name.startsWith('TLS_'))) {
+    return ['no cipher of the list is of TLSv1.3, the minimum version: the list has no effect'];
+  }
+  if (minVersion !== 'TLSv1' && minVersion !== 'TLSv1.1') return [];
+  if (names.length > 0 && !names.some(isBeforeTls12)) {
+    return ['no cipher of the list can be used below TLSv1.2 (those that can end in _SHA): TLSv1.2 and up are served'];
+  }
+  const level = securityLevel(minVersion, ciphers);
+  if (level === undefined || level === '@SECLEVEL=0') return [];
+  return [`OpenSSL 3 serves TLSv1.0 and TLSv1.1 at @SECLEVEL=0 only: with ${level}, TLSv1.2 and up are served`];
+}
+
+/** Suites with pre-shared keys (RFC 4279) or passwords (RFC 5054): listed by Node, never negotiated by a server like ours. */
+const withoutCertificate = /(?:^|-)(?:PSK|SRP)-/;
+
+/**
+ * Why no client before TLS 1.3 can be served with this certificate, although there are ciphers for it: ECDSA ones beside
+ * an RSA key, or the other way round. `undefined` where some cipher fits.
+ */
+export function keyTypeWarning(ciphers: readonly string[], cert: string): string | undefined {
+  const keyType = keyTypeOf(cert);
+  const older = ciphers.filter((name) => !name.startsWith('TLS_') && !name.startsWith('@'));
+  const fits = (name: string): boolean => name.includes('ECDSA') === (keyType !== 'rsa');
+  if (keyType === undefined || older.length === 0 || older.some(fits)) return undefined;
+  return `none of these ciphers goes with the certificate's ${keyType.toUpperCase()} key: only TLSv1.3 can be served`;
+}
+
+/** `rsa`, `ec`, …; `undefined` for what is no certificate, which pem.ts tells. */
+function keyTypeOf(cert: string): string | undefined {
+  try {
+    return new X509Certificate(cert).publicKey.asymmetricKeyType;
+  } catch {
+    return undefined;
+  }
+}
+
+function isKnownToOpenssl(openssl: string): boolean {
+  // getCiphers() lowers the case of names that OpenSSL has in upper case, and matches with case
+  return openssl === openssl.toUpperCase() && getCiphers().includes(openssl.toLowerCase());
+}
+
+/** How many letters may differ before a guess helps nobody; `ECDHE-RSA-WITH-AES-128-...` must still find its name. */
+const farthestGuess = 5;
+
+function nearestName(name: string): string | undefined {
+  if (name.length > 60) return undefined;
+  const known = [...ianaCiphers.keys(), ...getCiphers().map((cipher) => cipher.toUpperCase())];
+  const spelling = (text: string): string => text.toLowerCase().replaceAll('_', '-');
+  let nearest: string | undefined;
+  let least = farthestGuess + 1;
+  for (const candidate of known) {
+    const openssl = ianaCiphers.get(candidate) ?? candidate;
+    if (withoutCertificate.test(openssl) || !isKnownToOpenssl(openssl)) continue;
+    const edits = editDistance(spelling(name), spelling(candidate));
+    if (edits < least) [nearest, least] = [candidate, edits];
+  }
+  return nearest;
+}
+
+/** As it was written where it is plainly a name; with escapes where it might disturb a terminal or a log. */
+function quote(name: string): string {
+  return /^[\w@=.:!+-]+$/.test(name) ? name : JSON.stringify(name);
+}

@@ -1,0 +1,219 @@
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+} from 'yaml';
+import type { Problem } from '../errors.js';
+import { MAX_BYTES, excessOf } from './yaml-bounds.js';
+
+/** Where something starts in the file: line and column, both from 1. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** One `key: value` of a section. */
+export interface YamlEntry {
+  readonly key: string;
+  readonly keyAt: Position;
+  readonly value: YamlValue;
+}
+
+/** A value of the file with its position; aliases and merge keys are resolved. `nothing` is null or no value at all. */
+export type YamlValue =
+  | { readonly kind: 'nothing'; readonly at: Position }
+  | {
+      readonly kind: 'scalar';
+      readonly value: string | number | boolean;
+      /** Written in quotes or as a block, so meant as text: `"8008"`, `'yes'`. */
+      readonly quoted: boolean;
+      readonly at: Position;
+    }
+  | { readonly kind: 'list'; readonly items: readonly YamlValue[]; readonly at: Position }
+  | { readonly kind: 'section'; readonly entries: readonly YamlEntry[]; readonly at: Position };
+
+/** What the text holds. With `broken` the syntax is wrong somewhere, and `root` is nothing. */
+export interface YamlReading {
+  readonly root: YamlValue;
+  readonly problems: readonly Problem[];
+  readonly broken: boolean;
+}
+
+/** Sections within sections that are read: the file, its sections, their lists, the items. Deeper ones come out empty. */
+const MAX_DEPTH = 4;
+
+/**
+ * So many values are read. A file of {@link MAX_BYTES} cannot write more of them; aliases that stand for aliases can stand
+ * for any number, and the `yaml` package bounds them only where it converts a document itself.
+ */
+const MAX_VALUES = MAX_BYTES;
+
+/** Sections that take the keys of a section that takes the keys of another, and so on. */
+const MAX_MERGES = 20;
+
+/**
+ * Reads one YAML document. Never throws: syntax errors, duplicate keys, a second document, unknown tags, aliases
+ * without an anchor, and more than can be read in a moment, are problems with a position. Values come out by the rules of YAML 1.2 (core schema), so that an
+ * IPv6 address is never taken for a base-60 number as YAML 1.1 does, with 1.1's merge keys (`<<`).
+ */
+export function readYaml(text: string): YamlReading {
+  const excess = excessOf(text);
+  if (excess) {
+    const before = text.slice(0, excess.offset).split('\n');
+    const at = { line: before.length, column: (before.at(-1) ?? '').length + 1 };
+    return { root: { kind: 'nothing', at }, problems: [{ ...at, message: excess.message }], broken: true };
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    schema: 'core',
+    merge: true,
+    prettyErrors: false, // the pretty form quotes the source, which may hold a pasted key
+    uniqueKeys: false, // checked here, to name the first one as well
+    logLevel: 'error', // 'silent' would swallow a second document,
+  });
+  const position = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const problems: Problem[] = [];
+  const report = (at: Position, message: string): void => {
+    problems.push({ ...at, message: message.replace(/\p{Cc}/gu, '?') }); // what it names may hold escape sequences
+  };
+
+  let broken = false;
+  const linesWithError = new Set<number>(); // one slip makes the parser stumble several times in its line
+  for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
+    const at = position(pos[0]);
+    if (code === 'MULTIPLE_DOCS') {
+      report(
+        at,
+        'a second document starts here: the file must hold one; remove this line or what does not belong here',
+      );
+      continue;
+    }
+    broken = true;
+    if (!linesWithError.has(at.line)) report(at, `not valid YAML: ${plainMessage(code, message)}`);
+    linesWithError.add(at.line);
+  }
+  const root: YamlValue = broken
+    ? { kind: 'nothing', at: position(0) }
+    : createConverter(document, position, report)(document.contents, 0);
+  return { root, problems, broken };
+}
+
+/** The parser's message without the source that it quotes at the end, in sentence case, with a hint where one helps. */
+function plainMessage(code: string, message: string): string {
+  const text = message.replace(/: ".*$/s, '').replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
+  return code === 'BAD_SCALAR_START' ? `${text}; put the value in quotes` : text;
+}
+
+type Convert = (node: unknown, depth: number) => YamlValue;
+
+function createConverter(
+  document: Document.Parsed,
+  position: (offset: number) => Position,
+  report: (at: Position, message: string) => void,
+): Convert {
+  const startOf = (node: unknown): Position => position((node as Node | null)?.range?.[0] ?? 0);
+
+  const targets = targetsOf(document);
+  let values = 0;
+  /** False once there are too many, which is reported once. */
+  const isWithinBounds = (node: unknown): boolean => {
+    values += 1;
+    if (values === MAX_VALUES) {
+      report(startOf(node), `aliases come to more than ${MAX_VALUES} values here: write out what they stand for`);
+    }
+    return values < MAX_VALUES;
+  };
+
+  /** The node that an alias stands for; `null` and a problem where nothing has that anchor. */
+  const resolved = (node: unknown): unknown => {
+    if (!isAlias(node)) return node;
+    const target = targets.get(node);
+    if (target === undefined)
+      report(startOf(node), `*${node.source} stands for nothing: no value is marked &${node.source}`);
+    return target ?? null;
+  };
+
+  const entriesOf = (map: { items: Pair[] }, depth: number, merging: ReadonlySet<unknown>): YamlEntry[] => {
+    const entries = new Map<string, YamlEntry>();
+    const merged: YamlEntry[] = [];
+    for (const pair of map.items) {
+      if (!isWithinBounds(pair.key)) break;
+      const keyNode = resolved(pair.key);
+      const keyAt = startOf(pair.key);
+      if (!isScalar(keyNode)) {
+        report(keyAt, 'a key must be a single word');
+      } else if (keyNode.source === '<<') {
+        for (const entry of mergedEntries(pair.value, depth, merging)) merged.push(entry);
+      } else {
+        const key = keyNode.source ?? String(keyNode.value);
+        const first = entries.get(key);
+        if (first) report(keyAt, `duplicate key ${JSON.stringify(key)}: it is on line ${first.keyAt.line} already`);
+        else entries.set(key, { key, keyAt, value: convert(pair.value ?? pair.key, depth + 1, pair.value === null) });
+      }
+    }
+    for (const entry of merged) if (!entries.has(entry.key)) entries.set(entry.key, entry);
+    return [...entries.values()];
+  };
+
+  const mergedEntries = (value: unknown, depth: number, merging: ReadonlySet<unknown>): YamlEntry[] => {
+    if (merging.size > MAX_MERGES) {
+      report(startOf(value), `more than ${MAX_MERGES} sections that take the keys of another, one in the other`);
+      return [];
+    }
+    const source = resolved(value);
+    const merged: YamlEntry[] = [];
+    for (const item of isSeq(source) ? source.items : [value]) {
+      if (!isWithinBounds(item)) break;
+      const section = resolved(item);
+      if (isMap(section) && !merging.has(section)) {
+        for (const entry of entriesOf(section, depth, new Set([...merging, section]))) merged.push(entry);
+      } else {
+        report(startOf(item), '<< takes the keys of another section: write an alias, such as *name');
+      }
+    }
+    return merged;
+  };
+
+  const convert = (node: unknown, depth: number, absent = false): YamlValue => {
+    const at = startOf(node); // of an alias, not of what it stands for: there the mistake was made
+    const target = absent || !isWithinBounds(node) ? null : resolved(node);
+    if (isMap(target)) {
+      const entries = depth < MAX_DEPTH ? entriesOf(target, depth, new Set([target])) : [];
+      return { kind: 'section', entries, at };
+    }
+    if (isSeq(target)) {
+      return { kind: 'list', items: depth < MAX_DEPTH ? target.items.map((item) => convert(item, depth + 1)) : [], at };
+    }
+    if (!isScalar(target) || target.value === null || target.value === undefined) return { kind: 'nothing', at };
+    const { value, type } = target;
+    // The core schema knows no others; a tag that makes one is reported by the parser.
+    const isPlainValue = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+    return { kind: 'scalar', value: isPlainValue ? value : '', quoted: type !== 'PLAIN', at };
+  };
+  return convert;
+}
+
+/** What each alias stands for: the last node before it that is marked with its name. One walk, and not one an alias. */
+function targetsOf(document: Document.Parsed): ReadonlyMap<Alias, unknown> {
+  const anchors = new Map<string, unknown>();
+  const targets = new Map<Alias, unknown>();
+  visit(document, {
+    Node: (_key, node) => {
+      if (isAlias(node)) targets.set(node, anchors.get(node.source));
+      else if (node.anchor !== undefined) anchors.set(node.anchor, node);
+    },
+  });
+  return targets;
+}

@@ -1,0 +1,69 @@
+import type { Answer } from './snapshot.js';
+
+/** What Patroni says of its node; what it does not say, or says oddly, is left out. */
+export interface NodeReport {
+  readonly name?: string;
+  readonly scope?: string;
+  readonly role?: string;
+  readonly state?: string;
+  readonly timeline?: number;
+  readonly 'patroni-version'?: string;
+  readonly paused?: boolean;
+  /** Of a replica: bytes that it has received and not replayed. Of a primary: bytes that each standby is behind. */
+  readonly lag?: string;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads the body of any of Patroni's health routes (`get_postgresql_status` and `write_status_response` in `patroni/api.py`,
+ * 3.0.2 and 4.1). Whatever it may hold, nothing is thrown.
+ */
+export function nodeIn({ body }: Answer): NodeReport {
+  const status = objectIn(parsed(body.toString()));
+  const patroni = objectIn(status['patroni']);
+  const found: Record<keyof NodeReport, unknown> = {
+    name: textIn(patroni['name']),
+    scope: textIn(patroni['scope']),
+    role: textIn(status['role']),
+    state: textIn(status['state']),
+    timeline: numberIn(status['timeline']),
+    'patroni-version': textIn(patroni['version']),
+    paused: status['pause'] === true ? true : undefined,
+    lag: lagIn(status),
+  };
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
+}
+
+function lagIn(status: Json): string | undefined {
+  const xlog = objectIn(status['xlog']);
+  const [received, replayed] = [numberIn(xlog['received_location']), numberIn(xlog['replayed_location'])];
+  if (received !== undefined && replayed !== undefined) return `${Math.max(0, received - replayed)} bytes to replay`;
+  const { replication } = status;
+  if (!Array.isArray(replication)) return undefined;
+  const standbys = replication.map(objectIn).map((standby) => {
+    const name = textIn(standby['application_name']) ?? 'a standby';
+    return `${name} ${textIn(standby['state']) ?? ''}`.trim();
+  });
+  return standbys.length === 0 ? undefined : standbys.join(', ');
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function objectIn(value: unknown): Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
+
+function textIn(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function numberIn(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+}

@@ -1,0 +1,171 @@
+import { jsonObject } from './json-body.js';
+import type { Answer } from './snapshot.js';
+
+/** Patroni's dynamic configuration as it is in the DCS. What Patroni makes of it is another thing. */
+export type DynamicConfig = Readonly<Record<string, unknown>>;
+
+/** How long Patroni's leader key lives, and how often and how patiently it is renewed; in milliseconds. */
+export interface PatroniTimings {
+  readonly ttlMs: number;
+  readonly loopWaitMs: number;
+  readonly retryTimeoutMs: number;
+  /** A leader that loses its DCS may lead on when all members agree. */
+  readonly failsafeMode: boolean;
+  /** In seconds, as they are written, where Patroni works with others. */
+  readonly written?: Readonly<Record<TimingKey, number>>;
+}
+
+/** Patroni's own values, for keys that its dynamic configuration lacks (`Config.__DEFAULT_CONFIG` in `patroni/config.py`). */
+const DEFAULTS_S = { ttl: 30, loop_wait: 10, retry_timeout: 10 } as const;
+
+type TimingKey = keyof typeof DEFAULTS_S;
+
+/** The least that Patroni works with, from 3.2 on (`_validate_and_adjust_timeouts` in `patroni/config.py`, 3.2.0 to 4.1.4). */
+const MINIMA_S = { ttl: 20, loop_wait: 1, retry_timeout: 3 } as const;
+
+/** A body of Patroni's has some kilobytes; a larger one is not read. */
+export const MAX_BODY_BYTES = 65_536;
+
+/** What is assumed of a Patroni that has not said: its own defaults. It works with them where its DCS has no configuration. */
+export const ASSUMED_TIMINGS: PatroniTimings = { ...inMs(DEFAULTS_S), failsafeMode: false };
+
+/**
+ * What an answer to `GET /config` says (`do_GET_config` in `patroni/api.py`). `undefined` where it is none, and where it is
+ * empty: Patroni takes no notice of an empty one (`_run_cycle` in `patroni/__main__.py`).
+ */
+export function configIn({ status, body }: Answer): DynamicConfig | undefined {
+  const config = status === 200 ? jsonObject(body) : undefined;
+  return config && Object.keys(config).length > 0 ? config : undefined;
+}
+
+/** Patroni's version in the body of a health route or of `/patroni`; `undefined` in any other. */
+export function versionIn({ body }: Answer): string | undefined {
+  return body.length > MAX_BODY_BYTES ? undefined : versionOf(jsonObject(body) ?? {});
+}
+
+/** The same of a body that was read. */
+export function versionOf({ patroni }: Readonly<Record<string, unknown>>): string | undefined {
+  const version = isObject(patroni) ? patroni['version'] : undefined;
+  return typeof version === 'string' ? version : undefined;
+}
+
+/**
+ * The timings that Patroni works with under a dynamic configuration; `undefined` where it refuses that, and works on with
+ * those that it had. From 3.2 on it raises what is below a minimum, and lowers `loop_wait`, and then `retry_timeout`, until
+ * `loop_wait + 2 * retry_timeout <= ttl`; `GET /config` goes on to say what is written. Earlier ones take what is written.
+ *
+ * @param version Patroni's; of an unknown one is taken what one before 3.2 does
+ */
+export function timingsInForce(config: DynamicConfig, version: string | undefined): PatroniTimings | undefined {
+  if (isRefused(config, version)) return undefined;
+  const read = (key: TimingKey): number => (key in config ? pythonInt(config[key]) : DEFAULTS_S[key]) ?? NaN;
+  const written = { ttl: read('ttl'), loop_wait: read('loop_wait'), retry_timeout: read('retry_timeout') };
+  if (Object.values(written).some(Number.isNaN)) return undefined;
+  const inForce = isAtLeast(version, [3, 2, 0]) ? adjusted(written) : written;
+  const isOther = (Object.keys(DEFAULTS_S) as TimingKey[]).some((key) => inForce[key] !== written[key]);
+  const failsafeMode = isAtLeast(version, [3, 0, 0]) && isOn(config['failsafe_mode']);
+  return { ...inMs(inForce), failsafeMode, ...(isOther && { written }) };
+}
+
+/** As `Config._validate_and_adjust_timeouts` does it. */
+function adjusted(written: Readonly<Record<TimingKey, number>>): Record<TimingKey, number> {
+  const atLeast = (key: TimingKey): number => Math.max(written[key], MINIMA_S[key]);
+  const [ttl, loopWait, retryTimeout] = [atLeast('ttl'), atLeast('loop_wait'), atLeast('retry_timeout')];
+  if (MINIMA_S.loop_wait + 2 * retryTimeout > ttl) {
+    return { ttl, loop_wait: MINIMA_S.loop_wait, retry_timeout: Math.floor((ttl - MINIMA_S.loop_wait) / 2) };
+  }
+  return { ttl, loop_wait: Math.min(loopWait, ttl - 2 * retryTimeout), retry_timeout: retryTimeout };
+}
+
+/** Whether it makes a standby cluster, in which no node is a primary (`is_standby_cluster` in `patroni/utils.py`). */
+export function isStandbyCluster({ standby_cluster: section }: DynamicConfig): boolean {
+  return isObject(section) && ['host', 'port', 'restore_command'].some((key) => isTruthy(section[key]));
+}
+
+/**
+ * What was said of the dynamic configuration, the newest first, and after it the one that Patroni works with if it refuses
+ * the newest.
+ */
+export type KnownConfigs = readonly DynamicConfig[];
+
+/** What is known after Patroni has said `config`. */
+export function withConfig(known: KnownConfigs, config: DynamicConfig, version: string | undefined): KnownConfigs {
+  const accepted = known.find((one) => timingsInForce(one, version) !== undefined);
+  return accepted === undefined ? [config] : [config, accepted];
+}
+
+/** The timings of the newest that a Patroni of that version does not refuse; `undefined` where it refuses all. */
+export function knownTimings(known: KnownConfigs, version: string | undefined): PatroniTimings | undefined {
+  return known.map((config) => timingsInForce(config, version)).find((timings) => timings !== undefined);
+}
+
+/** Keys whose value was an `int()` to Patroni before 3.0.3, which refuses the whole configuration for one that is none. */
+const OTHER_INTEGERS = [
+  'maximum_lag_on_failover',
+  'maximum_lag_on_syncnode',
+  'check_timeline',
+  'primary_start_timeout',
+  'primary_stop_timeout',
+  'synchronous_node_count',
+  'watchdog',
+];
+
+/** The same below `postgresql.parameters` (`CMDLINE_OPTIONS` in `patroni/postgresql/config.py`), in lower case. */
+const PARAMETER_INTEGERS = [
+  'max_connections',
+  'max_wal_senders',
+  'wal_keep_segments',
+  'max_prepared_transactions',
+  'max_locks_per_transaction',
+  'max_replication_slots',
+  'max_worker_processes',
+];
+
+/** What makes `Config._build_effective_configuration` fail, besides the timings themselves. */
+function isRefused(config: DynamicConfig, version: string | undefined): boolean {
+  const { postgresql, standby_cluster: standbyCluster } = config;
+  const parameters = isObject(postgresql) ? postgresql['parameters'] : undefined;
+  if ([postgresql, standbyCluster, parameters].some((section) => isTruthy(section) && !isObject(section))) return true;
+  if (isAtLeast(version, [3, 0, 3])) return false;
+  const renamed = ['start', 'stop']
+    .filter((what) => !(`primary_${what}_timeout` in config))
+    .map((what) => `master_${what}_timeout`);
+  const integers = [...OTHER_INTEGERS, ...renamed].filter((key) => key in config).map((key) => config[key]);
+  const parameterIntegers = Object.entries(isObject(parameters) ? parameters : {})
+    .filter(([name]) => PARAMETER_INTEGERS.includes(name.toLowerCase()))
+    .map(([, value]) => value);
+  return [...integers, ...parameterIntegers].some((value) => pythonInt(value) === undefined);
+}
+
+/** What `int()` of Python makes of a value out of JSON; `undefined` where it raises. */
+function pythonInt(value: unknown): number | undefined {
+  if (typeof value === 'boolean') return Number(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? Math.trunc(value) : undefined;
+  if (typeof value !== 'string' || !/^\s*[+-]?\d+(_\d+)*\s*$/.test(value)) return undefined;
+  return Number(value.replaceAll('_', ''));
+}
+
+/** What `parse_bool` in `patroni/utils.py` takes for true. */
+function isOn(value: unknown): boolean {
+  return ['boolean', 'number', 'string'].includes(typeof value) && /^(on|true|yes|1)$/i.test(String(value));
+}
+
+/** What is true to Python of a value out of JSON. */
+function isTruthy(value: unknown): boolean {
+  return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value);
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isAtLeast(version: string | undefined, [major, minor, patch]: readonly [number, number, number]): boolean {
+  const [, ...parts] = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(version ?? '') ?? [];
+  const [isMajor = 0, isMinor = 0, isPatch = 0] = parts.map((part: string | undefined) => Number(part ?? 0)); // `3.2`, too
+  return isMajor !== major ? isMajor > major : isMinor !== minor ? isMinor > minor : isPatch >= patch;
+}
+
+function inMs(seconds: Readonly<Record<TimingKey, number>>): Omit<PatroniTimings, 'failsafeMode'> {
+  const ms = (key: TimingKey): number => Math.max(0, seconds[key]) * 1000;
+  return { ttlMs: ms('ttl'), loopWaitMs: ms('loop_wait'), retryTimeoutMs: ms('retry_timeout') };
+}

@@ -1,0 +1,58 @@
+import { createAgentServer } from '../agent-check/server.js';
+import type { createAgentHandler } from '../agent-check/handler.js';
+import type { Config } from '../config/parse.js';
+import type { ConfiguredListener } from './listen-places.js';
+import type { LogLines } from './log-lines.js';
+import type { Log } from '../log/logger.js';
+import { type Connections, closeWithin } from '../sockets/connection-bound.js';
+import { type Place, createListeners } from '../sockets/listeners.js';
+
+/** What the agent is made of. */
+export interface AgentParts {
+  readonly handle: ReturnType<typeof createAgentHandler>;
+  readonly connections: Connections;
+  readonly log: Log;
+  readonly lines: LogLines;
+}
+
+/**
+ * Answers HAProxy's agent checks at `agent.port`; listens nowhere while the configuration has none.
+ *
+ * @throws ListenError
+ */
+export async function startAgent(initial: Config, parts: AgentParts): Promise<ConfiguredListener> {
+  const { handle, connections, log, lines } = parts;
+  let { agent } = initial;
+  const listeners = createListeners({
+    section: 'agent',
+    onSkipped: lines.skipped,
+    createServer() {
+      const server = createAgentServer({
+        handle: (question) => handle(question, agent),
+        waitMs: () => agent.waitMs,
+        ...(log.isVerbose() && { onReply: lines.agentCheck }),
+      });
+      connections.watch(server);
+      return server;
+    },
+  });
+  let before = '';
+  const reconfigured = (next: Config): void => {
+    ({ agent } = next);
+    const now = listeners.addresses();
+    if (now.join() !== before) lines.agentListening(now, agent.route);
+    before = now.join();
+  };
+  await listeners.moveTo(placeOf(initial));
+  reconfigured(initial);
+  return {
+    listeners,
+    placeOf,
+    reconfigured,
+    close: (withinMs) => closeWithin(withinMs, listeners, connections),
+  };
+}
+
+function placeOf({ agent: { host, port } }: Config): Place | undefined {
+  return port === undefined ? undefined : { host, port };
+}

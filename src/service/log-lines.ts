@@ -1,0 +1,259 @@
+import type { AgentReply } from '../agent-check/handler.js';
+import { formatDate } from '../certificates/validity.js';
+import type { CertificateWarning } from '../streams/certificate-watch.js';
+import { changedKeys } from '../config/changed-keys.js';
+import type { Config } from '../config/parse.js';
+import { describeDuration, describeFailure } from '../patroni/snapshot-text.js';
+import { BREAKAGES, type Breakage, breakages } from '../http/broken-connection.js';
+import type { Crowding } from '../sockets/connection-bound.js';
+import type { Room } from '../sockets/open-files.js';
+import type { Reload } from '../config/reload.js';
+import type { Log } from '../log/logger.js';
+import { areLoopback, onlyFromHere } from '../network/loopback.js';
+import { upstreamOf } from '../streams/polling.js';
+import type { CanonicalRoute } from '../patroni/routes.js';
+import type { PollOutcome } from '../patroni/snapshot.js';
+import type { RoutePlan } from '../streams/cache.js';
+import { type Change, describeChange, factsOf } from '../streams/changes.js';
+import type { FreezeChange } from '../streams/freeze.js';
+import { version } from '../version.js';
+
+/** Between two lines of a kind that repeats itself. */
+const QUIET_MS = 60_000;
+
+/** What the service tells the operator: a line an event, each with its name and its facts for machines. */
+export interface LogLines {
+  readonly listening: (config: Config, addresses: readonly string[]) => void;
+  /** At no address where agent checks are no longer answered. */
+  readonly agentListening: (addresses: readonly string[], route: string) => void;
+  readonly agentCheck: (reply: AgentReply, address: string) => void;
+  readonly polling: (config: Config, plan: RoutePlan) => void;
+  readonly warnings: (config: Config) => void;
+  readonly skipped: (warning: string) => void;
+  /** Told at most once a minute: whoever sends none does so again and again. */
+  readonly noProxyHeader: (address: string, why: string) => void;
+  /** The same of one that is not expected. */
+  readonly proxyHeader: (address: string) => void;
+  /** Connections that ended before they were a request: told at most once a minute for each reason. */
+  readonly broken: (breakage: Breakage, address: string, detail: string) => void;
+  /** The name of the upstream has several addresses. */
+  readonly addresses: (warning: string) => void;
+  /** The upstream answers as different members: told at most once a minute. */
+  readonly members: (warning: string) => void;
+  readonly crowding: (crowding: Crowding, room: Room) => void;
+  readonly change: (change: Change) => void;
+  readonly outcome: (route: CanonicalRoute, outcome: PollOutcome) => void;
+  readonly freeze: (change: FreezeChange) => void;
+  readonly unsafeTtl: (warning: string | undefined) => void;
+  readonly certificateEnds: (warning: CertificateWarning) => void;
+  readonly reload: (reload: Reload) => void;
+  readonly dropped: (dropped: number) => void;
+  readonly ignored: (signal: NodeJS.Signals) => void;
+  readonly stopping: (signal: NodeJS.Signals) => void;
+  readonly stopped: () => void;
+}
+
+/** Writes these lines to `log`. */
+export function createLogLines(log: Pick<Log, 'write'>): LogLines {
+  const broken = tellersOfBroken(log);
+  return {
+    broken(breakage, address, detail) {
+      broken.get(breakage)?.(address, detail);
+    },
+    listening({ frontend }, listeningAt) {
+      const scheme = frontend.tls ? 'https' : 'http';
+      const addresses = listeningAt.map((address) => `${scheme}://${address}`);
+      const alone = areLoopback(listeningAt) ? ` (${onlyFromHere('frontend')})` : '';
+      log.write('info', `patroniglue ${version} is listening on ${addresses.join(', ')}${alone}`, {
+        event: 'listening',
+        addresses,
+      });
+    },
+    agentListening(addresses, route) {
+      const where =
+        addresses.length === 0 ? 'no longer' : `on ${addresses.join(', ')}, unless told otherwise for ${route}`;
+      const alone = areLoopback(addresses) ? ` (${onlyFromHere('agent')})` : '';
+      log.write('info', `agent checks are answered ${where}${alone}`, { event: 'agent-listening', addresses });
+    },
+    agentCheck({ route, state, line }, address) {
+      log.write('verbose', `agent check by ${address}: ${route}: ${line}`, {
+        event: 'agent-check',
+        address,
+        route,
+        state,
+      });
+    },
+    polling(config, { prefetched, maxLearned }) {
+      const { ttlMs, intervalMs } = config.cache;
+      const upstream = upstreamOf(config);
+      const pace = `every ${intervalMs / 1000} s, answers fresh for ${ttlMs / 1000} s`;
+      const learning = maxLearned === 0 ? '' : `; up to ${maxLearned} other routes when somebody asks for them`;
+      log.write('info', `polling ${upstream} for ${prefetched.join(', ')} ${pace}${learning}`, {
+        event: 'polling',
+        upstream,
+        routes: prefetched,
+      });
+    },
+    warnings({ warnings }) {
+      for (const warning of warnings) log.write('warn', warning, { event: 'configuration' });
+    },
+    skipped(warning) {
+      log.write('warn', warning, { event: 'listening' });
+    },
+    noProxyHeader: seldom((address, why) => {
+      const cure = 'use check-send-proxy at HAProxy, or set frontend.proxy-protocol: false';
+      log.write('warn', `${address} sent no PROXY header: ${why}; ${cure}`, { event: 'no-proxy-header', address });
+    }),
+    proxyHeader: seldom((address) => {
+      const cure = 'set frontend.proxy-protocol: true, or take check-send-proxy out at HAProxy';
+      log.write('warn', `${address} sent a PROXY header, and was refused: ${cure}`, { event: 'proxy-header', address });
+    }),
+    addresses: seldom((warning) => {
+      log.write('warn', warning, { event: 'several-addresses' });
+    }),
+    members: seldom((warning) => {
+      log.write('warn', warning, { event: 'several-members' });
+    }),
+    crowding(crowding, room) {
+      if (crowding.kind === 'relieved') {
+        const { ended } = crowding;
+        log.write('info', `no longer too many connections: ${ended} were ended`, { event: 'relieved', ended });
+        return;
+      }
+      const { connections } = room;
+      log.write('warn', `too many connections: ${describeRoom(room)}, so each new one ends the oldest`, {
+        event: 'crowded',
+        connections,
+      });
+    },
+    change(change) {
+      const isWorse =
+        ['polls-failing', 'route-refused'].includes(change.kind) ||
+        (change.kind === 'reply-changed' && change.to.kind === 'stale');
+      log.write(isWorse ? 'warn' : 'info', describeChange(change), { event: change.kind, ...factsOf(change) });
+    },
+    outcome(route, outcome) {
+      const tookMs = outcome.endedAtMs - outcome.sentAtMs;
+      const end = outcome.kind === 'answered' ? String(outcome.answer.status) : describeFailure(outcome.failure);
+      log.write('debug', `poll ${route}: ${end} in ${tookMs.toFixed(1)} ms`, {
+        event: 'poll',
+        route,
+        outcome: outcome.kind,
+        tookMs: Number(tookMs.toFixed(1)),
+      });
+    },
+    freeze(change) {
+      switch (change.kind) {
+        case 'frozen':
+          log.write(
+            'warn',
+            'Patroni is frozen: it accepts connections and answers no poll; polls pause, and one connection waits for its answer',
+            {
+              event: 'upstream-frozen',
+            },
+          );
+          return;
+        case 'thawed': {
+          const { lastedMs, failure } = change;
+          const what = failure ? `is no longer frozen (${describeFailure(failure)})` : 'answers again';
+          log.write('info', `Patroni ${what}, after a freeze of ${describeDuration(lastedMs)}`, {
+            event: 'upstream-thawed',
+            lastedMs: Math.round(lastedMs),
+          });
+          return;
+        }
+        case 'forgotten':
+          log.write(
+            'info',
+            `reloaded during a freeze of ${describeDuration(change.lastedMs)}: patroniglue polls Patroni anew`,
+            {
+              event: 'freeze-forgotten',
+              lastedMs: Math.round(change.lastedMs),
+            },
+          );
+      }
+    },
+    unsafeTtl(warning) {
+      if (warning !== undefined) log.write('warn', warning, { event: 'ttl-unsafe' });
+    },
+    certificateEnds({ owner, toMs, message }) {
+      log.write('warn', message, { event: 'certificate-ends', certificate: owner, ends: formatDate(toMs) });
+    },
+    reload(reload) {
+      switch (reload.kind) {
+        case 'unchanged':
+          return;
+        case 'accepted': {
+          const changed = changedKeys(reload.before.config, reload.after.config);
+          const what = changed.length === 0 ? 'nothing has changed' : `other ${changed.join(', ')}`;
+          log.write('info', `reloaded: ${what}`, { event: 'reloaded', changed });
+          return;
+        }
+        case 'refused': {
+          const [first = '', ...others] = messageOf(reload.cause).split('\n');
+          for (const problem of [first, ...others]) {
+            log.write('warn', `not reloaded, the former configuration stays in force: ${problem}`, {
+              event: 'reload-refused',
+            });
+          }
+        }
+      }
+    },
+    dropped(dropped) {
+      log.write('warn', `${dropped} log lines were dropped: nobody read them`, {
+        event: 'lines-dropped',
+        lines: dropped,
+      });
+    },
+    ignored(signal) {
+      log.write('info', `${signal}: nothing to do: no log file is open; SIGHUP reads the configuration again`, {
+        event: 'signal-ignored',
+        signal,
+      });
+    },
+    stopping(signal) {
+      log.write('info', `${signal}: stopping`, { event: 'stopping', signal });
+    },
+    stopped() {
+      log.write('info', 'stopped', { event: 'stopped' });
+    },
+  };
+}
+
+/** Those of PROXY headers have lines of their own; and a check that only connects is nothing to tell of. */
+const UNTOLD: readonly Breakage[] = ['proxy-header', 'no-proxy-header', 'silent'];
+
+function tellersOfBroken(log: Pick<Log, 'write'>): ReadonlyMap<Breakage, (address: string, detail: string) => void> {
+  const told = breakages.filter((breakage) => !UNTOLD.includes(breakage));
+  return new Map(
+    told.map((reason) => {
+      const [what, cure] = BREAKAGES[reason];
+      const tell = seldom((address: string, detail: string) => {
+        const why = detail === '' ? '' : ` (${detail})`;
+        log.write('warn', `${address} ${what}${why}: ${cure}`, { event: 'broken-connection', address, reason });
+      });
+      return [reason, tell];
+    }),
+  );
+}
+
+/** Passes on one call a minute, the first. */
+function seldom<A extends unknown[]>(tell: (...args: A) => void): (...args: A) => void {
+  let quiet = false;
+  return (...args) => {
+    if (quiet) return;
+    quiet = true;
+    setTimeout(() => (quiet = false), QUIET_MS).unref();
+    tell(...args);
+  };
+}
+
+function describeRoom({ connections, openFilesLimit }: Room): string {
+  return openFilesLimit === undefined
+    ? `${connections} are the most at a time`
+    : `a limit of ${openFilesLimit} open files (LimitNOFILE, ulimit -n) has room for ${connections} at a time`;
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

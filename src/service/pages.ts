@@ -1,0 +1,82 @@
+import { type BehaviorSubject, Subject } from 'rxjs';
+import type { CertificateWatch } from '../streams/certificate-watch.js';
+import type { Config } from '../config/parse.js';
+import { refreshReply } from '../http/refresh.js';
+import type { Pages } from '../http/reply.js';
+import { type MetricSources, type Metrics, createMetrics } from '../metrics/metrics.js';
+import { ttlMsOf, upstreamOf } from '../streams/polling.js';
+import { createHistory } from '../status/history.js';
+import { createStatusPages } from '../status/pages.js';
+import { statusReport } from '../status/report.js';
+import type { TtlCheck } from '../streams/ttl-check.js';
+
+/** What the pages show, besides what they are told. */
+export interface OwnPagesSources extends Omit<
+  MetricSources,
+  'cacheTtlMs' | 'safeTtlMs' | 'standbyCluster' | 'certificateEnds'
+> {
+  readonly config$: BehaviorSubject<Config>;
+  readonly ttlCheck: Pick<TtlCheck, 'safeTtlMs' | 'standbyCluster' | 'warning'>;
+  readonly certificates: Pick<CertificateWatch, 'ends' | 'warnings'>;
+  /** What is wrong with the addresses of the upstream's name. */
+  readonly upstreamWarnings: () => readonly string[];
+  readonly wallMs: () => number;
+  /** Asks Patroni at once. */
+  readonly refresh: () => void;
+}
+
+/** Metrics and status page, and what they are told as it happens. */
+export type OwnPages = Pages & Omit<Metrics, 'page' | 'refreshed'>;
+
+/** The pages of patroniglue's own, as the configuration in force says. */
+export function createOwnPages(sources: OwnPagesSources): OwnPages {
+  const { cache, config$, ttlCheck, certificates, nowMs, wallMs } = sources;
+  const inForce = (): Config => config$.getValue();
+  const metrics = createMetrics({
+    ...sources,
+    cacheTtlMs: () => inForce().cache.ttlMs,
+    safeTtlMs: () => ttlCheck.safeTtlMs(),
+    certificateEnds: () => certificates.ends(),
+    standbyCluster: () => ttlCheck.standbyCluster(),
+  });
+  const history = createHistory(wallMs);
+  const changed$ = new Subject<void>();
+  const statusSources = {
+    cache,
+    history,
+    warnings: () => [
+      ...inForce().warnings,
+      ...certificates.warnings(),
+      ...[ttlCheck.warning()].filter((text) => text !== undefined),
+      ...sources.upstreamWarnings(),
+    ],
+    upstream: () => upstreamOf(inForce()),
+    ttlMsOf: (route) => ttlMsOf(inForce(), route),
+    nowMs,
+    wallMs,
+  } satisfies Parameters<typeof statusReport>[0];
+  const statusPages = createStatusPages(() => statusReport(statusSources), changed$);
+  return {
+    get(path) {
+      if (path === '/-/metrics') return metrics.page;
+      return inForce().frontend.status ? statusPages.get(path) : undefined;
+    },
+    refresh(request) {
+      return refreshReply(request, inForce().frontend.refreshFrom, () => {
+        metrics.refreshed();
+        sources.refresh();
+      });
+    },
+    polled(route, outcome) {
+      metrics.polled(route, outcome);
+      history.polled(route, outcome);
+    },
+    changed(change) {
+      metrics.changed(change);
+      history.changed(change);
+      changed$.next();
+    },
+    reloaded: metrics.reloaded,
+    lagged: metrics.lagged,
+  };
+}

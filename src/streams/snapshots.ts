@@ -1,0 +1,36 @@
+import { type Observable, type SchedulerLike, defer, distinctUntilChanged, switchMap, tap } from 'rxjs';
+import { type PollOutcome, type Snapshot, withTimeToLive } from '../patroni/snapshot.js';
+import { expire } from './expiry.js';
+
+/** How a route is polled, until it is polled otherwise. */
+export interface Polling {
+  /** Whose answers they are, such as `localhost:8008`: those of another upstream count for nothing. */
+  readonly upstream: string;
+  /** Polls while it is subscribed. */
+  readonly outcome$: Observable<PollOutcome>;
+  /** Time to live of its answers, in milliseconds. */
+  readonly ttlMs: number;
+}
+
+/**
+ * A route's snapshots while the way in which it is polled changes: what is known is kept, for no longer than the new time to
+ * live, unless it comes from another upstream. Ends and errors as `polling$` and its outcomes do.
+ */
+export function follow(polling$: Observable<Polling>, scheduler: SchedulerLike): Observable<Snapshot> {
+  return defer(() => {
+    let latest: { readonly snapshot: Snapshot; readonly upstream: string } | undefined;
+    return polling$.pipe(
+      // switchMap: a poll of the former way is ended, and one of the new way made at once
+      switchMap(({ upstream, outcome$, ttlMs }) => {
+        const isKept = latest?.upstream === upstream;
+        const known = latest && isKept ? withTimeToLive(latest.snapshot, ttlMs, scheduler.now()) : undefined;
+        return expire(outcome$, { ttlMs, scheduler, ...(known && { known }) }).pipe(
+          tap((snapshot) => {
+            latest = { snapshot, upstream };
+          }),
+        );
+      }),
+      distinctUntilChanged(),
+    );
+  });
+}

@@ -1,0 +1,99 @@
+import { AxiosError } from 'axios';
+import type { FailureReason, PollFailure } from '../patroni/snapshot.js';
+
+/** A response that is complete as HTTP, but no answer. */
+export class MalformedAnswerError extends Error {
+  override readonly name = 'MalformedAnswerError';
+  readonly reason: FailureReason;
+
+  constructor(message: string, options: { readonly reason?: FailureReason; readonly cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.reason = options.reason ?? 'malformed';
+  }
+}
+
+const REASON_BY_CODE: Readonly<Record<string, FailureReason>> = {
+  ECONNREFUSED: 'refused',
+  ECONNRESET: 'reset',
+  EPIPE: 'reset',
+  ETIMEDOUT: 'timed-out',
+  EHOSTUNREACH: 'unreachable',
+  ENETUNREACH: 'unreachable',
+  EADDRNOTAVAIL: 'unreachable',
+  ENOTFOUND: 'name-lookup',
+  EAI_AGAIN: 'name-lookup',
+  EAI_FAIL: 'name-lookup',
+  ERR_TOO_LARGE: 'too-large',
+  EMFILE: 'no-files',
+  ENFILE: 'no-files',
+  EPROTO: 'tls',
+};
+
+/**
+ * What OpenSSL finds wrong with a certificate: the closed list of Node's documentation (tls, "X509 certificate error codes"),
+ * and the name that Node gives to all others (a key too weak for the security level, an extension that is not understood).
+ */
+const X509_CODES: ReadonlySet<string> = new Set([
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_CRL',
+  'UNABLE_TO_DECRYPT_CERT_SIGNATURE',
+  'UNABLE_TO_DECRYPT_CRL_SIGNATURE',
+  'UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY',
+  'CERT_SIGNATURE_FAILURE',
+  'CRL_SIGNATURE_FAILURE',
+  'CERT_NOT_YET_VALID',
+  'CERT_HAS_EXPIRED',
+  'CRL_NOT_YET_VALID',
+  'CRL_HAS_EXPIRED',
+  'ERROR_IN_CERT_NOT_BEFORE_FIELD',
+  'ERROR_IN_CERT_NOT_AFTER_FIELD',
+  'ERROR_IN_CRL_LAST_UPDATE_FIELD',
+  'ERROR_IN_CRL_NEXT_UPDATE_FIELD',
+  'OUT_OF_MEM',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'CERT_CHAIN_TOO_LONG',
+  'CERT_REVOKED',
+  'INVALID_CA',
+  'PATH_LENGTH_EXCEEDED',
+  'INVALID_PURPOSE',
+  'CERT_UNTRUSTED',
+  'CERT_REJECTED',
+  'HOSTNAME_MISMATCH',
+  'UNSPECIFIED',
+]);
+
+/** Node's own findings, and OpenSSL's libraries by their names in errors. */
+const TLS_PREFIXES = ['ERR_TLS_', 'ERR_SSL_', 'ERR_OSSL_'];
+
+/** Names what went wrong with a request: codes of Node and OpenSSL become one of a closed set of reasons. */
+export function classifyFailure(cause: unknown): PollFailure {
+  const message = cause instanceof Error ? firstMessage(cause) : String(cause);
+  if (cause instanceof MalformedAnswerError) return { reason: cause.reason, message };
+  return { reason: reasonOf(cause, message), message };
+}
+
+function reasonOf(cause: unknown, message: string): FailureReason {
+  if (message.startsWith('maxContentLength')) return 'too-large'; // axios has no code of its own for it
+  if (message === 'aborted' || message.includes('stream has been aborted')) return 'cut-off';
+  const code = codeOf(cause);
+  if (code.startsWith('HPE_')) return 'malformed'; // llhttp, Node's HTTP parser
+  if (X509_CODES.has(code) || TLS_PREFIXES.some((prefix) => code.startsWith(prefix))) return 'tls';
+  return REASON_BY_CODE[code] ?? 'other';
+}
+
+/** The innermost code that is known: axios wraps the error, and connecting to several addresses collects one each. */
+function codeOf(cause: unknown): string {
+  if (cause instanceof AxiosError && cause.cause !== undefined) return codeOf(cause.cause);
+  if (cause instanceof AggregateError) return codeOf(cause.errors[0]);
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+}
+
+/** An AggregateError (`localhost` on ::1 and 127.0.0.1) has no message of its own, but those of its attempts. */
+function firstMessage(error: Error): string {
+  if (error instanceof AggregateError) return error.errors.map(String).join('; ').replaceAll('Error: ', '');
+  if (error.message === '' && error.cause instanceof Error) return firstMessage(error.cause);
+  return error.message.replace(' - Local (undefined:undefined)', ''); // Node's, where there was no socket to be local
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseConfig } from '../../src/config/parse.js';
+import { ConfigError } from '../../src/errors.js';
+
+function problemsOf(text: string): readonly string[] {
+  try {
+    parseConfig({ text, file: 'c.yml', nowMs: 0, readFile: () => '' });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map(({ line, column, message }) => `${line}:${column}: ${message}`);
+  }
+  return [];
+}
+
+/** What is written, and the end of what is said of it. */
+const TRAPS: readonly (readonly [text: string, place: string, hint: string])[] = [
+  ['frontend:\n  host: ::\n  port: 80\n', '2:9', 'write the address in quotes: "::"'],
+  ['frontend:\r\n  host: ::\r\n', '2:9', 'write the address in quotes: "::"'],
+  ['frontend: {host: ::, port: 80}', '1:18', 'write the address in quotes: "::"'],
+  ['backend:\n  host: 2001:db8:: # the other node\n', '2:9', 'write the address in quotes: "2001:db8::"'],
+  ['frontend: {host: [::]}', '1:18', 'write the address in quotes: "::"'],
+  ['frontend: {refresh-from: [10.0.0.1, fd00::]}', '1:37', 'write the address in quotes: "fd00::"'],
+  ['frontend:\n  refresh-from:\n    - fd00::\n', '3:7', 'write the address in quotes: "fd00::"'],
+  [
+    'frontend:\n  logformat: a: b\n',
+    '2:14',
+    'a value with ": " or a colon at its end needs quotes, and lines of one section begin in the same column',
+  ],
+  ['frontend:\n  host: *\n', '2:9', 'put the value in quotes'],
+  ['frontend:\n  host: @x\n', '2:9', 'put the value in quotes'],
+  ['frontend:\n\thost: a\n', '2:1', 'write spaces'],
+  ['frontend\n  port: 1\n', '1:1', 'is a colon missing, or the space behind it?'],
+  ['frontend:\n  port:8009\n', '2:3', 'a key ends in a colon and a space: port: 8009'],
+  ['frontend:\n  port=8009\n', '2:3', 'a key ends in a colon and a space: port: 8009'],
+  ['frontend: {port:8009}\n', '1:12', 'a key ends in a colon and a space, as in "port: "'],
+];
+
+/** What cannot be seen, with its column in characters of UTF-16, as the place of the problem is. */
+const UNSEEN: readonly (readonly [text: string, place: string, named: string])[] = [
+  ['frontend:\n  po\u200brt: 80\n', '2:3', 'U+200B (zero width space) at column 5 cannot be seen'],
+  ['frontend:\n\u00a0\u00a0port: 80\n', '2:1', 'U+00A0 (no-break space) at column 1 cannot be seen'],
+  ['frontend:\n  port:\u00a080\n', '2:3', 'U+00A0 (no-break space) at column 8 cannot be seen'],
+  ['frontend:\n  port: 80\u200e\n', '2:9', 'U+200E (left-to-right mark) at column 11 cannot be seen'],
+  ['backend:\n  host: local\u00adhost\n', '2:9', 'U+00AD (soft hyphen) at column 14 cannot be seen'],
+  ['backend:\n  scheme: http\u3164\n', '2:11', 'U+3164 at column 15 cannot be seen'],
+  ['cache:\n  ttl: 4\u{e0001}\n', '2:8', 'U+E0001 at column 9 cannot be seen'],
+  ['\ufeffcache:\n  ttl: 4\ufeff\n', '2:8', 'U+FEFF (byte order mark) at column 9 cannot be seen'],
+  ['frontend:\n  host: \u201c::1\u201d\n', '2:9', '\u201c (U+201C) at column 9 is not ": write that'],
+  ['frontend:\n  tls\u2013ciphers: []\n', '2:3', '\u2013 (U+2013) at column 6 is not -: write that'],
+  ['frontend:\n  p\u043ert: 80\n', '2:3', '\u043e at column 4 is U+043E, and no letter of a key'],
+];
+
+describe('what YAML reads otherwise than it looks', () => {
+  for (const [text, place, hint] of TRAPS) {
+    it(`is told with what to write: ${JSON.stringify(text)}`, () => {
+      const [first = '', ...others] = problemsOf(text);
+      assert.ok(first.startsWith(`${place}: `), first);
+      assert.ok(first.endsWith(hint), first);
+      assert.deepEqual(others, []);
+    });
+  }
+
+  it('is no trap in quotes', () => {
+    assert.deepEqual(problemsOf('frontend:\n  host: "::"\n  refresh-from: ["fd00::"]\n'), []);
+  });
+});
+
+describe('a character that cannot be seen', () => {
+  for (const [text, place, named] of UNSEEN) {
+    it(`is named with its column: ${named}`, () => {
+      const [first = ''] = problemsOf(text);
+      assert.ok(first.startsWith(`${place}: `), first);
+      assert.ok(first.includes(`; ${named}`), first);
+    });
+  }
+
+  it('is written as its code where the text is quoted', () => {
+    assert.match(
+      problemsOf('frontend:\n  po\u200brt: 80\n').join(),
+      /unknown key "po\\u200brt": did you mean "port"\?; U\+/,
+    );
+  });
+
+  it('harms nobody where the value takes it, or in a comment', () => {
+    assert.deepEqual(problemsOf('frontend:\n  logformat: "%a\u00a0%U" # as\u00a0before\n'), []);
+  });
+});

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Ajv } from 'ajv';
+import { parse as parseYaml } from 'yaml';
+import { knownKeys } from '../../src/config/section.js';
+import { parseConfig } from '../../src/config/parse.js';
+import { ConfigError } from '../../src/errors.js';
+
+const root = new URL('../../../', import.meta.url);
+const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
+const schema = JSON.parse(read('config.schema.json')) as object;
+const fits = new Ajv({ allowUnionTypes: true }).compile(schema);
+
+/** What the parser finds wrong; it is given no files, which are not the schema's business. */
+function problemsOf(text: string): string[] {
+  try {
+    parseConfig({ text, file: 'c.yml', nowMs: 0, readFile: () => '' });
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map(({ message }) => message);
+  }
+}
+
+/** Values of every kind, good for some key and bad for others. */
+const VALUES: readonly unknown[] = [
+  ...[null, '', 'no such thing', '0', true, false, [], {}, ['x'], [7], [null], { a: 1 }],
+  ...[-1, 0, 0.001, 0.25, 1, 3, 4, 1000, 1001, 8008, 65_535, 65_536, 86_400, 86_401, 1e300],
+  ...['localhost', '0.0.0.0', '::1', 'a:b', 'text', 'JSON', 'http', 'HTTPS', 'ftp', 'TLSv1.2', 'tlsv1.3', 'TLSv9'],
+  ...[
+    '%a %U',
+    '%q',
+    '/primary',
+    ['/primary', '/replica?lag=10MB'],
+    ['primary'],
+    ['/nowhere'],
+    ['TLS_AES_128_GCM_SHA256'],
+  ],
+];
+
+/** Keys whose text says more than a schema can tell, and what it is that it cannot. */
+const BEYOND_A_SCHEMA: Readonly<Record<string, string>> = {
+  'frontend.port': 'that it is not that of the backend, on the same host',
+  'frontend.host': 'the syntax of names and addresses',
+  'backend.host': 'the same',
+  'backend.servername': 'the same',
+  'frontend.certfile': 'one of the pair alone; what is in the file',
+  'frontend.keyfile': 'the same',
+  'backend.certfile': 'the same',
+  'backend.keyfile': 'the same',
+  'frontend.tls-min-version': 'spellings of versions',
+  'frontend.tls-ciphers': 'which ciphers there are',
+  'frontend.logformat': 'which fields there are',
+  'backend.routes': 'which routes there are',
+  'backend.timeout': 'that it is less than cache.ttl',
+  'agent.host': 'the same',
+  'agent.port': "that it is not the front end's or Patroni's",
+  'agent.route': 'which routes there are',
+  'cache.interval': 'that it is less than cache.ttl',
+  'cache.slow-ttl': 'that it is more than the slow interval and the timeout',
+  'cache.slow-interval': 'that it is less than cache.slow-ttl',
+};
+
+describe('config.schema.json', () => {
+  const keys = Object.entries(knownKeys).flatMap(([section, names]) => names.map((name) => ({ section, name })));
+
+  it('takes the example, as it is and with every key written', () => {
+    const example = read('config.yml.example');
+    assert.match(example, /^# yaml-language-server: \$schema=\.\/config\.schema\.json\n/);
+    const uncommented = example.replaceAll(/^( *)#(?! |$)/gm, '$1').replaceAll(/^( *)# {2}- /gm, '$1  - ');
+    for (const text of [example, uncommented]) {
+      assert.ok(fits(parseYaml(text)), JSON.stringify(fits.errors));
+    }
+  });
+
+  for (const { section, name } of keys) {
+    it(`agrees with the parser on ${section}.${name}`, () => {
+      for (const value of VALUES) {
+        const config = { [section]: { [name]: value } };
+        const text = JSON.stringify(config);
+        const problems = problemsOf(text);
+        const ok = fits(config);
+        if (problems.length === 0) assert.ok(ok, `${text} is taken by the parser`);
+        else if (!(`${section}.${name}` in BEYOND_A_SCHEMA)) assert.ok(!ok, `${text}: ${problems.join()}`);
+      }
+    });
+  }
+
+  it('refuses unknown keys and sections, and wrong types, wherever the parser does', () => {
+    for (const config of [
+      { a: 1 },
+      { cache: { tttl: 1 } },
+      { cache: 4 },
+      { cache: [] },
+      { frontend: { port: '80' } },
+      7,
+      [],
+      null,
+    ]) {
+      assert.notDeepEqual(problemsOf(JSON.stringify(config)), [], JSON.stringify(config));
+      assert.ok(!fits(config), JSON.stringify(config));
+    }
+    for (const config of [{}, { cache: null }]) assert.ok(fits(config), JSON.stringify(config));
+  });
+
+  it('refuses no file of the tests that the parser takes', () => {
+    const dir = fileURLToPath(new URL('test/testdata/', root));
+    for (const file of readdirSync(dir).filter((name) => name.endsWith('.yml'))) {
+      const text = read(`test/testdata/${file}`);
+      if (problemsOf(text).length === 0) assert.ok(fits(parseYaml(text, { merge: true })), file);
+    }
+  });
+});

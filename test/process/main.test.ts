@@ -1,0 +1,247 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { freePort } from '../support/processes/ports.js';
+import { startProcess } from '../support/processes/processes.js';
+import { mainFile, startService } from '../support/processes/service.js';
+import { type Upstream, silent, startUpstream } from '../support/upstreams/upstream.js';
+import { eventually, within } from '../support/time/wait.js';
+import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+describe('patroniglue', () => {
+  let workspace: Workspace;
+  let upstream: Upstream;
+  before(async () => {
+    workspace = await createWorkspace();
+    upstream = await startUpstream();
+  });
+  after(async () => {
+    await upstream.close();
+    await workspace.close();
+  });
+
+  /** Runs to its end, with HOME in the workspace. */
+  async function run(...args: string[]): Promise<Ended> {
+    const env = { ...process.env, HOME: workspace.dir };
+    const child = spawn(process.execPath, [mainFile, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    const [code] = (await within('it ends', 10_000, once(child, 'close'))) as [number | null];
+    return { code, stdout, stderr };
+  }
+
+  const configFor = async (frontend: object, more: object = {}): Promise<string> =>
+    workspace.write(
+      `config-${await freePort()}.yml`,
+      `${JSON.stringify({ frontend, backend: { host: '127.0.0.1', port: upstream.port }, ...more })}\n`,
+    );
+
+  it('tells its version and its usage, with one dash as with two', async () => {
+    for (const flag of ['--version', '-version']) {
+      const { code, stdout } = await run(flag);
+      assert.equal(code, 0);
+      assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
+    }
+    const { code, stdout } = await run('-help');
+    assert.equal(code, 0);
+    assert.match(stdout, /^Usage: patroniglue /);
+  });
+
+  const isRoot = process.getuid?.() === 0;
+  it('needs no home directory and no known user', { skip: !isRoot && 'only root may be another user' }, async (t) => {
+    const unknown = { uid: 61_234, gid: 61_234 };
+    const runAs = async (...args: readonly string[]): Promise<{ code: number | null; output: string }> => {
+      const running = await startProcess('patroniglue', 'env', ['-i', process.execPath, ...args], {
+        env: { PATH: '/usr/bin:/bin' },
+        cwd: '/',
+        owner: unknown,
+      });
+      const { code } = await within('it ends', 10_000, running.exit);
+      return { code, output: running.output() };
+    };
+    if ((await runAs('--check', mainFile)).code !== 0) {
+      t.skip('this directory is closed to others');
+      return;
+    }
+    for (const flag of ['--version', '--help']) assert.equal((await runAs(mainFile, flag)).code, 0, flag);
+    const { code, output } = await runAs(mainFile, '--check');
+    assert.equal(code, 2);
+    assert.match(
+      output,
+      /^no configuration: there is no \/etc\/patroniglue\/config\.yml; name one by --config FILE\n$/,
+    );
+    const own = await createWorkspace(unknown);
+    const file = await own.write('config.yml', 'frontend:\n  host: 127.0.0.1\n  port: 0\n');
+    const service = await own.start('patroniglue', 'env', ['-i', process.execPath, mainFile, '--config', file]);
+    await eventually('it listens', 10_000, () => service.output().includes('is listening on'));
+    assert.equal((await service.stop()).code, 0);
+    await own.close();
+  });
+
+  it('checks a configuration without running it', async () => {
+    const { code, stdout } = await run('--check', '--config', await configFor({ host: '10.0.0.11', port: 8009 }));
+    assert.deepEqual([code, stdout], [0, 'configuration ok\n']);
+  });
+
+  const alone = 'reached from this host alone: for HAProxy on another, set';
+  it('tells that it is reached from this host alone, when it checks and when it starts', async () => {
+    for (const host of [undefined, 'localhost', '127.0.1.1', '::1']) {
+      const { code, stdout } = await run('--check', '--config', await configFor({ ...(host && { host }), port: 8009 }));
+      assert.equal(code, 0);
+      assert.ok(
+        stdout.startsWith(`note: frontend.host: ${host ?? 'localhost'} is ${alone} frontend.host to an`),
+        stdout,
+      );
+    }
+    const frontend = { host: '127.0.0.1' };
+    const agent = { port: await freePort() };
+    const here = await startService({ config: { frontend, agent }, flags: [] });
+    assert.match(
+      here.output(),
+      new RegExp(`is listening on http://127\\.0\\.0\\.1:\\d+ \\(${alone} frontend\\.host to`),
+    );
+    assert.match(here.output(), new RegExp(`agent checks are answered on .* \\(${alone} agent\\.host to`));
+    await here.close();
+    const everywhere = await startService({ config: { frontend: { host: '0.0.0.0' } }, flags: [] });
+    assert.match(everywhere.output(), /is listening on http:\/\/0\.0\.0\.0:\d+\n/);
+    await everywhere.close();
+  });
+
+  it('ends with 1 and a sentence that says what to set when an address is not here, or a name is not known', async () => {
+    for (const [host, why] of [
+      ['198.51.100.1', 'it is no address of this host; set frontend.host to one of them'],
+      ['2001:db8::1', '(it is no address of this host|this host has no IPv6); set frontend.host to'],
+      ['fe80::1', '(a link-local address needs its interface|this host has no IPv6)'],
+      ['nowhere.invalid', '(no such name is known; set frontend.host|the name server does not answer; an address in)'],
+    ] as const) {
+      const file = await configFor({ host, port: 8009 });
+      const { code, stderr } = await run('--config', file);
+      assert.deepEqual([code, stderr.split('\n').length], [1, 2], stderr);
+      assert.match(stderr, new RegExp(`^cannot listen on ${host}: ${why}`));
+    }
+  });
+
+  it('does not start by a file that says nothing, and does not call it ok', async () => {
+    const file = await workspace.write('empty.yml', '# soon\n');
+    for (const check of [[], ['--check'], ['--check', '--live'], ['--notify']]) {
+      const { code, stdout, stderr } = await run('--config', file, ...check);
+      assert.deepEqual([code, stdout], [2, ''], check.join(' '));
+      assert.match(stderr, /^.*empty\.yml:1:1: the file says nothing: .*\n$/);
+    }
+  });
+
+  it('checks a file whose last line has no end, and says so', async () => {
+    const file = await workspace.write('cut.yml', 'frontend:\n  host: 10.0.0.11\n  port: 80');
+    const { code, stdout } = await run('--config', file, '--check');
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /^warning: .*cut\.yml:3:11: the last line has no end: is the file cut off here\?\nconfiguration ok\n$/,
+    );
+  });
+
+  it('ends with 2 and plain lines, all problems at once, when the configuration is wrong', async () => {
+    const file = await workspace.write('wrong.yml', 'frontend:\n  prot: 80\ncache:\n  ttl: 0\n');
+    for (const check of [[], ['--check']]) {
+      const { code, stdout, stderr } = await run('--config', file, ...check);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, /^.*wrong\.yml:2:3: .*port.*\n.*wrong\.yml:4:8: cache\.ttl: .*\n$/);
+    }
+  });
+
+  it('ends with 2 when the file is not there, or the command line makes no sense', async () => {
+    for (const args of [[], ['--config', '/nowhere/config.yml'], ['--verbos'], ['--quiet', '--debug'], ['file']]) {
+      const { code, stderr } = await run(...args);
+      assert.equal(code, 2, args.join(' '));
+      assert.match(stderr, /^(\S.*\n){1,2}$/);
+      assert.doesNotMatch(stderr, /\bat .*\.js/);
+    }
+  });
+
+  it('ends with 1 and a sentence when the port is taken', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const address = taken.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    const { code, stderr } = await run('--config', await configFor({ host: '127.0.0.1', port }));
+    taken.close();
+    assert.deepEqual([code, stderr.split('\n').length], [1, 2]);
+    assert.match(stderr, /^cannot listen on 127\.0\.0\.1 port \d+: the port is taken/);
+  });
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    it(`ends with 0 within one second of ${signal}, whoever holds a connection and whatever Patroni does`, async () => {
+      upstream.behave(silent);
+      const service = await startService({ config: { backend: { host: '127.0.0.1', port: upstream.port } } });
+      const idle = connect(service.port, '127.0.0.1').on('error', () => undefined);
+      await within('connected', 5000, once(idle, 'connect'));
+      service.signal(signal);
+      service.signal(signal); // as a terminal and npm together send it
+      const exit = await within('it ends', 1500, service.exit); // one second, and slack for a busy machine
+      assert.equal(exit.code, 0);
+      assert.match(service.output(), new RegExp(`info: ${signal}: stopping\\n.*info: stopped\\n$`));
+      idle.destroy();
+      await service.close();
+    });
+  }
+
+  it('says `ready` to pm2 once it listens', async () => {
+    const port = await freePort();
+    const config = await configFor({ host: '127.0.0.1', port });
+    const child: ChildProcess = spawn(process.execPath, [mainFile, '--config', config], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    const [message] = (await within('ready', 5000, once(child, 'message'))) as [unknown];
+    assert.equal(message, 'ready');
+    const client = connect(port, '127.0.0.1');
+    await within('connected', 5000, once(client, 'connect'));
+    client.destroy();
+    child.kill('SIGTERM');
+    await within('ended', 5000, once(child, 'exit'));
+  });
+
+  it('logs lines of JSON with the fields of the event where that is asked for', async () => {
+    const service = await startService({
+      config: { backend: { host: '127.0.0.1', port: upstream.port }, log: { format: 'json' } },
+    });
+    await service.get('/primary');
+    await eventually('the request is logged', 5000, () => service.output().includes('"GET"'));
+    service.signal('SIGTERM');
+    await service.exit;
+    const events = service
+      .output()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    await service.close();
+    for (const { timestamp } of events) assert.match(String(timestamp), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    const request = events.find(({ event, target }) => event === 'request' && target === '/primary');
+    assert.deepEqual([request?.['method'], request?.['level']], ['GET', 'verbose']);
+  });
+
+  it('logs requests when verbose, and nothing but errors when quiet', async () => {
+    for (const [flags, expected] of [
+      [['--verbose'], /verbose: 127\.0\.0\.1 - GET \/primary\n/],
+      [[], /^(?!.*verbose)/s],
+      [['--quiet'], /^$/],
+    ] as const) {
+      const config = { backend: { host: '127.0.0.1', port: upstream.port } };
+      const service = await startService({ config, flags: [...flags] });
+      await service.get('/primary');
+      service.signal('SIGTERM');
+      await service.exit;
+      await service.close();
+      assert.match(service.output(), expected);
+    }
+  });
+});
