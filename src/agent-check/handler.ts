@@ -1,29 +1,9 @@
 import type { AgentConfig } from '../config/agent.js';
-import { type Counts, createCounts } from '../metrics/route-counters.js';
 import { describeUnknown } from '../patroni/snapshot-text.js';
-import { type CanonicalRoute, canonicalRoute } from '../patroni/routes.js';
-import { type Snapshot, readAt } from '../patroni/snapshot.js';
-import { type Heartbeat, wasMostlyStill } from '../streams/heartbeat.js';
-
-/** What a client has said in the time that it had. */
-export type Question =
-  | { readonly kind: 'nothing' }
-  /** Without its end. */
-  | { readonly kind: 'line'; readonly text: string }
-  | { readonly kind: 'line-without-end' }
-  | { readonly kind: 'line-too-long' };
-
-/** What a reply makes of the server: `unchanged` where it only says what is wrong. */
-export type AgentState = 'up' | 'standby' | 'down' | 'unchanged';
-
-/** A reply to an agent check. */
-export interface AgentReply {
-  /** A canonical route, or `other`. */
-  readonly route: string;
-  readonly state: AgentState;
-  /** Without its end. */
-  readonly line: string;
-}
+import { canonicalRoute } from '../patroni/routes.js';
+import { readAt } from '../patroni/snapshot.js';
+import type { AgentReply, AgentState, Question } from './types.js';
+import type { Snapshot, CanonicalRoute } from '../patroni/types.js';
 
 /** What replies are made from: reading it never waits. */
 interface AgentSources {
@@ -33,7 +13,10 @@ interface AgentSources {
   readonly nowMs: () => number;
   /** How long a poll may take, in milliseconds. */
   readonly patienceMs: () => number;
-  readonly heartbeat: Pick<Heartbeat, 'stoodStillMs'>;
+  /** How much of a time patroniglue itself stood still, in milliseconds. */
+  readonly stoodStillMs: (fromMs: number, toMs: number) => number;
+  /** Whether that is more than half of it. */
+  readonly wasMostlyStill: (fromMs: number, toMs: number) => boolean;
 }
 
 /** `other` where what is asked is no route. */
@@ -53,18 +36,18 @@ const OTHER = 'other';
  *   either: what they rest on is old, and what Patroni would have said since then was never asked.
  * - no question that can be answered: such a word, too.
  *
- * @param checks where replies are counted, by route and state
+ * @param count told of each reply's route and state
  */
 export function createAgentHandler(
-  { ask, nowMs, patienceMs, heartbeat }: AgentSources,
-  checks: Counts<AgentState> = createCounts(),
+  { ask, nowMs, patienceMs, stoodStillMs, wasMostlyStill }: AgentSources,
+  count: (route: string, state: AgentState) => void = () => undefined,
 ): (question: Question, config: Pick<AgentConfig, 'route' | 'standby'>) => AgentReply {
   /** Whether it is patroniglue that has not asked for long enough, and not Patroni that does not answer. */
   const isUnasked = (snapshot: Exclude<Snapshot, { kind: 'fresh' }>, now: number): boolean => {
     const { kind, sinceMs, failures } = snapshot;
-    if (now - sinceMs - heartbeat.stoodStillMs(sinceMs, now) >= patienceMs()) return false;
+    if (now - sinceMs - stoodStillMs(sinceMs, now) >= patienceMs()) return false;
     const hasReason = failures !== undefined || (kind === 'stale' && snapshot.lease !== undefined);
-    return !hasReason || wasMostlyStill(heartbeat, kind === 'stale' ? snapshot.sentAtMs : sinceMs, now);
+    return !hasReason || wasMostlyStill(kind === 'stale' ? snapshot.sentAtMs : sinceMs, now);
   };
   const replyTo = (target: string, standby: AgentConfig['standby']): AgentReply => {
     const route = canonicalRoute(target);
@@ -85,7 +68,7 @@ export function createAgentHandler(
   return (question, config) => {
     const target = targetOf(question, config.route);
     const reply = typeof target === 'string' ? replyTo(target, config.standby) : target;
-    checks.count(reply.route, reply.state);
+    count(reply.route, reply.state);
     return reply;
   };
 }

@@ -1,5 +1,5 @@
 import { type Server, type Socket, createServer } from 'node:net';
-import type { AgentReply, Question } from './handler.js';
+import type { AgentReply, Question } from './types.js';
 
 /** How agent checks are answered. */
 export interface AgentServerOptions {

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { defaultConfig } from '../config/default-file.js';
 import { UsageError } from '../errors.js';
-import type { LogLevel } from '../log/logger.js';
 import { nearest } from '../config/nearest-word.js';
+import type { LogLevel } from '../log/levels.js';
 
 /** What the command line asks for. `config` is the path of the configuration file. */
 export type Invocation =

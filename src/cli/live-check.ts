@@ -3,12 +3,12 @@ import { createScheduler } from '../streams/clock.js';
 import type { Config } from '../config/parse.js';
 import { describeFailure } from '../patroni/snapshot-text.js';
 import { prefetchedOf, requestOf } from '../streams/polling.js';
-import { type CanonicalRoute, canonicalRoute } from '../patroni/routes.js';
-import type { PollOutcome } from '../patroni/snapshot.js';
+import { canonicalRoute } from '../patroni/routes.js';
 import { nodeIn } from '../patroni/node-facts.js';
 import type { OnAddresses } from '../upstream/addresses.js';
 import { classifyFailure } from '../upstream/failure.js';
 import { pollOnce } from '../streams/poll.js';
+import type { PollOutcome, CanonicalRoute } from '../patroni/types.js';
 
 /** What Patroni said to a configured route. */
 export interface LiveAnswer {

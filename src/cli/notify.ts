@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Config } from '../config/parse.js';
 import { NotifyError } from '../errors.js';
-import { REFRESH_PATH } from '../http/refresh.js';
+import { REFRESH_PATH } from '../http/types.js';
 
 const WITHIN_MS = 1000;
 

@@ -1,5 +1,3 @@
-import { printable } from '../log/logger.js';
-
 /** A request that was answered. */
 export interface AccessEntry {
   readonly address: string;
@@ -14,13 +12,13 @@ export interface AccessEntry {
 const FIELDS: Readonly<Record<string, (entry: AccessEntry) => string>> = {
   '%a': ({ address }) => address,
   '%m': ({ method }) => method,
-  '%U': ({ target }) => printable(target),
+  '%U': ({ target }) => target,
   '%s': ({ status }) => String(status),
   '%D': ({ tookUs }) => String(Math.round(tookUs)),
   '%%': () => '%',
 };
 
-/** One line a request by `logformat`: `%a` client address, `%m` method, `%U` URI, `%s` status, `%D` µs, `%%` a percent sign. */
+/** One line a request by `logformat`: `%a` client address, `%m` method, `%U` URI, `%s` status, `%D` µs, `%%` a percent sign. Unescaped: the log makes each line printable. */
 export function createAccessLine(logFormat: string): (entry: AccessEntry) => string {
   return (entry) => logFormat.replace(/%[A-Za-z%]/g, (field) => FIELDS[field]?.(entry) ?? field);
 }

@@ -1,6 +1,6 @@
-import type { Snapshot } from '../patroni/snapshot.js';
-import { bodyOf } from './body.js';
-import type { Reply } from './reply.js';
+import { bodyOf } from './reply.js';
+import type { Reply } from './types.js';
+import type { Snapshot } from '../patroni/types.js';
 
 type FreshSnapshot = Extract<Snapshot, { kind: 'fresh' }>;
 

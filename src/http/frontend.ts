@@ -9,9 +9,8 @@ import { type ProxyGateOptions, createProxyGate } from '../sockets/proxy-gate.js
 import { MAX_CONNECTIONS } from '../sockets/open-files.js';
 import { type OnBroken, tellBroken } from './broken-connection.js';
 import { announcesBody, shareFairly } from './fair-share.js';
-import type { CheckRequest } from './handler.js';
-import type { PageReply, Reply } from './reply.js';
 import { createStreams } from './stream-reply.js';
+import type { CheckRequest, PageReply, Reply } from './types.js';
 
 /** Where and how to listen, and what to answer. */
 export interface FrontEndOptions extends Place, Pick<ListenersOptions, 'resolve' | 'onSkipped'> {

@@ -1,47 +1,13 @@
-import { STATUS_CODES } from 'node:http';
-import { type Counts, createCounts } from '../metrics/route-counters.js';
 import { describeFailure, describeUnknown } from '../patroni/snapshot-text.js';
-import { type CanonicalRoute, canonicalRoute, knownPaths, whatIsWrong } from '../patroni/routes.js';
+import { canonicalRoute, knownPaths, whatIsWrong } from '../patroni/routes.js';
 import { originForm } from '../patroni/request-target.js';
-import { type Snapshot, readAt } from '../patroni/snapshot.js';
-import { bodyOf } from './body.js';
+import { readAt } from '../patroni/snapshot.js';
 import { createFreshReply } from './fresh-reply.js';
 import { ownReply } from './own-routes.js';
-import { type Ends, REFRESH_PATH } from './refresh.js';
-import type { PageReply, Pages, Reply } from './reply.js';
-
-/** What a client asks. */
-export interface CheckRequest {
-  readonly method: string;
-  /** `1.1`, `1.0`; `0.9` for a request line without a version. */
-  readonly httpVersion: string;
-  /** The request target as it came. */
-  readonly target: string;
-  /** The request announces a body. */
-  readonly hasBody: boolean;
-  /** Whose it is. */
-  readonly connection?: Ends;
-  /** The client's address by its connection's PROXY header. */
-  readonly named?: string | undefined;
-}
-
-/** What replies are made from: reading it never waits. */
-export interface Snapshots {
-  readonly prefetched: readonly CanonicalRoute[];
-  /** How many other routes may be learned at a time. */
-  readonly maxLearned: number;
-  latest(route: CanonicalRoute): Snapshot | undefined;
-  /** The same for a client, from whom a route may be learned; `undefined` where there is no room to. */
-  ask(route: CanonicalRoute): Snapshot | undefined;
-}
-
-/** The two clocks that a reply needs, in milliseconds. */
-export interface ReplyClock {
-  /** The scheduler's: ages are counted on it. */
-  nowMs(): number;
-  /** The wall clock: for people only. */
-  wallMs(): number;
-}
+import { problem } from './reply.js';
+import type { CheckRequest, PageReply, Pages, Reply, ReplyClock, Snapshots } from './types.js';
+import { REFRESH_PATH } from './types.js';
+import type { Snapshot, CanonicalRoute } from '../patroni/types.js';
 
 /** What replies are counted under that are none of a route that is polled. */
 const OTHER = 'other';
@@ -55,17 +21,17 @@ const ALLOWED = ['GET', 'HEAD', 'OPTIONS'];
  * (`do_HEAD`, `do_OPTIONS` in `patroni/api.py`). Nothing is ever passed on, so all that could change a cluster is 405.
  *
  * @param pages those of patroniglue's own, besides the two that are always there
- * @param checks where replies are counted, but for those of patroniglue's own pages
+ * @param count told of each reply's route and status, but not of replies that are patroniglue's own pages
  */
 export function createHandler<Page extends PageReply = never>(
   snapshots: Snapshots,
   clock: ReplyClock,
   pages: Pages<Page> = new Map(),
-  checks: Counts<number> = createCounts(),
+  count: (route: string, status: number) => void = () => undefined,
 ): (request: CheckRequest) => Reply | Page {
   const freshReply = createFreshReply();
   const counted = (route: string, reply: Reply): Reply => {
-    checks.count(route, reply.status);
+    count(route, reply.status);
     return reply;
   };
   return (request) => {
@@ -128,20 +94,4 @@ function unknownReply(
 
 function closing(close: boolean, headers: Reply['headers'] = {}): Reply['headers'] {
   return close ? { ...headers, Connection: 'close' } : headers;
-}
-
-/** RFC 9457: without `type` the title is the status's own phrase. */
-function problem(status: number, detail: string, members: object = {}, headers: Reply['headers'] = {}): Reply {
-  const text = `${JSON.stringify({ title: STATUS_CODES[status], status, detail, ...members }, undefined, 2)}\n`;
-  const bytes = Buffer.from(text);
-  return {
-    status,
-    headers: {
-      'Content-Type': 'application/problem+json',
-      'Content-Length': bytes.length,
-      'Cache-Control': 'no-store',
-      ...headers,
-    },
-    body: bodyOf(bytes),
-  };
 }

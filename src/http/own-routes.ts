@@ -1,6 +1,6 @@
 import { readAt } from '../patroni/snapshot.js';
-import type { ReplyClock, Snapshots } from './handler.js';
-import { type PageReply, type Pages, type Reply, textReply } from './reply.js';
+import { textReply } from './reply.js';
+import type { ReplyClock, Snapshots, PageReply, Pages, Reply } from './types.js';
 
 /**
  * What concerns patroniglue itself, under `/-/`, where Patroni has no route: `undefined` for any other target.

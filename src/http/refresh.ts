@@ -1,15 +1,6 @@
 import { BlockList, isIPv6 } from 'node:net';
-import type { CheckRequest } from './handler.js';
-import { type Reply, textReply } from './reply.js';
-
-/** Where Patroni's callbacks tell that something has changed. */
-export const REFRESH_PATH = '/-/refresh';
-
-/** The two ends of a client's connection; an address is absent where the connection is reset already. */
-export interface Ends {
-  readonly remoteAddress?: string | undefined;
-  readonly localAddress?: string | undefined;
-}
+import { textReply } from './reply.js';
+import { type CheckRequest, type Ends, REFRESH_PATH, type Reply } from './types.js';
 
 /** A network in CIDR notation, taken apart. */
 export interface Network {

@@ -1,33 +1,5 @@
-import type { Observable } from 'rxjs';
-import type { CheckRequest } from './handler.js';
-
-/**
- * What a client gets. `body` is what a `GET` is sent; `HEAD` and `OPTIONS` get the status and the headers alone. As a text it
- * has one character a byte (Latin-1): see `bodyOf`.
- */
-export interface Reply {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | number>>;
-  readonly body: Buffer | string;
-}
-
-/**
- * A reply that goes on: each text of `body$` is sent as it comes, in UTF-8. A client that does not read misses those for
- * which there is no room, so each must make sense without those before it. It ends with `body$`, or with the client.
- */
-export interface StreamReply extends Omit<Reply, 'body'> {
-  readonly body$: Observable<string>;
-}
-
-/** What a page of patroniglue's own is answered with: at once, or when it is made, or as things happen. */
-export type PageReply = Reply | StreamReply | Promise<Reply>;
-
-/** Pages under `/-/` besides those that are always there: what makes the one at a path. */
-export interface Pages<Page extends PageReply = PageReply> {
-  get(path: string): (() => Page) | undefined;
-  /** Answers `POST /-/refresh`, and whatever else is said to that path. */
-  readonly refresh?: (request: CheckRequest) => Reply;
-}
+import { STATUS_CODES } from 'node:http';
+import type { Reply } from './types.js';
 
 /** A reply with a text, in UTF-8. */
 export function textReply(
@@ -42,4 +14,31 @@ export function textReply(
     headers: { 'Content-Type': contentType, 'Content-Length': body.length, 'Cache-Control': 'no-store', ...headers },
     body,
   };
+}
+
+/** A reply that says what is wrong, as JSON. RFC 9457: without `type` the title is the status's own phrase. */
+export function problem(status: number, detail: string, members: object = {}, headers: Reply['headers'] = {}): Reply {
+  const text = `${JSON.stringify({ title: STATUS_CODES[status], status, detail, ...members }, undefined, 2)}\n`;
+  const bytes = Buffer.from(text);
+  return {
+    status,
+    headers: {
+      'Content-Type': 'application/problem+json',
+      'Content-Length': bytes.length,
+      'Cache-Control': 'no-store',
+      ...headers,
+    },
+    body: bodyOf(bytes),
+  };
+}
+
+/** Longer bodies are not copied for each reply. Patroni's answers to health checks have some hundred bytes. */
+const ONE_PIECE_BYTES = 16_384;
+
+/**
+ * A body as it is handed to a socket: as a text of one character a byte (Latin-1), which Node sends in one piece with the
+ * headers, at half the price of a second buffer; or, where it is long, as the bytes themselves.
+ */
+export function bodyOf(bytes: Buffer): string | Buffer {
+  return bytes.length <= ONE_PIECE_BYTES ? bytes.toString('latin1') : bytes;
 }

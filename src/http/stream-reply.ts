@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { StreamReply } from './reply.js';
+import type { StreamReply } from './types.js';
 
 /** A client that has read nothing for so long is gone. */
 const UNREAD_FOR_MS = 30_000;

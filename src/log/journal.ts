@@ -1,5 +1,5 @@
 import { fstatSync } from 'node:fs';
-import type { LineLevel } from './logger.js';
+import type { LineLevel } from './levels.js';
 
 /** The priorities of syslog (RFC 5424, section 6.2.1), as sd-daemon(3) has them at the beginning of a line. */
 const PRIORITIES: Readonly<Record<LineLevel, number>> = { error: 3, warn: 4, info: 6, verbose: 7, debug: 7 };

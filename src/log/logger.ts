@@ -1,12 +1,7 @@
 import winston from 'winston';
 import { priorityOf } from './journal.js';
+import type { LineLevel, LogLevel } from './levels.js';
 import type { LogOutput } from './output.js';
-
-/** What is logged: `info` is start, stop, warnings and changes; `verbose` adds requests, `debug` adds polls. */
-export type LogLevel = 'error' | 'info' | 'verbose' | 'debug';
-
-/** How much a line matters. */
-export type LineLevel = LogLevel | 'warn';
 
 /** Lines of text for people, or an object of JSON each. */
 export type LogFormat = 'text' | 'json';
@@ -76,7 +71,7 @@ const withPriority = winston.format((info) => {
 });
 
 /** Control characters and line ends as escapes: nothing that is logged can forge a line or move a terminal. */
-export function printable(text: string): string {
+function printable(text: string): string {
   return text.replace(
     /[\p{Cc}\u2028\u2029]/gu,
     (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`,

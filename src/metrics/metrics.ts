@@ -1,16 +1,17 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { AgentState } from '../agent-check/handler.js';
 import type { CertificateOwner } from '../streams/certificate-watch.js';
 import { type Counts, createCounts } from './route-counters.js';
 import type { Breakage, Tally } from '../http/broken-connection.js';
-import { type Reply, textReply } from '../http/reply.js';
+import { textReply } from '../http/reply.js';
 import type { Reload } from '../config/reload.js';
-import type { CanonicalRoute } from '../patroni/routes.js';
-import { type FailureReason, type PollOutcome, type Snapshot, readAt } from '../patroni/snapshot.js';
+import { readAt } from '../patroni/snapshot.js';
 import type { RoutePlan } from '../streams/cache.js';
 import type { Change } from '../streams/changes.js';
 import { version } from '../version.js';
 import { registerProcess } from './process-metrics.js';
+import type { FailureReason, PollOutcome, Snapshot, CanonicalRoute } from '../patroni/types.js';
+import type { Reply } from '../http/types.js';
+import type { AgentState } from '../agent-check/types.js';
 
 /** What is known elsewhere, and read when Prometheus asks. Times are in milliseconds. */
 export interface MetricSources {

@@ -1,7 +1,7 @@
 /** How often something happened, by route and one thing more: a status, an outcome. */
 export interface Counts<Key> {
   /** Once more. Cheap: it is done for every check. */
-  count(route: string, key: Key): void;
+  readonly count: (route: string, key: Key) => void;
   /** The route is no more: what varies its query must not fill the memory. */
   forget(route: string): void;
   /** Everything that was counted. */

@@ -1,8 +1,8 @@
 import { jsonObject } from './json-body.js';
-import { type CanonicalRoute, leaderRoute } from './routes.js';
-import type { Answer, Lease, PollOutcome } from './snapshot.js';
+import { leaderRoute } from './routes.js';
 import { MAX_BODY_BYTES, type PatroniTimings, versionOf } from './timings-in-force.js';
 import { toleratedMs } from './timings.js';
+import type { Answer, Lease, PollOutcome, CanonicalRoute } from './types.js';
 
 /** The timings in force at a Patroni of that version; those assumed until it has said. */
 export type TimingsOf = (version: string | undefined) => PatroniTimings;

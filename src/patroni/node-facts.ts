@@ -1,4 +1,5 @@
-import type { Answer } from './snapshot.js';
+import { type JsonObject, jsonObject, objectIn } from './json-body.js';
+import type { Answer } from './types.js';
 
 /** What Patroni says of its node; what it does not say, or says oddly, is left out. */
 export interface NodeReport {
@@ -13,14 +14,12 @@ export interface NodeReport {
   readonly lag?: string;
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
 /**
  * Reads the body of any of Patroni's health routes (`get_postgresql_status` and `write_status_response` in `patroni/api.py`,
  * 3.0.2 and 4.1). Whatever it may hold, nothing is thrown.
  */
 export function nodeIn({ body }: Answer): NodeReport {
-  const status = objectIn(parsed(body.toString()));
+  const status = jsonObject(body) ?? {};
   const patroni = objectIn(status['patroni']);
   const found: Record<keyof NodeReport, unknown> = {
     name: textIn(patroni['name']),
@@ -35,7 +34,7 @@ export function nodeIn({ body }: Answer): NodeReport {
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
 
-function lagIn(status: Json): string | undefined {
+function lagIn(status: JsonObject): string | undefined {
   const xlog = objectIn(status['xlog']);
   const [received, replayed] = [numberIn(xlog['received_location']), numberIn(xlog['replayed_location'])];
   if (received !== undefined && replayed !== undefined) return `${Math.max(0, received - replayed)} bytes to replay`;
@@ -46,18 +45,6 @@ function lagIn(status: Json): string | undefined {
     return `${name} ${textIn(standby['state']) ?? ''}`.trim();
   });
   return standbys.length === 0 ? undefined : standbys.join(', ');
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function objectIn(value: unknown): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
 }
 
 function textIn(value: unknown): string | undefined {

@@ -1,8 +1,6 @@
 import { canonicalQuery } from './query.js';
 import { malformation } from './request-target.js';
-
-/** Marks a string as the canonical spelling of a question to Patroni: path and query, as they are sent. */
-export type CanonicalRoute = string & { readonly canonical: unique symbol };
+import type { CanonicalRoute } from './types.js';
 
 interface Question {
   /** Paths that Patroni answers alike; the first is the canonical one. */

@@ -1,4 +1,4 @@
-import type { FailureReason, PollFailure, Snapshot } from './snapshot.js';
+import type { FailureReason, PollFailure, Snapshot } from './types.js';
 
 const REASONS: Readonly<Record<FailureReason, string>> = {
   'timed-out': 'poll timed out',

@@ -1,5 +1,5 @@
-import { jsonObject } from './json-body.js';
-import type { Answer } from './snapshot.js';
+import { isObject, jsonObject } from './json-body.js';
+import type { Answer } from './types.js';
 
 /** Patroni's dynamic configuration as it is in the DCS. What Patroni makes of it is another thing. */
 export type DynamicConfig = Readonly<Record<string, unknown>>;
@@ -153,10 +153,6 @@ function isOn(value: unknown): boolean {
 /** What is true to Python of a value out of JSON. */
 function isTruthy(value: unknown): boolean {
   return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isAtLeast(version: string | undefined, [major, minor, patch]: readonly [number, number, number]): boolean {

@@ -1,4 +1,3 @@
-import type { AgentReply } from '../agent-check/handler.js';
 import { formatDate } from '../certificates/validity.js';
 import type { CertificateWarning } from '../streams/certificate-watch.js';
 import { changedKeys } from '../config/changed-keys.js';
@@ -11,12 +10,12 @@ import type { Reload } from '../config/reload.js';
 import type { Log } from '../log/logger.js';
 import { areLoopback, onlyFromHere } from '../network/loopback.js';
 import { upstreamOf } from '../streams/polling.js';
-import type { CanonicalRoute } from '../patroni/routes.js';
-import type { PollOutcome } from '../patroni/snapshot.js';
 import type { RoutePlan } from '../streams/cache.js';
 import { type Change, describeChange, factsOf } from '../streams/changes.js';
 import type { FreezeChange } from '../streams/freeze.js';
 import { version } from '../version.js';
+import type { PollOutcome, CanonicalRoute } from '../patroni/types.js';
+import type { AgentReply } from '../agent-check/types.js';
 
 /** Between two lines of a kind that repeats itself. */
 const QUIET_MS = 60_000;

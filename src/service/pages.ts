@@ -2,13 +2,13 @@ import { type BehaviorSubject, Subject } from 'rxjs';
 import type { CertificateWatch } from '../streams/certificate-watch.js';
 import type { Config } from '../config/parse.js';
 import { refreshReply } from '../http/refresh.js';
-import type { Pages } from '../http/reply.js';
 import { type MetricSources, type Metrics, createMetrics } from '../metrics/metrics.js';
 import { ttlMsOf, upstreamOf } from '../streams/polling.js';
 import { createHistory } from '../status/history.js';
 import { createStatusPages } from '../status/pages.js';
 import { statusReport } from '../status/report.js';
 import type { TtlCheck } from '../streams/ttl-check.js';
+import type { Pages } from '../http/types.js';
 
 /** What the pages show, besides what they are told. */
 export interface OwnPagesSources extends Omit<

@@ -1,5 +1,5 @@
 import { BehaviorSubject, type Observable, Subject, defer, ignoreElements, merge, takeUntil, tap } from 'rxjs';
-import { createAgentHandler, type AgentState } from '../agent-check/handler.js';
+import { createAgentHandler } from '../agent-check/handler.js';
 import { createCertificateWatch } from '../streams/certificate-watch.js';
 import { createClientConnections } from './connection-limit.js';
 import { createScheduler } from '../streams/clock.js';
@@ -12,15 +12,17 @@ import { breakages, createTally } from '../http/broken-connection.js';
 import { createHandler } from '../http/handler.js';
 import { type LogLines, createLogLines } from './log-lines.js';
 import { createLogOutput } from '../log/output.js';
-import { type LogLevel, createLog } from '../log/logger.js';
+import { createLog } from '../log/logger.js';
 import { eventLoopLag } from '../metrics/event-loop-lag.js';
 import { createMemberWatch } from '../streams/member-watch.js';
 import { createOwnPages } from './pages.js';
 import { createPolledCache } from '../streams/polling.js';
 import { reloads } from '../config/reload.js';
 import { changes } from '../streams/changes.js';
-import { createHeartbeat } from '../streams/heartbeat.js';
+import { createHeartbeat, wasMostlyStill } from '../streams/heartbeat.js';
 import { createTtlCheck } from '../streams/ttl-check.js';
+import type { LogLevel } from '../log/levels.js';
+import type { AgentState } from '../agent-check/types.js';
 
 /** What is left of the second after a signal: replies under way, then log lines that wait. pm2 kills after 1.6 s. */
 const CLOSE_WITHIN_MS = 400;
@@ -103,10 +105,16 @@ export async function serve(initial: LoadedConfig, level: LogLevel, signals: Ser
       nowMs,
       wallMs,
     });
-    const handle = createHandler(cache, { nowMs, wallMs }, pages, checks);
+    const handle = createHandler(cache, { nowMs, wallMs }, pages, checks.count);
     const handleAgent = createAgentHandler(
-      { ask: (route) => cache.ask(route), nowMs, patienceMs: () => config$.getValue().backend.timeoutMs, heartbeat },
-      agentChecks,
+      {
+        ask: (route) => cache.ask(route),
+        nowMs,
+        patienceMs: () => config$.getValue().backend.timeoutMs,
+        stoodStillMs: heartbeat.stoodStillMs,
+        wasMostlyStill: (fromMs, toMs) => wasMostlyStill(heartbeat, fromMs, toMs),
+      },
+      agentChecks.count,
     );
     const places = createPlaces([
       () => startFrontEnd(initial.config, { handle, connections, broken, log, lines }),

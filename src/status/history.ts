@@ -1,6 +1,5 @@
-import type { CanonicalRoute } from '../patroni/routes.js';
-import type { PollFailure, PollOutcome } from '../patroni/snapshot.js';
 import { type Change, describeChange } from '../streams/changes.js';
+import type { PollFailure, PollOutcome, CanonicalRoute } from '../patroni/types.js';
 
 /** Polls of a route that are remembered: two minutes of them, at one a second. */
 const MAX_POLLS = 120;

@@ -11,9 +11,10 @@ import {
   share,
   timer,
 } from 'rxjs';
-import { type PageReply, type Reply, type StreamReply, textReply } from '../http/reply.js';
+import { textReply } from '../http/reply.js';
 import { statusMain, statusPage } from './html.js';
 import type { StatusReport } from './report.js';
+import type { PageReply, Reply, StreamReply } from '../http/types.js';
 
 const EVERY_MS = 1000;
 

@@ -1,10 +1,10 @@
 import { describeFailure, describeUnknown } from '../patroni/snapshot-text.js';
-import type { CanonicalRoute } from '../patroni/routes.js';
-import { type Answer, type Snapshot, readAt } from '../patroni/snapshot.js';
+import { readAt } from '../patroni/snapshot.js';
 import type { RoutePlan } from '../streams/cache.js';
 import { version } from '../version.js';
 import type { History, PastPoll } from './history.js';
 import { type NodeReport, nodeIn } from '../patroni/node-facts.js';
+import type { Answer, Snapshot, CanonicalRoute } from '../patroni/types.js';
 
 /** Everything that the status page shows. Moments are in ISO 8601, durations in milliseconds. */
 export interface StatusReport {

@@ -19,8 +19,7 @@ import {
   takeUntil,
   tap,
 } from 'rxjs';
-import type { CanonicalRoute } from '../patroni/routes.js';
-import type { Snapshot } from '../patroni/snapshot.js';
+import type { Snapshot, CanonicalRoute } from '../patroni/types.js';
 
 /** A route's polling, from its beginning to its end. */
 export interface PolledRoute {

@@ -11,9 +11,8 @@ import {
   pairwise,
 } from 'rxjs';
 import { describeDuration, describeFailure, describeUnknown } from '../patroni/snapshot-text.js';
-import type { CanonicalRoute } from '../patroni/routes.js';
-import type { FailureSeries, Snapshot } from '../patroni/snapshot.js';
 import type { Cache, PolledRoute } from './cache.js';
+import type { FailureSeries, Snapshot, CanonicalRoute } from '../patroni/types.js';
 
 /** What an operator is told of a route: transitions, never states that go on. */
 export type Change =

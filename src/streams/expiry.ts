@@ -12,7 +12,8 @@ import {
   switchMap,
   timer,
 } from 'rxjs';
-import { type PollOutcome, type Snapshot, type SnapshotEvent, afterEvent, endOf } from '../patroni/snapshot.js';
+import { afterEvent, endOf } from '../patroni/snapshot.js';
+import type { PollOutcome, Snapshot, SnapshotEvent } from '../patroni/types.js';
 
 const RECHECK_MS = 1;
 

@@ -17,7 +17,7 @@ import {
   tap,
   timer,
 } from 'rxjs';
-import type { Answer, PollFailure, PollOutcome } from '../patroni/snapshot.js';
+import type { Answer, PollFailure, PollOutcome } from '../patroni/types.js';
 
 /**
  * How long a sentinel waits before another takes its place. Each one that is replaced stays in Patroni's queue until the

@@ -11,7 +11,7 @@ import {
   tap,
   timer,
 } from 'rxjs';
-import type { PollOutcome } from '../patroni/snapshot.js';
+import type { PollOutcome } from '../patroni/types.js';
 
 /** From beat to beat, in milliseconds. */
 const BEAT_MS = 100;
@@ -39,7 +39,7 @@ export interface Heartbeat {
    */
   readonly standstill$: Observable<Standstill>;
   /** How much of a time was standstill, in milliseconds. Also at its very end, before it is noticed by a beat. */
-  stoodStillMs(fromMs: number, toMs: number): number;
+  readonly stoodStillMs: (fromMs: number, toMs: number) => number;
 }
 
 /**

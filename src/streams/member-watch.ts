@@ -10,7 +10,8 @@ import {
 } from 'rxjs';
 import type { Config } from '../config/parse.js';
 import type { PolledCache } from './polling.js';
-import type { Answer } from '../patroni/snapshot.js';
+import { jsonObject, objectIn } from '../patroni/json-body.js';
+import type { Answer } from '../patroni/types.js';
 
 /** A member that answered within this time is remembered, and a warning stands for as long, in milliseconds. */
 const REMEMBERED_MS = 10 * 60_000;
@@ -99,7 +100,7 @@ function createTellApart(scheduler: SchedulerLike): (answer: Answer) => string |
 /** From `patroni.name` (3.2 and later), or `database_system_identifier` and `postmaster_start_time` (`patroni/api.py`). */
 function memberIn({ body }: Answer): Member | undefined {
   if (body.length > MOST_BYTES) return undefined;
-  const said = objectIn(parsed(body.toString()));
+  const said = jsonObject(body) ?? {};
   const { scope, name } = objectIn(said['patroni']);
   if (typeof name === 'string' && name !== '') {
     const text = typeof scope === 'string' && scope !== '' ? `${scope}/${name}` : name;
@@ -115,16 +116,4 @@ function sentenceOf(one: Member, other: Member): string {
     `backend.host: Patroni answers as different members (${one.text}; ${other.text}): a 200 may be that of another node; ` +
     "write the address of this node's Patroni"
   );
-}
-
-function objectIn(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

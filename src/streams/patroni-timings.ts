@@ -14,9 +14,9 @@ import {
   tap,
   timer,
 } from 'rxjs';
-import type { Answer } from '../patroni/snapshot.js';
 import { type DynamicConfig, configIn } from '../patroni/timings-in-force.js';
 import { deadline } from './deadline.js';
+import type { Answer } from '../patroni/types.js';
 
 /** When Patroni is asked for its dynamic configuration. */
 export interface ConfigAsking {

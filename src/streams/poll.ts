@@ -14,9 +14,9 @@ import {
   tap,
   timer,
 } from 'rxjs';
-import type { Answer, PollFailure, PollOutcome } from '../patroni/snapshot.js';
 import { deadline } from './deadline.js';
 import type { Gate } from './freeze.js';
+import type { Answer, PollFailure, PollOutcome } from '../patroni/types.js';
 
 /** How one canonical route is polled. */
 export interface PollOptions {

@@ -19,8 +19,7 @@ import { authority } from '../network/authority.js';
 import type { Validity } from '../certificates/validity.js';
 import type { Config } from '../config/parse.js';
 import { type TimingsOf, guarded } from '../patroni/leader-lease.js';
-import { type CanonicalRoute, canonicalRoute, isSlow } from '../patroni/routes.js';
-import type { Answer, PollOutcome, Snapshot } from '../patroni/snapshot.js';
+import { canonicalRoute, isSlow } from '../patroni/routes.js';
 import { bursts } from './refresh-bursts.js';
 import { type Cache, type RoutePlan, createCache } from './cache.js';
 import { classifyFailure } from '../upstream/failure.js';
@@ -32,6 +31,7 @@ import { poll } from './poll.js';
 import type { OnAddresses } from '../upstream/addresses.js';
 import { type Upstream, createRequest } from '../upstream/request.js';
 import { slowGate } from './slow-gate.js';
+import type { Answer, PollOutcome, Snapshot, CanonicalRoute } from '../patroni/types.js';
 
 /** Connecting is given up a little before the next tick, so that the tick finds no poll in flight and asks anew. */
 const CONNECT_SHARE = 0.9;

@@ -1,6 +1,7 @@
 import { type Observable, type SchedulerLike, defer, distinctUntilChanged, switchMap, tap } from 'rxjs';
-import { type PollOutcome, type Snapshot, withTimeToLive } from '../patroni/snapshot.js';
+import { withTimeToLive } from '../patroni/snapshot.js';
 import { expire } from './expiry.js';
+import type { PollOutcome, Snapshot } from '../patroni/types.js';
 
 /** How a route is polled, until it is polled otherwise. */
 export interface Polling {

@@ -18,7 +18,6 @@ import {
 import type { Config } from '../config/parse.js';
 import type { TimingsOf } from '../patroni/leader-lease.js';
 import type { PolledCache } from './polling.js';
-import type { CanonicalRoute } from '../patroni/routes.js';
 import { type ConfigAsking, dynamicConfigs } from './patroni-timings.js';
 import {
   ASSUMED_TIMINGS,
@@ -30,7 +29,9 @@ import {
   versionIn,
   withConfig,
 } from '../patroni/timings-in-force.js';
-import { safeTtlMs, ttlWarning, unknownTimingsWarning } from '../patroni/timings.js';
+import { safeTtlMs } from '../patroni/timings.js';
+import type { CanonicalRoute } from '../patroni/types.js';
+import { ttlWarning, unknownTimingsWarning } from './ttl-warning.js';
 
 const EVERY_MS = 60_000;
 

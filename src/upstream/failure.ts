@@ -1,5 +1,5 @@
 import { AxiosError } from 'axios';
-import type { FailureReason, PollFailure } from '../patroni/snapshot.js';
+import type { FailureReason, PollFailure } from '../patroni/types.js';
 
 /** A response that is complete as HTTP, but no answer. */
 export class MalformedAnswerError extends Error {

@@ -3,11 +3,10 @@ import https from 'node:https';
 import axios, { type AxiosInstance, type AxiosRequestConfig, type AxiosResponse } from 'axios';
 import { Observable, switchMap, throwError, timeout } from 'rxjs';
 import { authority, withoutZone } from '../network/authority.js';
-import type { CanonicalRoute } from '../patroni/routes.js';
-import type { Answer } from '../patroni/snapshot.js';
 import { MalformedAnswerError } from './failure.js';
 import { type Address, type Addresses, type OnAddresses, type ResolveAll, createAddresses } from './addresses.js';
 import { type UpstreamAgentOptions, createUpstreamAgent, withCode } from './connection.js';
+import type { Answer, CanonicalRoute } from '../patroni/types.js';
 
 /** Patroni's REST API, as it is reached. */
 export interface Upstream extends Omit<UpstreamAgentOptions, 'maxBytes'> {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type AgentReply, type Question, createAgentHandler } from '../../src/agent-check/handler.js';
+import { createAgentHandler } from '../../src/agent-check/handler.js';
 import { createCounts } from '../../src/metrics/route-counters.js';
-import { type CanonicalRoute, canonicalRoute } from '../../src/patroni/routes.js';
-import type { Answer, Snapshot } from '../../src/patroni/snapshot.js';
-import type { Heartbeat } from '../../src/streams/heartbeat.js';
+import { canonicalRoute } from '../../src/patroni/routes.js';
+import { type Heartbeat, wasMostlyStill } from '../../src/streams/heartbeat.js';
+import type { Answer, Snapshot, CanonicalRoute } from '../../src/patroni/types.js';
+import type { AgentReply, Question } from '../../src/agent-check/types.js';
 
 const NOW_MS = 100_000;
 const PATIENCE_MS = 2000;
@@ -24,6 +25,10 @@ type Standby = 'maint' | 'drain' | 'down';
 
 type Stillness = Pick<Heartbeat, 'stoodStillMs'>;
 const neverStill: Stillness = { stoodStillMs: () => 0 };
+const stillness = (heartbeat: Stillness) => ({
+  stoodStillMs: heartbeat.stoodStillMs,
+  wasMostlyStill: (fromMs: number, toMs: number) => wasMostlyStill(heartbeat, fromMs, toMs),
+});
 /** Stood still from so long to so long before now. */
 const stillFor = (beganAgoMs: number, endedAgoMs: number): Stillness => ({
   stoodStillMs: (fromMs, toMs) =>
@@ -47,8 +52,8 @@ describe('a reply to an agent check', () => {
     heartbeat = neverStill,
   ): AgentReply =>
     createAgentHandler(
-      { ask: (asked) => snapshots[asked], nowMs: () => NOW_MS, patienceMs: () => PATIENCE_MS, heartbeat },
-      checks,
+      { ask: (asked) => snapshots[asked], nowMs: () => NOW_MS, patienceMs: () => PATIENCE_MS, ...stillness(heartbeat) },
+      checks.count,
     )(question, { route, standby });
 
   it('is up, ready and of full weight while Patroni says 200', () => {
@@ -223,9 +228,9 @@ describe('a reply to an agent check', () => {
         ask: (route: CanonicalRoute) => ({ '/primary': fresh(200) })[route as string],
         nowMs: () => NOW_MS,
         patienceMs: () => PATIENCE_MS,
-        heartbeat: neverStill,
+        ...stillness(neverStill),
       },
-      counts,
+      counts.count,
     );
     for (const question of [NOTHING, line('/primary'), line('/replica'), line('/x')]) {
       handle(question, { route: '/primary', standby: 'maint' });

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, connect } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { createAgentServer } from '../../src/agent-check/server.js';
-import type { AgentReply, Question } from '../../src/agent-check/handler.js';
 import { eventually, within } from '../support/time/wait.js';
+import type { AgentReply, Question } from '../../src/agent-check/types.js';
 
 /** Long enough for a machine that is busy: where it matters that the wait is not over. */
 const LONG_MS = 60_000;

@@ -2,15 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { NEVER, type Observable, VirtualTimeScheduler, defer, filter, switchMap, throwError } from 'rxjs';
 import { createAgentHandler } from '../../src/agent-check/handler.js';
-import type { CanonicalRoute } from '../../src/patroni/routes.js';
-import type { Answer } from '../../src/patroni/snapshot.js';
 import { createCache } from '../../src/streams/cache.js';
 import { changes } from '../../src/streams/changes.js';
 import { expire } from '../../src/streams/expiry.js';
-import { createHeartbeat, createJudge, missedPolls } from '../../src/streams/heartbeat.js';
+import { createHeartbeat, createJudge, missedPolls, wasMostlyStill } from '../../src/streams/heartbeat.js';
 import { poll } from '../../src/streams/poll.js';
 import { answer, refused } from '../support/time/marbles.js';
 import { type StillProcess, createStillProcess } from '../support/time/still-process.js';
+import type { Answer, CanonicalRoute } from '../../src/patroni/types.js';
 
 const [TTL_MS, INTERVAL_MS, TIMEOUT_MS] = [4000, 1000, 2000]; // by default
 const UP = 'up ready 100%';
@@ -69,7 +68,8 @@ function run(standstill: { readonly fromMs: number; readonly toMs: number }, req
     ask: (route) => cache.ask(route),
     nowMs: () => scheduler.now(),
     patienceMs: () => TIMEOUT_MS,
-    heartbeat,
+    stoodStillMs: heartbeat.stoodStillMs,
+    wasMostlyStill: (fromMs, toMs) => wasMostlyStill(heartbeat, fromMs, toMs),
   });
   const told: Told[] = [];
   const check = (): void => {

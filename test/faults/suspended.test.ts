@@ -3,11 +3,10 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { NEVER, type Subscription, concat, mergeMap, of } from 'rxjs';
 import { createClock, createScheduler } from '../../src/streams/clock.js';
 import { createHandler } from '../../src/http/handler.js';
-import type { CanonicalRoute } from '../../src/patroni/routes.js';
-import type { PollOutcome } from '../../src/patroni/snapshot.js';
 import { createCache } from '../../src/streams/cache.js';
 import { expire } from '../../src/streams/expiry.js';
 import { type Machine, createMachine } from '../support/time/machine.js';
+import type { PollOutcome, CanonicalRoute } from '../../src/patroni/types.js';
 
 const TTL_MS = 4000;
 const HOUR_MS = 3_600_000;

@@ -10,11 +10,11 @@ import { connect as connectTls } from 'node:tls';
 import { ListenError } from '../../src/errors.js';
 import type { AccessEntry } from '../../src/http/access-log.js';
 import { type FrontEnd, type FrontEndOptions, listen } from '../../src/http/frontend.js';
-import type { Reply } from '../../src/http/reply.js';
 import { tlsOptions } from '../../src/http/tls.js';
 import { boundConnections } from '../../src/sockets/connection-bound.js';
 import { createCertificates } from '../support/certificates.js';
 import { eventually, within } from '../support/time/wait.js';
+import type { Reply } from '../../src/http/types.js';
 
 const REPLY: Reply = { status: 200, headers: { 'Content-Type': 'text/plain', 'Content-Length': 7 }, body: 'primary' };
 const REFUSAL: Reply = { status: 413, headers: { 'Content-Length': 0, Connection: 'close' }, body: '' };

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createCounts } from '../../src/metrics/route-counters.js';
-import { type CheckRequest, createHandler } from '../../src/http/handler.js';
-import type { Reply } from '../../src/http/reply.js';
-import { type CanonicalRoute, knownPaths } from '../../src/patroni/routes.js';
-import type { Snapshot } from '../../src/patroni/snapshot.js';
+import { createHandler } from '../../src/http/handler.js';
+import { knownPaths } from '../../src/patroni/routes.js';
+import type { Snapshot, CanonicalRoute } from '../../src/patroni/types.js';
+import type { CheckRequest, Reply } from '../../src/http/types.js';
 
 const NOW_MS = 10_000;
 const WALL_MS = Date.parse('2026-01-02T03:04:05.000Z');
@@ -307,12 +307,12 @@ describe('reply', () => {
       refresh: ({ method }: CheckRequest): Reply => ({ status: 202, headers: {}, body: method }),
     };
     const snapshots = { prefetched: [], maxLearned: 0, latest: none, ask: none };
-    const handle = createHandler(snapshots, CLOCK, pages, counts);
+    const handle = createHandler(snapshots, CLOCK, pages, counts.count);
     assert.equal(handle({ ...REQUEST, target: '/-/page?x=/-/other' }), page);
     assert.equal(handle({ ...REQUEST, target: '/-/refresh', method: 'PUT', hasBody: true }).body, 'PUT');
     assert.equal(handle({ ...REQUEST, target: '/x/-/page' }).status, 404);
     assert.equal(handle({ ...REQUEST, target: '/-/page', method: 'PUT' }).status, 405);
-    const withoutRefresh = createHandler(snapshots, CLOCK, { get: pages.get }, counts);
+    const withoutRefresh = createHandler(snapshots, CLOCK, { get: pages.get }, counts.count);
     assert.equal(withoutRefresh({ ...REQUEST, target: '/-/refresh', method: 'POST' }).status, 405);
     assert.deepEqual(counts.entries(), [
       { route: 'other', key: 404, count: 1 },
@@ -324,7 +324,7 @@ describe('reply', () => {
     const counts = createCounts<number>();
     const latest = (route: CanonicalRoute): Snapshot | undefined =>
       ({ '/primary': fresh, '/health': { kind: 'pending', sinceMs: 0 } as const })[route as string];
-    const handle = createHandler({ prefetched: [], maxLearned: 1, latest, ask: latest }, CLOCK, new Map(), counts);
+    const handle = createHandler({ prefetched: [], maxLearned: 1, latest, ask: latest }, CLOCK, new Map(), counts.count);
     for (const target of ['/', '/master', '/health', '/replica', '/x', '*', '/-/healthy', '/-/ready', '/-/x']) {
       handle({ ...REQUEST, target });
     }

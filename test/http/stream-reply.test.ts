@@ -4,9 +4,10 @@ import { Socket, connect } from 'node:net';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { Subject, finalize } from 'rxjs';
 import { type FrontEnd, listen } from '../../src/http/frontend.js';
-import { type PageReply, textReply } from '../../src/http/reply.js';
+import { textReply } from '../../src/http/reply.js';
 import { ask } from '../support/clients/http-get.js';
 import { eventually, within } from '../support/time/wait.js';
+import type { PageReply } from '../../src/http/types.js';
 
 const STREAMS = 16;
 

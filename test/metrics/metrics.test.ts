@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import type { AgentState } from '../../src/agent-check/handler.js';
 import { type Counts, createCounts } from '../../src/metrics/route-counters.js';
 import { type Breakage, type Tally, createTally } from '../../src/http/broken-connection.js';
 import { type MetricSources, type Metrics, createMetrics } from '../../src/metrics/metrics.js';
-import type { CanonicalRoute } from '../../src/patroni/routes.js';
-import type { Snapshot } from '../../src/patroni/snapshot.js';
 import { answer, refused } from '../support/time/marbles.js';
+import type { Snapshot, CanonicalRoute } from '../../src/patroni/types.js';
+import type { AgentState } from '../../src/agent-check/types.js';
 
 const [PRIMARY, LAG] = ['/primary', '/replica?lag=10MB'] as CanonicalRoute[] as [CanonicalRoute, CanonicalRoute];
 const FRESH: Snapshot = { kind: 'fresh', answer: answer(200), sentAtMs: 1000, freshUntilMs: 5000 };

@@ -3,8 +3,9 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { guarded, leaseOf } from '../../src/patroni/leader-lease.js';
 import { canonicalRoute } from '../../src/patroni/routes.js';
-import { type Answer, type PollOutcome, afterEvent, readAt } from '../../src/patroni/snapshot.js';
+import { afterEvent, readAt } from '../../src/patroni/snapshot.js';
 import { ASSUMED_TIMINGS, type PatroniTimings, knownTimings } from '../../src/patroni/timings-in-force.js';
+import type { Answer, PollOutcome } from '../../src/patroni/types.js';
 
 const TIMINGS: PatroniTimings = { ttlMs: 30_000, loopWaitMs: 10_000, retryTimeoutMs: 10_000, failsafeMode: false };
 const TOLERATED_MS = 20_000;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Answered, type Lease, type PollOutcome, type Snapshot, afterEvent } from '../../src/patroni/snapshot.js';
+import { afterEvent } from '../../src/patroni/snapshot.js';
 import { endOf, readAt, withTimeToLive } from '../../src/patroni/snapshot.js';
 import { answer, refused } from '../support/time/marbles.js';
+import type { Answered, Lease, PollOutcome, Snapshot } from '../../src/patroni/types.js';
 
 const ANSWER = answer(200);
 const FRESH: Snapshot = { kind: 'fresh', answer: ANSWER, sentAtMs: 1000, freshUntilMs: 5000 };

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { Answer } from '../../src/patroni/snapshot.js';
 import {
   type DynamicConfig,
   configIn,
@@ -11,6 +10,7 @@ import {
   versionIn,
   withConfig,
 } from '../../src/patroni/timings-in-force.js';
+import type { Answer } from '../../src/patroni/types.js';
 
 const saying = (body: unknown, status = 200): Answer => ({
   status,

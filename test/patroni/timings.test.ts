@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type PatroniTimings, timingsInForce } from '../../src/patroni/timings-in-force.js';
-import { safeTtlMs, toleratedMs, ttlWarning } from '../../src/patroni/timings.js';
+import { safeTtlMs, toleratedMs } from '../../src/patroni/timings.js';
+import { ttlWarning } from '../../src/streams/ttl-warning.js';
 
 const of = (ttl: number, loopWait: number, retryTimeout: number, version = '3.0.2', more = {}): PatroniTimings =>
   timingsInForce({ ttl, loop_wait: loopWait, retry_timeout: retryTimeout, ...more }, version) ?? assert.fail();

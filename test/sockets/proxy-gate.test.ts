@@ -9,11 +9,11 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import type { AccessEntry } from '../../src/http/access-log.js';
 import { type FrontEnd, listen } from '../../src/http/frontend.js';
-import type { CheckRequest } from '../../src/http/handler.js';
 import { tlsOptions } from '../../src/http/tls.js';
 import { createProxyGate } from '../../src/sockets/proxy-gate.js';
 import { createCertificates, withoutOpenssl } from '../support/certificates.js';
 import { within } from '../support/time/wait.js';
+import type { CheckRequest } from '../../src/http/types.js';
 
 const withoutTls = await withoutOpenssl();
 const HEADER = 'PROXY TCP4 10.0.0.5 10.0.0.11 56324 8009\r\n';

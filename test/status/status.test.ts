@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { Subject } from 'rxjs';
-import type { Reply, StreamReply } from '../../src/http/reply.js';
-import type { CanonicalRoute } from '../../src/patroni/routes.js';
-import type { Snapshot } from '../../src/patroni/snapshot.js';
 import { type History, createHistory } from '../../src/status/history.js';
 import { nodeIn } from '../../src/patroni/node-facts.js';
 import { createStatusPages } from '../../src/status/pages.js';
 import { type StatusReport, type StatusSources, statusReport } from '../../src/status/report.js';
 import { answer, refused, runMarbles } from '../support/time/marbles.js';
+import type { Snapshot, CanonicalRoute } from '../../src/patroni/types.js';
+import type { Reply, StreamReply } from '../../src/http/types.js';
 
 const [PRIMARY, LAG] = ['/primary', '/replica?lag=10MB'] as CanonicalRoute[] as [CanonicalRoute, CanonicalRoute];
 const WALL_MS = Date.UTC(2026, 0, 2, 3, 4, 5);

@@ -17,10 +17,9 @@ import {
   of,
 } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
-import type { CanonicalRoute } from '../../src/patroni/routes.js';
-import type { Snapshot } from '../../src/patroni/snapshot.js';
 import { type Cache, type CacheOptions, createCache } from '../../src/streams/cache.js';
 import { answer, runMarbles } from '../support/time/marbles.js';
+import type { Snapshot, CanonicalRoute } from '../../src/patroni/types.js';
 
 const [PRIMARY, REPLICA, HEALTH, SYNC] = ['/primary', '/replica', '/health', '/sync'] as CanonicalRoute[] as [
   CanonicalRoute,

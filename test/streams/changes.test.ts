@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { NEVER, type Observable, type SchedulerLike, map, of } from 'rxjs';
-import type { CanonicalRoute } from '../../src/patroni/routes.js';
-import type { FailureSeries, Snapshot } from '../../src/patroni/snapshot.js';
 import type { PolledRoute } from '../../src/streams/cache.js';
 import { type Change, changes, describeChange, factsOf } from '../../src/streams/changes.js';
 import { answer, runMarbles } from '../support/time/marbles.js';
+import type { FailureSeries, Snapshot, CanonicalRoute } from '../../src/patroni/types.js';
 
 const PRIMARY = '/primary' as CanonicalRoute;
 const REPLICA = '/replica' as CanonicalRoute;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SchedulerAction, SchedulerLike } from 'rxjs';
-import type { PollOutcome, Snapshot } from '../../src/patroni/snapshot.js';
 import { expire } from '../../src/streams/expiry.js';
 import { answer, refused, runMarbles } from '../support/time/marbles.js';
+import type { PollOutcome, Snapshot } from '../../src/patroni/types.js';
 
 const A = answer(200);
 const B = answer(503);

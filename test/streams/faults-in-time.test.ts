@@ -17,13 +17,13 @@ import {
   throwError,
   timer,
 } from 'rxjs';
-import type { CanonicalRoute } from '../../src/patroni/routes.js';
-import { type Answer, type FailureReason, type PollFailure, readAt } from '../../src/patroni/snapshot.js';
+import { readAt } from '../../src/patroni/snapshot.js';
 import { createCache } from '../../src/streams/cache.js';
 import { changes, describeChange } from '../../src/streams/changes.js';
 import { expire } from '../../src/streams/expiry.js';
 import { poll } from '../../src/streams/poll.js';
 import { answer, runMarbles } from '../support/time/marbles.js';
+import type { Answer, FailureReason, PollFailure, CanonicalRoute } from '../../src/patroni/types.js';
 
 const [PRIMARY, REPLICA] = ['/primary', '/replica'] as CanonicalRoute[] as [CanonicalRoute, CanonicalRoute];
 

@@ -12,7 +12,6 @@ import {
   tap,
   timer,
 } from 'rxjs';
-import type { Answer } from '../../src/patroni/snapshot.js';
 import {
   type Freeze,
   type FreezeChange,
@@ -24,6 +23,7 @@ import { createPhases } from '../../src/streams/poll-phases.js';
 import { poll } from '../../src/streams/poll.js';
 import { slowGate } from '../../src/streams/slow-gate.js';
 import { answer, refused, runMarbles } from '../support/time/marbles.js';
+import type { Answer } from '../../src/patroni/types.js';
 
 const INTERVAL_MS = 1000;
 const DEADLINE_MS = 2000;

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type SchedulerLike, NEVER, VirtualTimeScheduler, filter, map, merge } from 'rxjs';
 import { createClock, createScheduler } from '../../src/streams/clock.js';
-import type { PollOutcome } from '../../src/patroni/snapshot.js';
 import {
   type Standstill,
   createHeartbeat,
@@ -13,6 +12,7 @@ import {
 import { createMachine } from '../support/time/machine.js';
 import { answer, refused, runMarbles } from '../support/time/marbles.js';
 import { createStillProcess } from '../support/time/still-process.js';
+import type { PollOutcome } from '../../src/patroni/types.js';
 
 describe('createHeartbeat', () => {
   it('tells of a standstill two turns of the event loop after its end, and how long it was', () => {

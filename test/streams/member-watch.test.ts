@@ -5,8 +5,8 @@ import { TestScheduler } from 'rxjs/testing';
 import { type Config, parseConfig } from '../../src/config/parse.js';
 import { createMemberWatch, memberWarning } from '../../src/streams/member-watch.js';
 import type { PolledAnswer } from '../../src/streams/polling.js';
-import { type CanonicalRoute, canonicalRoute } from '../../src/patroni/routes.js';
-import type { Answer } from '../../src/patroni/snapshot.js';
+import { canonicalRoute } from '../../src/patroni/routes.js';
+import type { Answer, CanonicalRoute } from '../../src/patroni/types.js';
 
 const config = (port: number): Config =>
   parseConfig({ text: `{ backend: { port: ${port} } }`, file: 'config.yml', nowMs: 0, readFile: () => '' });

@@ -1,9 +1,9 @@
 import { describe, it } from 'node:test';
 import { NEVER, type Observable, map } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
-import type { Answer } from '../../src/patroni/snapshot.js';
 import { type ConfigAsking, dynamicConfigs } from '../../src/streams/patroni-timings.js';
 import { runMarbles } from '../support/time/marbles.js';
+import type { Answer } from '../../src/patroni/types.js';
 
 const saying = (ttl: number): Answer => ({ status: 200, body: Buffer.from(JSON.stringify({ ttl })) });
 const NONSENSE: Answer = { status: 502, body: Buffer.from('no') };

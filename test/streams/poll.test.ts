@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { NEVER, type SchedulerLike, defer, map } from 'rxjs';
-import type { Answer, PollOutcome } from '../../src/patroni/snapshot.js';
 import { type PollOptions, poll } from '../../src/streams/poll.js';
 import { answer, refused, runMarbles } from '../support/time/marbles.js';
+import type { Answer, PollOutcome } from '../../src/patroni/types.js';
 
 const A = answer(200);
 const B = answer(503);

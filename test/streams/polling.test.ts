@@ -6,8 +6,7 @@ import { NEVER, Subject, VirtualTimeScheduler } from 'rxjs';
 import { createScheduler } from '../../src/streams/clock.js';
 import { type Config, parseConfig } from '../../src/config/parse.js';
 import { type PollingParts, createPolledCache } from '../../src/streams/polling.js';
-import { type CanonicalRoute, canonicalRoute } from '../../src/patroni/routes.js';
-import type { PollOutcome } from '../../src/patroni/snapshot.js';
+import { canonicalRoute } from '../../src/patroni/routes.js';
 import { changes } from '../../src/streams/changes.js';
 import type { FreezeChange } from '../../src/streams/freeze.js';
 import { createHeartbeat } from '../../src/streams/heartbeat.js';
@@ -15,6 +14,7 @@ import { ASSUMED_TIMINGS } from '../../src/patroni/timings-in-force.js';
 import { fillAcceptQueue } from '../support/upstreams/accept-queue.js';
 import { type Upstream, answering, startUpstream } from '../support/upstreams/upstream.js';
 import { eventually } from '../support/time/wait.js';
+import type { PollOutcome, CanonicalRoute } from '../../src/patroni/types.js';
 
 const HOUR_S = 3600;
 

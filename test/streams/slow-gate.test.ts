@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { PollOutcome } from '../../src/patroni/snapshot.js';
 import { slowGate } from '../../src/streams/slow-gate.js';
 import { answer, refused } from '../support/time/marbles.js';
+import type { PollOutcome } from '../../src/patroni/types.js';
 
 const DEADLINE_MS = 2000;
 

@@ -1,9 +1,9 @@
 import { describe, it } from 'node:test';
 import { type Observable, map } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
-import type { PollOutcome, Snapshot } from '../../src/patroni/snapshot.js';
 import { type Polling, follow } from '../../src/streams/snapshots.js';
 import { answer, refused, runMarbles } from '../support/time/marbles.js';
+import type { PollOutcome, Snapshot } from '../../src/patroni/types.js';
 
 /** `200 until 10`, `stale`, `pending` */
 function told(snapshot: Snapshot): string {

@@ -4,9 +4,9 @@ import { BehaviorSubject, NEVER, Subject, of } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { type Config, parseConfig } from '../../src/config/parse.js';
 import type { PolledAnswer, PolledCache } from '../../src/streams/polling.js';
-import { type CanonicalRoute, canonicalRoute } from '../../src/patroni/routes.js';
-import type { Answer, Snapshot } from '../../src/patroni/snapshot.js';
+import { canonicalRoute } from '../../src/patroni/routes.js';
 import { type TtlCheck, createTtlCheck } from '../../src/streams/ttl-check.js';
+import type { Answer, Snapshot, CanonicalRoute } from '../../src/patroni/types.js';
 
 const config = (ttl: number, port = 8008): Config => {
   const text = `{ backend: { port: ${port} }, cache: { ttl: ${ttl} } }`;

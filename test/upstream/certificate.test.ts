@@ -6,8 +6,6 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, it, mock } from 'node:test';
 import tls, { TLSSocket, type TlsOptions } from 'node:tls';
 import { firstValueFrom } from 'rxjs';
-import type { CanonicalRoute } from '../../src/patroni/routes.js';
-import type { PollFailure } from '../../src/patroni/snapshot.js';
 import { classifyFailure } from '../../src/upstream/failure.js';
 import { createRequest } from '../../src/upstream/request.js';
 import type { UpstreamTls } from '../../src/upstream/connection.js';
@@ -19,6 +17,7 @@ import {
   withoutOpenssl,
 } from '../support/certificates.js';
 import { type Upstream, answering, startUpstream } from '../support/upstreams/upstream.js';
+import type { PollFailure, CanonicalRoute } from '../../src/patroni/types.js';
 
 const PRIMARY = '/primary' as CanonicalRoute;
 const DAY_MS = 86_400_000;

@@ -6,8 +6,6 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { TlsOptions } from 'node:tls';
 import { firstValueFrom, timeout } from 'rxjs';
-import type { CanonicalRoute } from '../../src/patroni/routes.js';
-import type { Answer, FailureReason } from '../../src/patroni/snapshot.js';
 import { classifyFailure } from '../../src/upstream/failure.js';
 import type { ResolveAll } from '../../src/upstream/addresses.js';
 import { createRequest, MAX_BODY_BYTES, MAX_INTERIM, MAX_PARTS } from '../../src/upstream/request.js';
@@ -29,6 +27,7 @@ import {
   startUpstream,
 } from '../support/upstreams/upstream.js';
 import { eventually } from '../support/time/wait.js';
+import type { Answer, FailureReason, CanonicalRoute } from '../../src/patroni/types.js';
 
 const PRIMARY = '/primary' as CanonicalRoute;
 const upstreams: Upstream[] = [];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { TestScheduler } from 'rxjs/testing';
-import type { Answer, PollFailure } from '../../../src/patroni/snapshot.js';
+import type { Answer, PollFailure } from '../../../src/patroni/types.js';
 
 type RunHelpers = Parameters<Parameters<TestScheduler['run']>[0]>[0];
 

@@ -1,0 +1,58 @@
+// Who may import whom: docs/architecture.md says why. `npm run lint` checks it.
+
+/** What each room of src/ may import of others; `config` stands for its types alone. */
+const rooms = {
+  patroni: [],
+  network: [],
+  log: [],
+  certificates: [],
+  config: ['patroni', 'network', 'certificates', 'errors'],
+  upstream: ['patroni', 'network', 'certificates', 'config/types'],
+  sockets: ['network', 'errors'],
+  streams: ['patroni', 'network', 'certificates', 'upstream', 'config/types'],
+  http: ['patroni', 'sockets', 'config/types', 'config/tls-names'],
+  'agent-check': ['patroni', 'config/types'],
+  metrics: ['patroni', 'streams', 'http/types', 'http/broken-connection', 'agent-check/types', 'config/types', 'version'],
+  status: ['patroni', 'streams', 'http/types', 'http/reply', 'version'],
+  service: [
+    ...['patroni', 'network', 'log', 'certificates', 'config', 'upstream', 'sockets', 'streams', 'http', 'agent-check'],
+    ...['metrics', 'status', 'errors', 'version'],
+  ],
+  cli: [
+    ...['service/service', 'config', 'patroni', 'network', 'upstream', 'streams', 'sockets/listeners', 'http/types'],
+    ...['log/journal', 'log/logger', 'errors', 'version'],
+  ],
+};
+
+const pathOf = (name) => (name.includes('/') ? `${name}\\.ts$` : `${name}(/|\\.ts$)`);
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circle',
+      comment: 'Two files that import each other can only be understood together. Move what both need into a third.',
+      severity: 'error',
+      from: { path: '^(src|test|bench|demo)/' },
+      to: { circular: true },
+    },
+    ...Object.entries(rooms).map(([room, allowed]) => ({
+      name: `${room}-imports`,
+      comment: `src/${room} may import of src/ only: ${[room, ...allowed].join(', ')}.`,
+      severity: 'error',
+      from: { path: `^src/${room}/` },
+      to: { path: '^src/', pathNot: `^src/(${[room, ...allowed].map(pathOf).join('|')})` },
+    })),
+    {
+      name: 'src-is-alone',
+      comment: 'The program does not need its tests.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|bench|demo)/' },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true, // types count: they decide what a reader must know
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+  },
+};
