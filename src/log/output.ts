@@ -26,6 +26,8 @@ export interface LogOutput {
   readonly isJournal: boolean;
   /** How many lines were dropped so far. */
   dropped(): number;
+  /** Calls back when the reader is there again, with how many lines were dropped meanwhile: one call, at their place. */
+  onDropped(listener: (lines: number) => void): void;
   /** Writes what is waiting, for at most `withinMs`. */
   flush(withinMs: number): Promise<void>;
 }
@@ -33,10 +35,9 @@ export interface LogOutput {
 /**
  * Log lines to standard output, such that a reader that stopped, a full disk or a closed pipe delays no reply: writes
  * happen in the background, one at a time, and wait in a bounded buffer.
- *
- * @param onDropped told, when the reader is back, how many lines were dropped meanwhile: one line, at their place
  */
-export function createLogOutput(onDropped: (lines: number) => void): LogOutput {
+export function createLogOutput(): LogOutput {
+  let tellDropped: (lines: number) => void = () => undefined;
   // Looking at process.stdout makes Node open it, and set a pipe or socket to non-blocking. Without that a write to a
   // full pipe would hold a thread of libuv's pool, as one to a stopped terminal or disk does (see `leave` in main.ts).
   const { fd } = process.stdout;
@@ -53,7 +54,7 @@ export function createLogOutput(onDropped: (lines: number) => void): LogOutput {
   const tell = (): void => {
     const lines = dropped;
     dropped = 0;
-    onDropped(lines);
+    tellDropped(lines);
     if (dropped > 0) dropped = lines; // there was no room for that line either
     toldMs = performance.now();
   };
@@ -82,6 +83,9 @@ export function createLogOutput(onDropped: (lines: number) => void): LogOutput {
     }),
     isJournal: isJournal(fd),
     dropped: () => everDropped,
+    onDropped(listener) {
+      tellDropped = listener;
+    },
     flush: (withinMs) =>
       new Promise((resolve) => {
         const timer = setTimeout(resolve, withinMs);

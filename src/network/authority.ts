@@ -5,6 +5,19 @@ export function authority(host: string, port: number): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
+/** Scheme, host and port as in a URL: `http://localhost:8008`. */
+export function origin({
+  scheme,
+  host,
+  port,
+}: {
+  readonly scheme: string;
+  readonly host: string;
+  readonly port: number;
+}): string {
+  return `${scheme}://${authority(host, port)}`;
+}
+
 /**
  * An IPv6 address without its zone: `fe80::1` of `fe80::1%eth0`. A zone is for the host that it is written on, so it
  * stands neither in a URL that is sent nor in a certificate (RFC 6874, section 4).

@@ -20,7 +20,7 @@ export interface AgentParts {
  *
  * @throws ListenError
  */
-export async function startAgent(initial: Config, parts: AgentParts): Promise<ConfiguredListener> {
+export async function startAgentChecks(initial: Config, parts: AgentParts): Promise<ConfiguredListener> {
   const { handle, connections, log, lines } = parts;
   let { agent } = initial;
   const listeners = createListeners({

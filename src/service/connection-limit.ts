@@ -4,14 +4,14 @@ import { type Connections, boundConnections } from '../sockets/connection-bound.
 import { measureRoom } from '../sockets/open-files.js';
 
 /** The connections of all clients, whatever they ask: one bound for health checks and agent checks. */
-export interface ClientConnections {
+export interface ConnectionLimit {
   readonly connections: Connections;
   /** Another configuration may leave room for others. */
   readonly reconfigure: (config: Config) => void;
 }
 
 /** As many as the limit of open files leaves beside the polls. To be called at the start: it counts what is open by then. */
-export function createClientConnections(config: Config, lines: Pick<LogLines, 'crowding'>): ClientConnections {
+export function createConnectionLimit(config: Config, lines: Pick<LogLines, 'crowding'>): ConnectionLimit {
   const roomFor = measureRoom();
   const roomOf = ({ backend, cache: { learn } }: Config): ReturnType<typeof roomFor> =>
     roomFor(backend.routes.length + learn + 2); // agent.route, and Patroni's timings

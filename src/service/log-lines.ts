@@ -8,13 +8,13 @@ import type { Crowding } from '../sockets/connection-bound.js';
 import type { Room } from '../sockets/open-files.js';
 import type { Reload } from '../config/reload.js';
 import type { Log } from '../log/logger.js';
+import { origin } from '../network/authority.js';
 import { areLoopback, onlyFromHere } from '../network/loopback.js';
-import { upstreamOf } from '../streams/polling.js';
 import type { RoutePlan } from '../streams/cache.js';
 import { type Change, describeChange, factsOf } from '../streams/changes.js';
 import type { FreezeChange } from '../streams/freeze.js';
+import type { PolledOutcome } from '../streams/polling.js';
 import { version } from '../version.js';
-import type { PollOutcome, CanonicalRoute } from '../patroni/types.js';
 import type { AgentReply } from '../agent-check/types.js';
 
 /** Between two lines of a kind that repeats itself. */
@@ -41,7 +41,7 @@ export interface LogLines {
   readonly members: (warning: string) => void;
   readonly crowding: (crowding: Crowding, room: Room) => void;
   readonly change: (change: Change) => void;
-  readonly outcome: (route: CanonicalRoute, outcome: PollOutcome) => void;
+  readonly outcome: (polled: PolledOutcome) => void;
   readonly freeze: (change: FreezeChange) => void;
   readonly unsafeTtl: (warning: string | undefined) => void;
   readonly certificateEnds: (warning: CertificateWarning) => void;
@@ -84,7 +84,7 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     },
     polling(config, { prefetched, maxLearned }) {
       const { ttlMs, intervalMs } = config.cache;
-      const upstream = upstreamOf(config);
+      const upstream = origin(config.backend);
       const pace = `every ${intervalMs / 1000} s, answers fresh for ${ttlMs / 1000} s`;
       const learning = maxLearned === 0 ? '' : `; up to ${maxLearned} other routes when somebody asks for them`;
       log.write('info', `polling ${upstream} for ${prefetched.join(', ')} ${pace}${learning}`, {
@@ -131,7 +131,7 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
         (change.kind === 'reply-changed' && change.to.kind === 'stale');
       log.write(isWorse ? 'warn' : 'info', describeChange(change), { event: change.kind, ...factsOf(change) });
     },
-    outcome(route, outcome) {
+    outcome({ route, outcome }) {
       const tookMs = outcome.endedAtMs - outcome.sentAtMs;
       const end = outcome.kind === 'answered' ? String(outcome.answer.status) : describeFailure(outcome.failure);
       log.write('debug', `poll ${route}: ${end} in ${tookMs.toFixed(1)} ms`, {

@@ -3,20 +3,24 @@ import type { CertificateWatch } from '../streams/certificate-watch.js';
 import type { Config } from '../config/parse.js';
 import { refreshReply } from '../http/refresh.js';
 import { type MetricSources, type Metrics, createMetrics } from '../metrics/metrics.js';
-import { ttlMsOf, upstreamOf } from '../streams/polling.js';
+import { origin } from '../network/authority.js';
+import { paceOf } from '../streams/poll-settings.js';
+import type { PolledOutcome } from '../streams/polling.js';
 import { createHistory } from '../status/history.js';
 import { createStatusPages } from '../status/pages.js';
 import { statusReport } from '../status/report.js';
+import type { KnownTimings } from '../streams/known-timings.js';
 import type { TtlCheck } from '../streams/ttl-check.js';
 import type { Pages } from '../http/types.js';
 
 /** What the pages show, besides what they are told. */
-export interface OwnPagesSources extends Omit<
+export interface PagesSources extends Omit<
   MetricSources,
   'cacheTtlMs' | 'safeTtlMs' | 'standbyCluster' | 'certificateEnds'
 > {
   readonly config$: BehaviorSubject<Config>;
-  readonly ttlCheck: Pick<TtlCheck, 'safeTtlMs' | 'standbyCluster' | 'warning'>;
+  readonly timings: Pick<KnownTimings, 'standbyCluster'>;
+  readonly ttlCheck: Pick<TtlCheck, 'safeTtlMs' | 'warning'>;
   readonly certificates: Pick<CertificateWatch, 'ends' | 'warnings'>;
   /** What is wrong with the addresses of the upstream's name. */
   readonly upstreamWarnings: () => readonly string[];
@@ -26,10 +30,12 @@ export interface OwnPagesSources extends Omit<
 }
 
 /** Metrics and status page, and what they are told as it happens. */
-export type OwnPages = Pages & Omit<Metrics, 'page' | 'refreshed'>;
+export interface OwnPages extends Pages, Omit<Metrics, 'page' | 'refreshed' | 'polled'> {
+  readonly polled: (polled: PolledOutcome) => void;
+}
 
 /** The pages of patroniglue's own, as the configuration in force says. */
-export function createOwnPages(sources: OwnPagesSources): OwnPages {
+export function createPages(sources: PagesSources): OwnPages {
   const { cache, config$, ttlCheck, certificates, nowMs, wallMs } = sources;
   const inForce = (): Config => config$.getValue();
   const metrics = createMetrics({
@@ -37,7 +43,7 @@ export function createOwnPages(sources: OwnPagesSources): OwnPages {
     cacheTtlMs: () => inForce().cache.ttlMs,
     safeTtlMs: () => ttlCheck.safeTtlMs(),
     certificateEnds: () => certificates.ends(),
-    standbyCluster: () => ttlCheck.standbyCluster(),
+    standbyCluster: sources.timings.standbyCluster,
   });
   const history = createHistory(wallMs);
   const changed$ = new Subject<void>();
@@ -50,8 +56,8 @@ export function createOwnPages(sources: OwnPagesSources): OwnPages {
       ...[ttlCheck.warning()].filter((text) => text !== undefined),
       ...sources.upstreamWarnings(),
     ],
-    upstream: () => upstreamOf(inForce()),
-    ttlMsOf: (route) => ttlMsOf(inForce(), route),
+    upstream: () => origin(inForce().backend),
+    ttlMsOf: (route) => paceOf(inForce().cache, route).ttlMs,
     nowMs,
     wallMs,
   } satisfies Parameters<typeof statusReport>[0];
@@ -67,7 +73,7 @@ export function createOwnPages(sources: OwnPagesSources): OwnPages {
         sources.refresh();
       });
     },
-    polled(route, outcome) {
+    polled({ route, outcome }) {
       metrics.polled(route, outcome);
       history.polled(route, outcome);
     },

@@ -1,28 +1,30 @@
-import { BehaviorSubject, type Observable, Subject, defer, ignoreElements, merge, takeUntil, tap } from 'rxjs';
+import { BehaviorSubject, type Observable, Subject, defer, ignoreElements, merge, skip, takeUntil, tap } from 'rxjs';
 import { createAgentHandler } from '../agent-check/handler.js';
-import { createCertificateWatch } from '../streams/certificate-watch.js';
-import { createClientConnections } from './connection-limit.js';
-import { createScheduler } from '../streams/clock.js';
+import type { AgentState } from '../agent-check/types.js';
 import type { LoadedConfig } from '../config/load.js';
-import { startAgent } from './agent-checks.js';
-import { startFrontEnd } from './front-end.js';
-import { createPlaces } from './listen-places.js';
-import { createCounts } from '../metrics/route-counters.js';
+import { reloads } from '../config/reload.js';
 import { breakages, createTally } from '../http/broken-connection.js';
 import { createHandler } from '../http/handler.js';
-import { type LogLines, createLogLines } from './log-lines.js';
-import { createLogOutput } from '../log/output.js';
-import { createLog } from '../log/logger.js';
-import { eventLoopLag } from '../metrics/event-loop-lag.js';
-import { createMemberWatch } from '../streams/member-watch.js';
-import { createOwnPages } from './pages.js';
-import { createPolledCache } from '../streams/polling.js';
-import { reloads } from '../config/reload.js';
-import { changes } from '../streams/changes.js';
-import { createHeartbeat, wasMostlyStill } from '../streams/heartbeat.js';
-import { createTtlCheck } from '../streams/ttl-check.js';
 import type { LogLevel } from '../log/levels.js';
-import type { AgentState } from '../agent-check/types.js';
+import { type Log, createLog } from '../log/logger.js';
+import { createLogOutput } from '../log/output.js';
+import { eventLoopLag } from '../metrics/event-loop-lag.js';
+import { createCounts } from '../metrics/route-counters.js';
+import type { CanonicalRoute } from '../patroni/types.js';
+import { createCertificateWatch } from '../streams/certificate-watch.js';
+import { changes } from '../streams/changes.js';
+import { createScheduler } from '../streams/clock.js';
+import { createHeartbeat, wasMostlyStill } from '../streams/heartbeat.js';
+import { createKnownTimings } from '../streams/known-timings.js';
+import { createMemberWatch } from '../streams/member-watch.js';
+import { createPolling } from '../streams/polling.js';
+import { createTtlCheck } from '../streams/ttl-check.js';
+import { startAgentChecks } from './agent-checks.js';
+import { createConnectionLimit } from './connection-limit.js';
+import { startFrontEnd } from './front-end.js';
+import { createPlaces } from './listen-places.js';
+import { type LogLines, createLogLines } from './log-lines.js';
+import { createPages } from './pages.js';
 
 /** What is left of the second after a signal: replies under way, then log lines that wait. pm2 kills after 1.6 s. */
 const CLOSE_WITHIN_MS = 400;
@@ -45,114 +47,17 @@ export interface ServiceSignals {
 }
 
 /**
- * Runs the service until `stop$` emits: config → streams → cache → front end and agent, put together here and nowhere else.
+ * Runs the service until `stop$` emits.
  *
- * @throws ListenError when the front end or the agent cannot listen
+ * @throws ListenError when the front end or the agent checks cannot listen
  */
 export async function serve(initial: LoadedConfig, level: LogLevel, signals: ServiceSignals): Promise<void> {
-  const config$ = new BehaviorSubject(initial.config); // the one in force
-  const output = createLogOutput((dropped) => {
-    lines.dropped(dropped);
-  });
+  const output = createLogOutput();
   const log = createLog(level, initial.config.log.format, output);
   const lines = createLogLines(log);
+  output.onDropped(lines.dropped);
   try {
-    lines.warnings(initial.config);
-    const scheduler = createScheduler();
-    const refresh$ = new Subject<void>();
-    const heartbeat = createHeartbeat(scheduler);
-    const nowMs = (): number => scheduler.now();
-    const polled = createPolledCache(initial.config, {
-      scheduler,
-      onOutcome(route, outcome) {
-        lines.outcome(route, outcome);
-        pages.polled(route, outcome);
-      },
-      timingsOf: (version) => ttlCheck.timingsOf(version),
-      onCertificate(validity) {
-        certificates.shown(validity);
-      },
-      wallMs,
-      refresh$,
-      heartbeat,
-      random: Math.random,
-      onAddressWarning: lines.addresses,
-    });
-    const { cache } = polled;
-    const ttlCheck = createTtlCheck(config$, polled, scheduler);
-    const members = createMemberWatch(config$, polled.answered$, scheduler);
-    const certificates = createCertificateWatch(config$, scheduler, wallMs);
-    const checks = createCounts<number>();
-    const agentChecks = createCounts<AgentState>();
-    const broken = createTally(breakages);
-    const clients = createClientConnections(initial.config, lines);
-    const { connections } = clients;
-    const pages = createOwnPages({
-      upstreamWarnings: () => [polled.addressWarning(), members.warning()].filter((text) => text !== undefined),
-      cache,
-      frozenSinceMs: () => polled.frozenSinceMs(),
-      config$,
-      ttlCheck,
-      certificates,
-      checks,
-      agentChecks,
-      broken,
-      connections,
-      droppedLogLines: () => output.dropped(),
-      refresh() {
-        refresh$.next();
-      },
-      nowMs,
-      wallMs,
-    });
-    const handle = createHandler(cache, { nowMs, wallMs }, pages, checks.count);
-    const handleAgent = createAgentHandler(
-      {
-        ask: (route) => cache.ask(route),
-        nowMs,
-        patienceMs: () => config$.getValue().backend.timeoutMs,
-        stoodStillMs: heartbeat.stoodStillMs,
-        wasMostlyStill: (fromMs, toMs) => wasMostlyStill(heartbeat, fromMs, toMs),
-      },
-      agentChecks.count,
-    );
-    const places = createPlaces([
-      () => startFrontEnd(initial.config, { handle, connections, broken, log, lines }),
-      () => startAgent(initial.config, { handle: handleAgent, connections, log, lines }),
-    ]);
-    const listen = async (): Promise<void> => {
-      await places.open();
-      process.send?.('ready', undefined, undefined, () => undefined); // pm2's wait_ready; pm2 itself may be gone by now
-    };
-
-    const apply = async ({ config }: LoadedConfig): Promise<void> => {
-      await places.reconfigure(config); // what may fail comes first
-      clients.reconfigure(config);
-      polled.reconfigure(config);
-      log.use(config.log.format);
-      lines.warnings(config);
-      config$.next(config);
-    };
-    const event$ = merge(
-      // the polls first: the look-up of a place to listen at may take long
-      changes(cache, scheduler).pipe(tap(lines.change), tap(pages.changed)),
-      defer(listen).pipe(ignoreElements()),
-      reloads({ initial, asked$: signals.hangUp$, watchEveryMs: WATCH_FILES_EVERY_MS, apply, scheduler }).pipe(
-        tap(lines.reload),
-        tap(pages.reloaded),
-      ),
-      polled.freeze$.pipe(tap(lines.freeze)),
-      ttlCheck.warning$.pipe(tap(lines.unsafeTtl)),
-      members.warning$.pipe(tap(lines.members)),
-      certificates.warning$.pipe(tap(lines.certificateEnds)),
-      eventLoopLag(scheduler).pipe(tap(pages.lagged)),
-      signals.ignored$.pipe(tap(lines.ignored)),
-      signals.uncaught$,
-    );
-    lines.polling(initial.config, cache);
-    await untilStopped(event$, signals.stop$, lines);
-    await places.close(CLOSE_WITHIN_MS);
-    lines.stopped();
+    await run(initial, signals, { log, lines, droppedLogLines: () => output.dropped() });
   } catch (error) {
     await output.flush(FLUSH_CRASH_WITHIN_MS);
     throw error;
@@ -160,8 +65,111 @@ export async function serve(initial: LoadedConfig, level: LogLevel, signals: Ser
   await output.flush(FLUSH_WITHIN_MS);
 }
 
+interface Logging {
+  readonly log: Log;
+  readonly lines: LogLines;
+  readonly droppedLogLines: () => number;
+}
+
+/** Puts the service together, here and nowhere else, in the order of the data: Patroni, cache, replies, who listens. */
+async function run(
+  initial: LoadedConfig,
+  signals: ServiceSignals,
+  { log, lines, droppedLogLines }: Logging,
+): Promise<void> {
+  const config$ = new BehaviorSubject(initial.config); // the one in force
+  const scheduler = createScheduler();
+  const nowMs = (): number => scheduler.now();
+  const heartbeat = createHeartbeat(scheduler);
+  const refresh$ = new Subject<void>();
+
+  // Patroni is polled, and the cache keeps its answers
+  const timings = createKnownTimings();
+  const { timingsOf } = timings;
+  const parts = { scheduler, timingsOf, wallMs, refresh$, heartbeat, random: Math.random };
+  const polling = createPolling(initial.config, parts);
+  const { cache } = polling;
+  const ttlCheck = createTtlCheck(config$, timings, polling, scheduler);
+  const members = createMemberWatch(config$, polling.answered$, scheduler);
+  const certificates = createCertificateWatch(config$, polling.certificate$, scheduler, wallMs);
+
+  // Replies are made from the cache
+  const [checks, agentChecks, broken] = [createCounts<number>(), createCounts<AgentState>(), createTally(breakages)];
+  const limit = createConnectionLimit(initial.config, lines);
+  const { connections } = limit;
+  const pages = createPages({
+    ...{ cache, config$, timings, ttlCheck, certificates, checks, agentChecks, broken, connections, nowMs, wallMs },
+    upstreamWarnings: () => [polling.addressWarning(), members.warning()].filter((text) => text !== undefined),
+    frozenSinceMs: polling.frozenSinceMs,
+    droppedLogLines,
+    refresh() {
+      refresh$.next();
+    },
+  });
+  const handle = createHandler(cache, { nowMs, wallMs }, pages, checks.count);
+  const agentSources = {
+    ask: (route: CanonicalRoute) => cache.ask(route),
+    nowMs,
+    patienceMs: () => config$.getValue().backend.timeoutMs,
+    stoodStillMs: heartbeat.stoodStillMs,
+    wasMostlyStill: (fromMs: number, toMs: number) => wasMostlyStill(heartbeat, fromMs, toMs),
+  };
+  const handleAgent = createAgentHandler(agentSources, agentChecks.count);
+
+  // Clients connect here
+  const places = createPlaces([
+    () => startFrontEnd(initial.config, { handle, connections, broken, log, lines }),
+    () => startAgentChecks(initial.config, { handle: handleAgent, connections, log, lines }),
+  ]);
+
+  // A new configuration: what may fail comes first, and all else follows config$
+  const apply = async ({ config }: LoadedConfig): Promise<void> => {
+    await places.reconfigure(config);
+    config$.next(config);
+  };
+  const reconfigured$ = config$.pipe(
+    skip(1),
+    tap(limit.reconfigure),
+    tap(polling.reconfigure),
+    tap((config) => {
+      log.use(config.log.format);
+    }),
+    tap(lines.warnings),
+  );
+
+  // What happens, and who is told
+  const event$ = merge(
+    reconfigured$,
+    polling.outcome$.pipe(tap(lines.outcome), tap(pages.polled)),
+    polling.addressWarning$.pipe(tap(lines.addresses)),
+    certificates.warning$.pipe(tap(lines.certificateEnds)),
+    changes(cache, scheduler).pipe(tap(lines.change), tap(pages.changed)), // runs the polls
+    defer(() => places.open()).pipe(tap(tellPm2), ignoreElements()), // after the polls: a look-up may take long
+    reloads({ initial, asked$: signals.hangUp$, watchEveryMs: WATCH_FILES_EVERY_MS, apply, scheduler }).pipe(
+      tap(lines.reload),
+      tap(pages.reloaded),
+    ),
+    polling.freeze$.pipe(tap(lines.freeze)),
+    ttlCheck.warning$.pipe(tap(lines.unsafeTtl)),
+    members.warning$.pipe(tap(lines.members)),
+    eventLoopLag(scheduler).pipe(tap(pages.lagged)),
+    signals.ignored$.pipe(tap(lines.ignored)),
+    signals.uncaught$,
+  );
+  lines.warnings(initial.config);
+  lines.polling(initial.config, cache);
+  await untilStopped(event$, signals.stop$, lines);
+  await places.close(CLOSE_WITHIN_MS);
+  lines.stopped();
+}
+
 // eslint-disable-next-line no-restricted-properties -- a time for people, in the body of a 503 and on the status page
 const wallMs = (): number => Date.now();
+
+/** pm2's `wait_ready`. pm2 itself may be gone by now. */
+function tellPm2(): void {
+  process.send?.('ready', undefined, undefined, () => undefined);
+}
 
 /** The one subscription: it runs the polls. Their end before `stop$` is a bug, and better a restart than silence. */
 async function untilStopped(

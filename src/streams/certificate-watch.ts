@@ -1,6 +1,7 @@
-import { type BehaviorSubject, type Observable, type SchedulerLike, Subject, concatMap, merge, tap, timer } from 'rxjs';
+import { type BehaviorSubject, type Observable, type SchedulerLike, concatMap, filter, merge, tap, timer } from 'rxjs';
 import { type Validity, describeEnd } from '../certificates/validity.js';
 import type { Config } from '../config/parse.js';
+import { origin } from '../network/authority.js';
 import { type PlacedValidity, readCaValidity, readValidities } from '../certificates/pem.js';
 
 /** How often the dates are looked at, in milliseconds. */
@@ -20,8 +21,6 @@ export interface CertificateWarning {
 
 /** The certificates in force, held against the wall clock as time passes. */
 export interface CertificateWatch {
-  /** Patroni has shown its certificate. */
-  readonly shown: (validity: Validity) => void;
   /** When each ends, by the wall clock in milliseconds: the first of a chain, and of CAs the one that lasts longest. */
   readonly ends: () => ReadonlyMap<CertificateOwner, number>;
   /** What has come near its end since the files were read: what was near then is among the warnings of the configuration. */
@@ -36,13 +35,17 @@ interface Watched extends Validity {
   readonly name: string;
 }
 
-/** Watches the certificates of whatever configuration is in force. */
+/**
+ * Watches the certificates of whatever configuration is in force.
+ *
+ * @param shown$ Patroni's certificate, each time that Patroni shows it
+ */
 export function createCertificateWatch(
   config$: BehaviorSubject<Config>,
+  shown$: Observable<Validity>,
   scheduler: SchedulerLike,
   wallMs: () => number,
 ): CertificateWatch {
-  const firstShown$ = new Subject<void>();
   let config: Config | undefined;
   let files: readonly Watched[] = [];
   let toldAtReading: readonly string[] = [];
@@ -50,10 +53,15 @@ export function createCertificateWatch(
   let known: readonly CertificateWarning[] = [];
 
   const read = (next: Config): void => {
-    if (config && placeOf(config) !== placeOf(next)) patroni = undefined; // what the former one has shown is of no use
+    if (config && origin(config.backend) !== origin(next.backend)) patroni = undefined; // what the former one has shown is of no use
     config = next;
     files = inFiles(next);
     toldAtReading = warningsOf(files, wallMs()).map(({ message }) => message);
+  };
+  const see = (validity: Validity): boolean => {
+    const isFirst = patroni === undefined;
+    patroni = { owner: 'patroni', name: "Patroni's certificate", ...validity };
+    return isFirst;
   };
   const lookAgain = (): readonly CertificateWarning[] => {
     const checked = patroni && config?.backend.tls.insecure === false ? [patroni] : [];
@@ -63,25 +71,16 @@ export function createCertificateWatch(
     return known.filter(({ message }) => !before.includes(message));
   };
   return {
-    shown(validity) {
-      const isFirst = patroni === undefined;
-      patroni = { owner: 'patroni', name: "Patroni's certificate", ...validity };
-      if (isFirst) firstShown$.next();
-    },
     ends() {
       // from last to first, so that of a chain its first certificate is the one that is left
       return new Map([...files, ...(patroni ? [patroni] : [])].reverse().map(({ owner, toMs }) => [owner, toMs]));
     },
     warnings: () => known.map(({ message }) => message),
     // concatMap: the warnings are there already, in their order
-    warning$: merge(config$.pipe(tap(read)), firstShown$, timer(EVERY_MS, EVERY_MS, scheduler)).pipe(
+    warning$: merge(config$.pipe(tap(read)), shown$.pipe(filter(see)), timer(EVERY_MS, EVERY_MS, scheduler)).pipe(
       concatMap(lookAgain),
     ),
   };
-}
-
-function placeOf({ backend: { scheme, host, port } }: Config): string {
-  return `${scheme}://${host}:${port}`;
 }
 
 /** The certificates of a configuration, each named as its warnings do. */

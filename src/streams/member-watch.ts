@@ -9,7 +9,7 @@ import {
   tap,
 } from 'rxjs';
 import type { Config } from '../config/parse.js';
-import type { PolledCache } from './polling.js';
+import type { Polling } from './polling.js';
 import { jsonObject, objectIn } from '../patroni/json-body.js';
 import type { Answer } from '../patroni/types.js';
 
@@ -36,7 +36,7 @@ export interface MemberWatch {
 /** Watches the answers of the upstream in force; another `backend.host` or `backend.port` begins anew. */
 export function createMemberWatch(
   config$: BehaviorSubject<Config>,
-  answered$: PolledCache['answered$'],
+  answered$: Polling['answered$'],
   scheduler: SchedulerLike,
 ): MemberWatch {
   let found: { readonly warning: string; readonly atMs: number } | undefined;

@@ -4,7 +4,7 @@ import { expire } from './expiry.js';
 import type { PollOutcome, Snapshot } from '../patroni/types.js';
 
 /** How a route is polled, until it is polled otherwise. */
-export interface Polling {
+export interface RoutePolling {
   /** Whose answers they are, such as `localhost:8008`: those of another upstream count for nothing. */
   readonly upstream: string;
   /** Polls while it is subscribed. */
@@ -17,7 +17,7 @@ export interface Polling {
  * A route's snapshots while the way in which it is polled changes: what is known is kept, for no longer than the new time to
  * live, unless it comes from another upstream. Ends and errors as `polling$` and its outcomes do.
  */
-export function follow(polling$: Observable<Polling>, scheduler: SchedulerLike): Observable<Snapshot> {
+export function snapshotsOf(polling$: Observable<RoutePolling>, scheduler: SchedulerLike): Observable<Snapshot> {
   return defer(() => {
     let latest: { readonly snapshot: Snapshot; readonly upstream: string } | undefined;
     return polling$.pipe(

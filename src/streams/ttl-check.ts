@@ -16,21 +16,13 @@ import {
   timer,
 } from 'rxjs';
 import type { Config } from '../config/parse.js';
-import type { TimingsOf } from '../patroni/leader-lease.js';
-import type { PolledCache } from './polling.js';
-import { type ConfigAsking, dynamicConfigs } from './patroni-timings.js';
-import {
-  ASSUMED_TIMINGS,
-  type KnownConfigs,
-  type PatroniTimings,
-  configIn,
-  isStandbyCluster,
-  knownTimings,
-  versionIn,
-  withConfig,
-} from '../patroni/timings-in-force.js';
+import { authority } from '../network/authority.js';
+import { configIn, versionIn } from '../patroni/timings-in-force.js';
 import { safeTtlMs } from '../patroni/timings.js';
 import type { CanonicalRoute } from '../patroni/types.js';
+import type { KnownTimings } from './known-timings.js';
+import { type ConfigAsking, dynamicConfigs } from './patroni-timings.js';
+import type { Polling } from './polling.js';
 import { ttlWarning, unknownTimingsWarning } from './ttl-warning.js';
 
 const EVERY_MS = 60_000;
@@ -39,18 +31,15 @@ const EVERY_MS = 60_000;
 const OVERDUE_MS = 60_000;
 const CONFIG = '/config' as CanonicalRoute;
 
-/** What Patroni says of itself besides its answers to checks, and `cache.ttl` held against it. */
+/** What Patroni says of its timings, and `cache.ttl` held against it. */
 export interface TtlCheck {
-  readonly timingsOf: TimingsOf;
   /** The largest safe `cache.ttl`, in milliseconds; `undefined` while Patroni has not said. */
   safeTtlMs(): number | undefined;
-  /** Whether no node of the cluster is to be a primary; `undefined` while Patroni has not said. */
-  standbyCluster(): boolean | undefined;
   /** What is wrong now, in a sentence. */
   warning(): string | undefined;
   /**
-   * Emits what is wrong, or that nothing is, as it changes. The subscription asks Patroni: at once, then while its polls are
-   * answered, after each reload and every minute; sooner while it is not known.
+   * Emits what is wrong, or that nothing is, as it changes. The subscription asks Patroni, and makes its timings known: at
+   * once, then while its polls are answered, after each reload and every minute; sooner while they are not known.
    */
   readonly warning$: Observable<string | undefined>;
 }
@@ -58,11 +47,10 @@ export interface TtlCheck {
 /** Checks the `cache.ttl` of whatever configuration is in force. Where `/config` is polled, it is not asked for besides. */
 export function createTtlCheck(
   config$: BehaviorSubject<Config>,
-  { cache, request, answered$ }: Pick<PolledCache, 'cache' | 'request' | 'answered$'>,
+  timings: KnownTimings,
+  { cache, request, answered$ }: Pick<Polling, 'cache' | 'request' | 'answered$'>,
   scheduler: SchedulerLike,
 ): TtlCheck {
-  let known: KnownConfigs = [];
-  let version: string | undefined;
   const reloaded$ = config$.pipe(skip(1));
   const asking: ConfigAsking = {
     answered$,
@@ -86,20 +74,7 @@ export function createTtlCheck(
     filter((said) => said !== undefined),
     distinctUntilChanged(),
   );
-  const told$ = merge(
-    merge(asked$, polled$).pipe(
-      tap((config) => {
-        known = withConfig(known, config, version);
-      }),
-    ),
-    version$.pipe(
-      tap((said) => {
-        version = said;
-      }),
-    ),
-  );
-  /** By the version, too: until both are known, nothing is said of them. */
-  const timings = (): PatroniTimings | undefined => (version === undefined ? undefined : knownTimings(known, version));
+  const told$ = merge(merge(asked$, polled$).pipe(tap(timings.sawConfig)), version$.pipe(tap(timings.sawVersion)));
   let isOverdue = false;
   const overdue$ = answered$.pipe(
     take(1),
@@ -109,24 +84,23 @@ export function createTtlCheck(
     }),
   );
   const warning = (): string | undefined => {
-    const inForce = timings();
-    const { cache: guardedCache } = config$.getValue();
-    if (inForce === undefined) return isOverdue ? unknownTimingsWarning(guardedCache) : undefined;
-    return ttlWarning(guardedCache, inForce);
+    const inForce = timings.inForce();
+    const cacheConfig = config$.getValue().cache;
+    if (inForce === undefined) return isOverdue ? unknownTimingsWarning(cacheConfig) : undefined;
+    return ttlWarning(cacheConfig, inForce);
   };
   return {
-    timingsOf: (ofVersion) => knownTimings(known, ofVersion) ?? ASSUMED_TIMINGS,
     safeTtlMs() {
-      const inForce = timings();
+      const inForce = timings.inForce();
       return inForce && safeTtlMs(inForce);
     },
-    standbyCluster: () => known[0] && isStandbyCluster(known[0]),
     warning,
     warning$: config$.pipe(
-      map(({ backend }) => `${backend.host}:${backend.port}`),
+      map(({ backend }) => authority(backend.host, backend.port)),
       distinctUntilChanged(),
       tap(() => {
-        [known, version, isOverdue] = [[], undefined, false]; // what the former upstream said is of no use
+        timings.forget();
+        isOverdue = false;
       }),
       switchMap(() => merge(told$, reloaded$, overdue$).pipe(startWith(undefined))),
       map(warning),

@@ -41,10 +41,13 @@ export const MAX_PARTS = 4096;
 export const MAX_INTERIM = 16;
 
 /**
- * Requests to the upstream: a cold observable for a route. Each subscription asks once on a connection of its own,
- * emits the answer when its last byte is there and completes, or errors; unsubscription destroys the socket.
+ * A cold observable for a route. Each subscription asks once on a connection of its own, emits the answer when its last byte
+ * is there and completes, or errors; unsubscription destroys the socket.
  */
-export function createRequest(upstream: Upstream): (route: CanonicalRoute) => Observable<Answer> {
+export type RequestPatroni = (route: CanonicalRoute) => Observable<Answer>;
+
+/** Requests to the upstream. */
+export function createRequest(upstream: Upstream): RequestPatroni {
   const client = createClient(upstream);
   const { scheme, connectMs } = upstream;
   const { address$, answeredBy } = createAddresses(upstream.host, upstream.resolve, upstream.onAddresses);

@@ -10,7 +10,7 @@ import { changedKeys } from '../../src/config/changed-keys.js';
 import { type Config, parseConfig } from '../../src/config/parse.js';
 import { knownKeys } from '../../src/config/section.js';
 import { ConfigError } from '../../src/errors.js';
-import { prefetchedOf } from '../../src/streams/polling.js';
+import { prefetchedOf } from '../../src/streams/poll-settings.js';
 import { knownPaths } from '../../src/patroni/routes.js';
 import { type Certificates, createCertificates, withoutOpenssl } from '../support/certificates.js';
 

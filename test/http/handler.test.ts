@@ -324,7 +324,12 @@ describe('reply', () => {
     const counts = createCounts<number>();
     const latest = (route: CanonicalRoute): Snapshot | undefined =>
       ({ '/primary': fresh, '/health': { kind: 'pending', sinceMs: 0 } as const })[route as string];
-    const handle = createHandler({ prefetched: [], maxLearned: 1, latest, ask: latest }, CLOCK, new Map(), counts.count);
+    const handle = createHandler(
+      { prefetched: [], maxLearned: 1, latest, ask: latest },
+      CLOCK,
+      new Map(),
+      counts.count,
+    );
     for (const target of ['/', '/master', '/health', '/replica', '/x', '*', '/-/healthy', '/-/ready', '/-/x']) {
       handle({ ...REQUEST, target });
     }

@@ -94,7 +94,8 @@ describe('a line of JSON', () => {
 
   it('has figures that are rounded to what they mean', () => {
     const { log, objects } = collect('json');
-    createLogLines(log).outcome(route, { kind: 'answered', answer: ANSWER, sentAtMs: 0.123456, endedAtMs: 3.456789 });
+    const outcome = { kind: 'answered', answer: ANSWER, sentAtMs: 0.123456, endedAtMs: 3.456789 } as const;
+    createLogLines(log).outcome({ route, outcome });
     assert.equal(objects()[0]?.['tookMs'], 3.3);
   });
 });

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { BehaviorSubject, type Subscription, VirtualTimeScheduler } from 'rxjs';
+import { BehaviorSubject, type Subscription, VirtualTimeScheduler, Subject } from 'rxjs';
 import type { Validity } from '../../src/certificates/validity.js';
 import {
   type CertificateWarning,
@@ -30,6 +30,7 @@ describe('the watch over certificates', { skip: await withoutOpenssl() }, () => 
   let wallMs: number;
   let scheduler: VirtualTimeScheduler;
   let config$: BehaviorSubject<Config>;
+  let shown$: Subject<Validity>;
   let watch: CertificateWatch;
   let told: CertificateWarning[];
   let subscription: Subscription;
@@ -52,7 +53,8 @@ describe('the watch over certificates', { skip: await withoutOpenssl() }, () => 
     wallMs = END_MS - daysBefore * DAY_MS;
     scheduler = new VirtualTimeScheduler(undefined, 0);
     config$ = new BehaviorSubject(parse(text));
-    watch = createCertificateWatch(config$, scheduler, () => wallMs);
+    shown$ = new Subject();
+    watch = createCertificateWatch(config$, shown$, scheduler, () => wallMs);
     told = [];
     subscription = watch.warning$.subscribe({
       next: (warning) => told.push(warning),
@@ -114,8 +116,8 @@ describe('the watch over certificates', { skip: await withoutOpenssl() }, () => 
 
   it("warns of Patroni's at once when it is shown first, and as time passes", () => {
     start(20, overHttps());
-    watch.shown(shown);
-    watch.shown(shown);
+    shown$.next(shown);
+    shown$.next(shown);
     assert.deepEqual(told, [
       {
         owner: 'patroni',
@@ -123,10 +125,10 @@ describe('the watch over certificates', { skip: await withoutOpenssl() }, () => 
         message: "Patroni's certificate ends on 2027-01-01T00:00:00Z, in less than 30 days",
       },
     ]);
-    watch.shown(shown);
+    shown$.next(shown);
     assert.deepEqual(come(19), []);
     assert.deepEqual(come(5), ["Patroni's certificate ends on 2027-01-01T00:00:00Z, in less than 7 days"]);
-    watch.shown({ fromMs: END_MS, toMs: END_MS + 365 * DAY_MS }); // it was renewed
+    shown$.next({ fromMs: END_MS, toMs: END_MS + 365 * DAY_MS }); // it was renewed
     assert.deepEqual(come(4), []);
     assert.deepEqual(watch.warnings(), []);
     assert.equal(watch.ends().get('patroni'), END_MS + 365 * DAY_MS);
@@ -134,19 +136,19 @@ describe('the watch over certificates', { skip: await withoutOpenssl() }, () => 
 
   it('tells at most once a minute of certificates that change with each poll', () => {
     start(20, overHttps());
-    for (let poll = 0; poll < 60; poll += 1) watch.shown({ fromMs: BEGIN_MS, toMs: END_MS + poll });
+    for (let poll = 0; poll < 60; poll += 1) shown$.next({ fromMs: BEGIN_MS, toMs: END_MS + poll });
     assert.equal(told.length, 1);
   });
 
   it("forgets Patroni's when another Patroni is asked, and does not warn of it where it is not checked", () => {
     start(20, overHttps());
-    watch.shown(shown);
+    shown$.next(shown);
     config$.next(parse(overHttps(', port: 8010')));
     assert.equal(watch.ends().has('patroni'), false);
     assert.deepEqual(watch.warnings(), []);
 
     start(20, '{ backend: { scheme: https, insecure: true } }');
-    watch.shown(shown);
+    shown$.next(shown);
     assert.deepEqual(told, []);
     assert.equal(watch.ends().get('patroni'), END_MS, 'the metric tells it all the same');
   });

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 import { after, afterEach, before, describe, it, mock } from 'node:test';
-import { NEVER, Subject, VirtualTimeScheduler } from 'rxjs';
+import { NEVER, Subject, VirtualTimeScheduler, merge, tap } from 'rxjs';
 import { createScheduler } from '../../src/streams/clock.js';
 import { type Config, parseConfig } from '../../src/config/parse.js';
-import { type PollingParts, createPolledCache } from '../../src/streams/polling.js';
+import { type PollingParts, createPolling } from '../../src/streams/polling.js';
 import { canonicalRoute } from '../../src/patroni/routes.js';
 import { changes } from '../../src/streams/changes.js';
 import type { FreezeChange } from '../../src/streams/freeze.js';
@@ -28,9 +28,8 @@ function configOf(sections: Readonly<Record<string, object>>): Config {
 function polling(config: Config, parts: Partial<PollingParts> = {}) {
   const outcomes: Outcome[] = [];
   const scheduler = parts.scheduler ?? createScheduler();
-  const polled = createPolledCache(config, {
+  const polled = createPolling(config, {
     scheduler,
-    onOutcome: (route, outcome) => outcomes.push({ ...outcome, route }),
     timingsOf: () => ASSUMED_TIMINGS,
     wallMs: () => 0,
     refresh$: NEVER,
@@ -38,7 +37,8 @@ function polling(config: Config, parts: Partial<PollingParts> = {}) {
     random: Math.random,
     ...parts,
   });
-  const subscription = changes(polled.cache, scheduler).subscribe({
+  const noted$ = polled.outcome$.pipe(tap(({ route, outcome }) => outcomes.push({ ...outcome, route })));
+  const subscription = merge(noted$, changes(polled.cache, scheduler)).subscribe({
     error: (cause: unknown) => assert.fail(String(cause)),
   });
   ended.push(() => {

@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import { type Observable, map } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
-import { type Polling, follow } from '../../src/streams/snapshots.js';
+import { type RoutePolling, snapshotsOf } from '../../src/streams/snapshots.js';
 import { answer, refused, runMarbles } from '../support/time/marbles.js';
 import type { PollOutcome, Snapshot } from '../../src/patroni/types.js';
 
@@ -16,16 +16,16 @@ function answered(status: number, sentAtMs: number): PollOutcome {
 
 const FAILED: PollOutcome = { kind: 'failed', failure: refused('no'), sentAtMs: 0, endedAtMs: 0 };
 
-function following(polling$: Observable<Polling>, scheduler: TestScheduler): Observable<string> {
-  return follow(polling$, scheduler).pipe(map(told));
+function following(polling$: Observable<RoutePolling>, scheduler: TestScheduler): Observable<string> {
+  return snapshotsOf(polling$, scheduler).pipe(map(told));
 }
 
-describe('follow', () => {
+describe('snapshotsOf', () => {
   it('keeps what is known when a route is polled otherwise, and ends the former polls', () => {
     runMarbles(({ cold, hot, expectObservable, expectSubscriptions }, scheduler) => {
       const first$ = cold<PollOutcome>('-a', { a: answered(200, 1) });
       const second$ = cold<PollOutcome>('---b', { b: answered(503, 8) });
-      const polling$ = hot<Polling>('f----s', {
+      const polling$ = hot<RoutePolling>('f----s', {
         f: { upstream: 'a', outcome$: first$, ttlMs: 20 },
         s: { upstream: 'a', outcome$: second$, ttlMs: 20 },
       });
@@ -41,7 +41,7 @@ describe('follow', () => {
 
   it('lets a shorter time to live hold at once, to the millisecond', () => {
     runMarbles(({ cold, hot, expectObservable }, scheduler) => {
-      const polling$ = hot<Polling>('f----s', {
+      const polling$ = hot<RoutePolling>('f----s', {
         f: { upstream: 'a', outcome$: cold('-a', { a: answered(200, 1) }), ttlMs: 20 },
         s: { upstream: 'a', outcome$: cold<PollOutcome>('-'), ttlMs: 7 },
       });
@@ -56,7 +56,7 @@ describe('follow', () => {
 
   it('says stale at once where a shorter time to live is over already', () => {
     runMarbles(({ cold, hot, expectObservable }, scheduler) => {
-      const polling$ = hot<Polling>('f----s', {
+      const polling$ = hot<RoutePolling>('f----s', {
         f: { upstream: 'a', outcome$: cold('-a', { a: answered(200, 1) }), ttlMs: 20 },
         s: { upstream: 'a', outcome$: cold<PollOutcome>('-'), ttlMs: 3 },
       });
@@ -67,7 +67,7 @@ describe('follow', () => {
 
   it('lets a longer time to live hold from the next answer on; what is stale stays so', () => {
     runMarbles(({ cold, hot, expectObservable }, scheduler) => {
-      const polling$ = hot<Polling>('f-----s', {
+      const polling$ = hot<RoutePolling>('f-----s', {
         f: { upstream: 'a', outcome$: cold('-a', { a: answered(200, 1) }), ttlMs: 7 },
         s: { upstream: 'a', outcome$: cold('------x---b', { x: FAILED, b: answered(200, 16) }), ttlMs: 20 },
       });
@@ -78,7 +78,7 @@ describe('follow', () => {
 
   it('takes nothing over from another upstream', () => {
     runMarbles(({ cold, hot, expectObservable }, scheduler) => {
-      const polling$ = hot<Polling>('f----s', {
+      const polling$ = hot<RoutePolling>('f----s', {
         f: { upstream: 'a', outcome$: cold('-a', { a: answered(200, 1) }), ttlMs: 20 },
         s: { upstream: 'b', outcome$: cold('--b', { b: answered(503, 7) }), ttlMs: 20 },
       });

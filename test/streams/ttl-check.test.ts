@@ -3,8 +3,9 @@ import { describe, it } from 'node:test';
 import { BehaviorSubject, NEVER, Subject, of } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { type Config, parseConfig } from '../../src/config/parse.js';
-import type { PolledAnswer, PolledCache } from '../../src/streams/polling.js';
+import type { PolledAnswer, Polling } from '../../src/streams/polling.js';
 import { canonicalRoute } from '../../src/patroni/routes.js';
+import { type KnownTimings, createKnownTimings } from '../../src/streams/known-timings.js';
 import { type TtlCheck, createTtlCheck } from '../../src/streams/ttl-check.js';
 import type { Answer, Snapshot, CanonicalRoute } from '../../src/patroni/types.js';
 
@@ -22,6 +23,7 @@ const ANSWER = saying({ ttl: 30, loop_wait: 10, retry_timeout: 10 });
 /** A check of `cache.ttl`, 4 s, with all that it is told. */
 interface Bench {
   readonly check: TtlCheck;
+  readonly timings: KnownTimings;
   readonly config$: BehaviorSubject<Config>;
   /** What it emitted last. */
   readonly told: () => string | undefined;
@@ -45,8 +47,9 @@ function withCheck(body: (bench: Bench) => void, latest?: Snapshot): void {
       asked += 1;
       return isFrozen ? NEVER : of(answer);
     },
-  } as unknown as PolledCache;
-  const check = createTtlCheck(config$, polled, scheduler);
+  } as unknown as Polling;
+  const timings = createKnownTimings();
+  const check = createTtlCheck(config$, timings, polled, scheduler);
   let told: string | undefined;
   const subscription = check.warning$.subscribe({
     next: (warning) => (told = warning),
@@ -54,6 +57,7 @@ function withCheck(body: (bench: Bench) => void, latest?: Snapshot): void {
   });
   body({
     check,
+    timings,
     config$,
     told: () => told,
     asked: () => asked,
@@ -77,12 +81,12 @@ describe('the check of cache.ttl', () => {
       polled('/primary', primary('3.0.2'));
       assert.equal(check.safeTtlMs(), 10_000);
     });
-    withCheck(({ check, frozen, config$, polled }) => {
+    withCheck(({ check, timings, frozen, config$, polled }) => {
       frozen(true);
       config$.next(config(4, 8010));
       polled('/primary', primary('3.0.2'));
       assert.equal(check.safeTtlMs(), undefined);
-      assert.equal(check.standbyCluster(), undefined);
+      assert.equal(timings.standbyCluster(), undefined);
     });
   });
 
@@ -99,13 +103,13 @@ describe('the check of cache.ttl', () => {
   });
 
   it('says nothing of another Patroni that has not answered yet', () => {
-    withCheck(({ check, config$, frozen, polled, told }) => {
+    withCheck(({ check, timings, config$, frozen, polled, told }) => {
       polled('/primary', primary('3.0.2'));
       frozen(true);
       config$.next(config(20, 8010));
       assert.equal(told(), undefined);
       assert.equal(check.safeTtlMs(), undefined);
-      assert.equal(check.timingsOf('3.0.2').ttlMs, 30_000, 'its defaults are assumed');
+      assert.equal(timings.timingsOf('3.0.2').ttlMs, 30_000, 'its defaults are assumed');
     });
   });
 
@@ -154,11 +158,11 @@ describe('the check of cache.ttl', () => {
   });
 
   it('knows a standby cluster', () => {
-    withCheck(({ check, says, polled }) => {
-      assert.equal(check.standbyCluster(), false);
+    withCheck(({ timings, says, polled }) => {
+      assert.equal(timings.standbyCluster(), false);
       says(saying({ standby_cluster: { host: 'elsewhere' } }));
       polled('/primary', primary('4.1.4'));
-      assert.equal(check.standbyCluster(), true);
+      assert.equal(timings.standbyCluster(), true);
     });
   });
 });

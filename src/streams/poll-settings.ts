@@ -1,0 +1,46 @@
+import type { Config } from '../config/parse.js';
+import { canonicalRoute, isSlow } from '../patroni/routes.js';
+import type { CanonicalRoute } from '../patroni/types.js';
+import type { RoutePlan } from './cache.js';
+
+/** What the configuration says of Patroni and of times: all that polls depend on but their routes. */
+export interface PollSettings {
+  readonly backend: Omit<Config['backend'], 'routes'>;
+  readonly times: Omit<Config['cache'], 'learn'>;
+}
+
+/** The settings of a configuration. */
+export function settingsOf({ backend, cache }: Config): PollSettings {
+  const { host, port, scheme, tls, timeoutMs } = backend;
+  const { ttlMs, intervalMs, slowTtlMs, slowIntervalMs, leaseGuard } = cache;
+  return {
+    backend: { host, port, scheme, tls, timeoutMs },
+    times: { ttlMs, intervalMs, slowTtlMs, slowIntervalMs, leaseGuard },
+  };
+}
+
+/** Which routes a configuration has polled. */
+export function planOf(config: Config): RoutePlan {
+  const prefetched = prefetchedOf(config)
+    .map(canonicalRoute)
+    .filter((route) => route !== undefined);
+  return { prefetched, maxLearned: config.cache.learn };
+}
+
+/**
+ * The routes that are polled from the start, as written. The route of agent checks is among them: HAProxy acts on an agent's
+ * first word, and so it must not be learned first.
+ */
+export function prefetchedOf({ backend: { routes }, agent }: Config): readonly string[] {
+  if (agent.port === undefined) return routes;
+  const asked = canonicalRoute(agent.route);
+  return routes.some((route) => canonicalRoute(route) === asked) ? routes : [...routes, agent.route];
+}
+
+/** How long answers of a route are fresh, and the time from poll to poll, in milliseconds. */
+export function paceOf(
+  { ttlMs, intervalMs, slowTtlMs, slowIntervalMs }: PollSettings['times'],
+  route: CanonicalRoute,
+): { readonly ttlMs: number; readonly intervalMs: number } {
+  return isSlow(route) ? { ttlMs: slowTtlMs, intervalMs: slowIntervalMs } : { ttlMs, intervalMs };
+}
