@@ -28,8 +28,11 @@ describe('docs/operations.md', () => {
     const own = found(/event: '([a-z-]+)'/g, source);
     const changes = found(/readonly kind: '([a-z-]+)'/g, read('src/streams/changes.ts'));
     assert.ok(own.length > 10 && changes.length > 5, 'they are found in the source');
-    const explained = found(/^\| `([a-z-]+)` +\| (?:warn|info|verbose|debug) /gm, operations);
+    const entry = /^#### `([a-z-]+)`.*\n\n- Level: `(?:warn|info|verbose|debug)`\. JSON fields: .*\n- Line:\s+`.*`/gm;
+    const explained = found(entry, operations);
     assert.deepEqual(explained, [...own, ...changes].sort());
+    const headings = operations.match(/^#### /gm) ?? [];
+    assert.equal(operations.match(entry)?.length, headings.length, 'each entry has its level, fields and line');
   });
 
   it('explains each metric, and no other', () => {
@@ -40,14 +43,14 @@ describe('docs/operations.md', () => {
 
   it('explains each reason why a connection ends before it is a request', () => {
     const chapter = operations.split('### Connections that end before they are a request')[1]?.split('###')[0] ?? '';
-    assert.deepEqual(found(/^\| `([a-z-]+)` /gm, chapter), [...breakages].sort());
+    assert.deepEqual(found(/^- `([a-z-]+)`: /gm, chapter), [...breakages].sort());
   });
 
   it('explains each reason why a poll fails', () => {
     const reasons = found(/^ {2}'?([a-z-]+)'?: '/gm, read('src/patroni/snapshot-text.ts').split('};')[0] ?? '');
     assert.ok(reasons.length > 10, 'they are found in the source');
     const chapter = operations.split('### Why a poll failed')[1]?.split('###')[0] ?? '';
-    assert.deepEqual(found(/^\| `([a-z-]+)` /gm, chapter), reasons);
+    assert.deepEqual(found(/^- `([a-z-]+)`: /gm, chapter), reasons);
   });
 });
 
