@@ -12,7 +12,15 @@ const rooms = {
   streams: ['patroni', 'network', 'certificates', 'upstream', 'config/types'],
   http: ['patroni', 'sockets', 'config/types', 'config/tls-names'],
   'agent-check': ['patroni', 'config/types'],
-  metrics: ['patroni', 'streams', 'http/types', 'http/broken-connection', 'agent-check/types', 'config/types', 'version'],
+  metrics: [
+    'patroni',
+    'streams',
+    'http/types',
+    'http/broken-connection',
+    'agent-check/types',
+    'config/types',
+    'version',
+  ],
   status: ['patroni', 'streams', 'http/types', 'http/reply', 'version'],
   service: [
     ...['patroni', 'network', 'log', 'certificates', 'config', 'upstream', 'sockets', 'streams', 'http', 'agent-check'],

@@ -7,7 +7,7 @@ export interface Question {
   readonly allowed?: Allowance;
 }
 
-/** The differences on purpose, which the README names. Whatever else differs is a mistake. */
+/** The differences on purpose, which docs/routes.md names. Whatever else differs is a mistake. */
 export type Allowance = keyof typeof ALLOWANCES;
 
 /** What is allowed of a question: by which methods, with which statuses of Patroni and patroniglue, and why. */
