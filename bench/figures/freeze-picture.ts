@@ -1,6 +1,5 @@
 import { type Check, waitedMs } from '../support/checks.js';
 import type { Picture } from '../support/figure.js';
-import type { Frozen } from './freeze.js';
 import { COLOURS, draw } from '../support/plot.js';
 
 const BUCKET_MS = 500;
@@ -10,6 +9,14 @@ const STATUSES = [
   { name: 'another status (503, 504)', colour: '#e0a100', has: (status: number) => status > 0 && status !== 200 },
   { name: 'no reply within 10 s', colour: '#c62828', has: (status: number) => status === 0 },
 ];
+
+/** One who was checked through a freeze. */
+export interface Frozen {
+  readonly name: string;
+  readonly checks: readonly Check[];
+  readonly frozenMs: number;
+  readonly thawedMs: number;
+}
 
 /** Above, the longest that a check waited in each half of a second; below, what most of them were told. */
 export function drawFreeze(all: readonly Frozen[]): Picture {

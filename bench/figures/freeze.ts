@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nowMs } from '../../test/support/time/monotonic.js';
-import { type Check, checkPorts, waitedMs } from '../support/checks.js';
+import { checkPorts, waitedMs } from '../support/checks.js';
 import type { Figure, Row } from '../support/figure.js';
 import { type Freezable, startFreezable } from '../support/freezable.js';
-import { drawFreeze } from './freeze-picture.js';
+import { type Frozen, drawFreeze } from './freeze-picture.js';
 import { cachingPeers, nodeHttp, patroniglue, withPeers } from '../peers/all.js';
 import { DEFAULT_PACE } from '../support/processes.js';
 import { quantile, spreadOf } from '../support/statistics.js';
@@ -16,14 +16,6 @@ const ROUNDS = 3;
 
 /** A load balancer notices this. */
 const LONG_MS = 50;
-
-/** One who was checked through a freeze. */
-export interface Frozen {
-  readonly name: string;
-  readonly checks: readonly Check[];
-  readonly frozenMs: number;
-  readonly thawedMs: number;
-}
 
 /** Patroni's API stops answering and comes back. */
 export const freeze: Figure = {
