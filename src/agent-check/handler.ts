@@ -1,4 +1,4 @@
-import type { AgentConfig } from '../config/agent.js';
+import type { AgentConfig } from '../config/types.js';
 import { describeUnknown } from '../patroni/snapshot-text.js';
 import { canonicalRoute } from '../patroni/routes.js';
 import { readAt } from '../patroni/snapshot.js';

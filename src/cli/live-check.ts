@@ -1,6 +1,6 @@
 import { forkJoin, lastValueFrom, map } from 'rxjs';
 import { createScheduler } from '../streams/clock.js';
-import type { Config } from '../config/parse.js';
+import type { Config } from '../config/types.js';
 import { describeFailure } from '../patroni/snapshot-text.js';
 import { prefetchedOf } from '../streams/poll-settings.js';
 import { requestOf } from '../streams/polled-upstream.js';

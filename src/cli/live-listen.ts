@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import type { Config } from '../config/parse.js';
+import type { Config } from '../config/types.js';
 import { ListenError } from '../errors.js';
 import { areLoopback, isLoopback } from '../network/loopback.js';
 import { createListeners } from '../sockets/listeners.js';

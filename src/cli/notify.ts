@@ -2,7 +2,7 @@ import http, { type RequestOptions } from 'node:http';
 import https from 'node:https';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { Config } from '../config/parse.js';
+import type { Config } from '../config/types.js';
 import { NotifyError } from '../errors.js';
 import { REFRESH_PATH } from '../http/types.js';
 

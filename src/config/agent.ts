@@ -1,18 +1,6 @@
 import { type Section, valueOf } from './section.js';
 import * as check from './checks.js';
-
-/** Answers to HAProxy's agent checks (`agent-check` in its manual). */
-export interface AgentConfig {
-  readonly host: string;
-  /** 0 takes any free port. Absent where no agent checks are answered. */
-  readonly port?: number;
-  /** What a check asks that says nothing, as written. */
-  readonly route: string;
-  /** What becomes of a server whose answer is fresh and no 200. */
-  readonly standby: 'maint' | 'drain' | 'down';
-  /** How long a check has time to say what it asks. */
-  readonly waitMs: number;
-}
+import type { AgentConfig } from './types.js';
 
 /** Linux sends again 0.2 s later what was lost; `timeout check` is often 1 s. */
 const DEFAULT_WAIT_MS = 500;

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Config } from './parse.js';
+import type { Config } from './types.js';
 
 /** Every key of the file and what it comes to; of files their contents, so that a new certificate is a change. */
 const VALUES: Readonly<Record<string, (config: Config) => unknown>> = {

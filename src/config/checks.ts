@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
 import { madeVisible } from './characters.js';
-import type { Network } from '../http/refresh.js';
 import { nearest } from './nearest-word.js';
 import { canonicalRoute, knownPaths, whatIsWrong } from '../patroni/routes.js';
 import { minVersions, parseCipher, parseMinVersion } from './tls-names.js';
+import type { Network } from './types.js';
 import type { Position, YamlValue } from './yaml.js';
 
 /** Where a check says what it finds; at the value's own position unless told another. */

@@ -1,5 +1,5 @@
-import type { AgentConfig } from './agent.js';
 import type { Section } from './section.js';
+import type { AgentConfig } from './types.js';
 
 /** Patroni is polled elsewhere than at the front end. */
 export function mustNotAskItself(

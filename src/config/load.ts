@@ -1,22 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { type Config, parseConfig } from './parse.js';
+import { parseConfig } from './parse.js';
 import { fileReason } from './pem-files.js';
 import { lossesOf } from './losses.js';
+import type { FileText, LoadedConfig } from './types.js';
 import { ConfigError } from '../errors.js';
-
-/** A configuration, and the texts from which it was read. */
-export interface LoadedConfig {
-  readonly config: Config;
-  /** The configuration file, and its text. */
-  readonly file: string;
-  readonly text: string;
-  /** The PEM files that it names. */
-  readonly files: ReadonlyMap<string, FileText>;
-}
-
-/** What is in a file, or why it cannot be read. */
-type FileText =
-  { readonly kind: 'read'; readonly text: string } | { readonly kind: 'unreadable'; readonly error: unknown };
 
 /**
  * Reads a configuration file, and the PEM files that it names (relative paths: to the working directory). A disk that

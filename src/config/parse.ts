@@ -1,78 +1,16 @@
 import { DEFAULT_CIPHERS } from 'node:tls';
-import { type AgentConfig, readAgent } from './agent.js';
-import { type FileSource, type KeyPair, readCa, readPair, readPairPaths } from './pem-files.js';
+import { readAgent } from './agent.js';
+import { type FileSource, readCa, readPair, readPairPaths } from './pem-files.js';
 import { withHints } from './hints.js';
 import { mustHaveItsOwnPort, mustNotAskItself } from './listen-address.js';
 import { createSections, type Field, type Findings, type Section, valueOf } from './section.js';
 import { readTimes } from './times.js';
 import * as check from './checks.js';
 import { ConfigError, type Problem } from '../errors.js';
-import type { Network } from '../http/refresh.js';
 import { defaultRoutes } from '../patroni/routes.js';
-import { cipherWarnings, keyTypeWarning, securityLevel, type TlsVersion } from './tls-names.js';
+import { cipherWarnings, keyTypeWarning, securityLevel } from './tls-names.js';
+import type { BackendTls, Config, FrontendTls } from './types.js';
 import { readYaml } from './yaml.js';
-
-/** The configuration, checked and frozen. Durations are in milliseconds. See config.yml.example. */
-export interface Config {
-  readonly frontend: {
-    /** A name or an address; an IPv6 address is without brackets. */
-    readonly host: string;
-    /** 0 to 65535; 0 takes any free port. */
-    readonly port: number;
-    /** Absent for plain HTTP. */
-    readonly tls?: FrontendTls;
-    readonly logFormat: string;
-    /** The status pages are served. */
-    readonly status: boolean;
-    /** Who may ask for polls at once, besides this host. */
-    readonly refreshFrom: readonly Network[];
-    /** Each connection begins with a PROXY header. */
-    readonly proxyProtocol: boolean;
-  };
-  readonly backend: {
-    readonly host: string;
-    /** 1 to 65535. */
-    readonly port: number;
-    readonly scheme: 'http' | 'https';
-    /** Of use for https alone; with http it holds no files. */
-    readonly tls: BackendTls;
-    /** Hard deadline of a poll, from send to last byte. */
-    readonly timeoutMs: number;
-    /** Prefetched routes, as written; at least one. That of `agent` is prefetched as well. */
-    readonly routes: readonly string[];
-  };
-  readonly agent: AgentConfig;
-  readonly cache: {
-    readonly ttlMs: number;
-    readonly intervalMs: number;
-    readonly slowTtlMs: number;
-    readonly slowIntervalMs: number;
-    /** How many routes may be learned. */
-    readonly learn: number;
-    /** A 200 that rests on the leader key does not count for longer than that surely lasts. */
-    readonly leaseGuard: boolean;
-  };
-  readonly log: { readonly format: 'text' | 'json' };
-  /** What does not stop the start, a line each with its place: `config.yml:12:13: backend.insecure: ...`. */
-  readonly warnings: readonly string[];
-}
-
-/** HTTPS at the front end. */
-export interface FrontendTls extends KeyPair {
-  readonly minVersion: TlsVersion;
-  /** OpenSSL names and `@SECLEVEL=n`; absent for the runtime's list. */
-  readonly ciphers?: readonly string[];
-}
-
-/** HTTPS towards Patroni. Files as written in the configuration, and their PEM texts. */
-interface BackendTls extends Partial<KeyPair> {
-  /** Certificates are not checked. */
-  readonly insecure: boolean;
-  /** The name or address that the certificate must have, where that is not `host`. */
-  readonly servername?: string;
-  readonly cafile?: string;
-  readonly ca?: string;
-}
 
 /** What {@link parseConfig} reads. */
 export interface ConfigSource extends FileSource {

@@ -1,5 +1,6 @@
 import { type Field, type Section, type SectionName } from './section.js';
 import { filePath } from './checks.js';
+import type { KeyPair } from './types.js';
 import { checkCa, checkCertificate, checkKeyPair, type PemCheck } from '../certificates/pem.js';
 
 /** What reading files needs from outside. */
@@ -8,16 +9,6 @@ export interface FileSource {
   readonly readFile: (path: string) => string;
   /** The wall clock: the dates of certificates are held against it. */
   readonly nowMs: number;
-}
-
-/** A certificate and its key: paths as written, and PEM texts. */
-export interface KeyPair {
-  readonly certfile: string;
-  readonly keyfile: string;
-  /** PEM text: the certificate, and after it those of the chain. */
-  readonly cert: string;
-  /** PEM text, not encrypted. */
-  readonly key: string;
 }
 
 type FileKey = 'certfile' | 'keyfile';

@@ -1,12 +1,6 @@
 import { type Observable, type SchedulerLike, concatMap, defer, filter, finalize, from, map, merge, timer } from 'rxjs';
-import { type LoadedConfig, loadConfig, reloadFiles } from './load.js';
-
-/** What became of a configuration that was to be taken over. */
-export type Reload =
-  | { readonly kind: 'accepted'; readonly before: LoadedConfig; readonly after: LoadedConfig }
-  | { readonly kind: 'refused'; readonly cause: unknown }
-  /** Nobody asked, and nothing has changed. */
-  | { readonly kind: 'unchanged' };
+import { loadConfig, reloadFiles } from './load.js';
+import type { LoadedConfig, Reload } from './types.js';
 
 /** When to reload, and how. */
 export interface ReloadOptions {

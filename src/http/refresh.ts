@@ -1,12 +1,7 @@
 import { BlockList, isIPv6 } from 'node:net';
+import type { Network } from '../config/types.js';
 import { textReply } from './reply.js';
 import { type CheckRequest, type Ends, REFRESH_PATH, type Reply } from './types.js';
-
-/** A network in CIDR notation, taken apart. */
-export interface Network {
-  readonly address: string;
-  readonly prefix: number;
-}
 
 /** The reply to whoever asks for polls at once, by `POST`; `refresh` is called for those who may: this host, and `from`. */
 export function refreshReply(request: CheckRequest, from: readonly Network[], refresh: () => void): Reply {

@@ -2,8 +2,8 @@ import { constants } from 'node:crypto';
 import type { ServerOptions } from 'node:https';
 import { DEFAULT_CIPHERS } from 'node:tls';
 
-import type { FrontendTls } from '../config/parse.js';
-import { securityLevel, type TlsVersion } from '../config/tls-names.js';
+import { securityLevel } from '../config/tls-names.js';
+import type { FrontendTls, TlsVersion } from '../config/types.js';
 
 /** Node waits 120 s: longer than any health check, and a socket each for clients that say nothing. */
 const handshakeTimeoutMs = 5_000;

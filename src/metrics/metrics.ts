@@ -3,7 +3,7 @@ import type { CertificateOwner } from '../streams/certificate-watch.js';
 import { type Counts, createCounts } from './route-counters.js';
 import type { Breakage, Tally } from '../http/broken-connection.js';
 import { textReply } from '../http/reply.js';
-import type { Reload } from '../config/reload.js';
+import type { Reload } from '../config/types.js';
 import { readAt } from '../patroni/snapshot.js';
 import type { RoutePlan } from '../streams/cache.js';
 import type { Change } from '../streams/changes.js';

@@ -1,6 +1,6 @@
 import { createAgentServer } from '../agent-check/server.js';
 import type { createAgentHandler } from '../agent-check/handler.js';
-import type { Config } from '../config/parse.js';
+import type { Config } from '../config/types.js';
 import type { ConfiguredListener } from './listen-places.js';
 import type { LogLines } from './log-lines.js';
 import type { Log } from '../log/logger.js';

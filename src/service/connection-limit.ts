@@ -1,4 +1,4 @@
-import type { Config } from '../config/parse.js';
+import type { Config } from '../config/types.js';
 import type { LogLines } from './log-lines.js';
 import { type Connections, boundConnections } from '../sockets/connection-bound.js';
 import { measureRoom } from '../sockets/open-files.js';

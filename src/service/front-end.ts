@@ -1,4 +1,4 @@
-import type { Config } from '../config/parse.js';
+import type { Config } from '../config/types.js';
 import type { ConfiguredListener } from './listen-places.js';
 import { createAccessLine } from '../http/access-log.js';
 import type { Breakage, Tally } from '../http/broken-connection.js';

@@ -1,4 +1,4 @@
-import type { Config } from '../config/parse.js';
+import type { Config } from '../config/types.js';
 import { type Listeners, type Place, moveAll } from '../sockets/listeners.js';
 
 /** Something that listens as the configuration says. */

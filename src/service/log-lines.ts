@@ -1,12 +1,11 @@
 import { formatDate } from '../certificates/validity.js';
 import type { CertificateWarning } from '../streams/certificate-watch.js';
 import { changedKeys } from '../config/changed-keys.js';
-import type { Config } from '../config/parse.js';
+import type { Config, Reload } from '../config/types.js';
 import { describeDuration, describeFailure } from '../patroni/snapshot-text.js';
 import { BREAKAGES, type Breakage, breakages } from '../http/broken-connection.js';
 import type { Crowding } from '../sockets/connection-bound.js';
 import type { Room } from '../sockets/open-files.js';
-import type { Reload } from '../config/reload.js';
 import type { Log } from '../log/logger.js';
 import { origin } from '../network/authority.js';
 import { areLoopback, onlyFromHere } from '../network/loopback.js';

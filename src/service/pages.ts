@@ -1,6 +1,6 @@
 import { type BehaviorSubject, Subject } from 'rxjs';
 import type { CertificateWatch } from '../streams/certificate-watch.js';
-import type { Config } from '../config/parse.js';
+import type { Config } from '../config/types.js';
 import { refreshReply } from '../http/refresh.js';
 import { type MetricSources, type Metrics, createMetrics } from '../metrics/metrics.js';
 import { origin } from '../network/authority.js';

@@ -1,7 +1,7 @@
 import { BehaviorSubject, type Observable, Subject, defer, ignoreElements, merge, skip, takeUntil, tap } from 'rxjs';
 import { createAgentHandler } from '../agent-check/handler.js';
 import type { AgentState } from '../agent-check/types.js';
-import type { LoadedConfig } from '../config/load.js';
+import type { LoadedConfig } from '../config/types.js';
 import { reloads } from '../config/reload.js';
 import { breakages, createTally } from '../http/broken-connection.js';
 import { createHandler } from '../http/handler.js';

@@ -1,6 +1,6 @@
 import { type BehaviorSubject, type Observable, type SchedulerLike, concatMap, filter, merge, tap, timer } from 'rxjs';
 import { type Validity, describeEnd } from '../certificates/validity.js';
-import type { Config } from '../config/parse.js';
+import type { Config } from '../config/types.js';
 import { origin } from '../network/authority.js';
 import { type PlacedValidity, readCaValidity, readValidities } from '../certificates/pem.js';
 

@@ -8,7 +8,7 @@ import {
   switchMap,
   tap,
 } from 'rxjs';
-import type { Config } from '../config/parse.js';
+import type { Config } from '../config/types.js';
 import type { Polling } from './polling.js';
 import { jsonObject, objectIn } from '../patroni/json-body.js';
 import type { Answer } from '../patroni/types.js';

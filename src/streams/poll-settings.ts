@@ -1,4 +1,4 @@
-import type { Config } from '../config/parse.js';
+import type { Config } from '../config/types.js';
 import { canonicalRoute, isSlow } from '../patroni/routes.js';
 import type { CanonicalRoute } from '../patroni/types.js';
 import type { RoutePlan } from './cache.js';

@@ -1,5 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
-import type { Config } from '../config/parse.js';
+import type { Config } from '../config/types.js';
 import type { OnAddresses } from '../upstream/addresses.js';
 import { type RequestPatroni, type Upstream, createRequest } from '../upstream/request.js';
 import { type Freeze, createFreeze } from './freeze.js';

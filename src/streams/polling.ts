@@ -18,7 +18,7 @@ import {
   tap,
 } from 'rxjs';
 import type { Validity } from '../certificates/validity.js';
-import type { Config } from '../config/parse.js';
+import type { Config } from '../config/types.js';
 import { authority } from '../network/authority.js';
 import { isLoopback } from '../network/loopback.js';
 import { type TimingsOf, guarded } from '../patroni/leader-lease.js';

@@ -15,7 +15,7 @@ import {
   tap,
   timer,
 } from 'rxjs';
-import type { Config } from '../config/parse.js';
+import type { Config } from '../config/types.js';
 import { authority } from '../network/authority.js';
 import { configIn, versionIn } from '../patroni/timings-in-force.js';
 import { safeTtlMs } from '../patroni/timings.js';

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 import { loadConfig } from '../../src/config/load.js';
 import { changedKeys } from '../../src/config/changed-keys.js';
-import { type Config, parseConfig } from '../../src/config/parse.js';
+import { parseConfig } from '../../src/config/parse.js';
+import type { Config } from '../../src/config/types.js';
 import { knownKeys } from '../../src/config/section.js';
 import { ConfigError } from '../../src/errors.js';
 import { prefetchedOf } from '../../src/streams/poll-settings.js';

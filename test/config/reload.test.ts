@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Observable, Subject, type Subscription, VirtualTimeScheduler } from 'rxjs';
-import type { LoadedConfig } from '../../src/config/load.js';
-import { type Reload, type ReloadOptions, reloads } from '../../src/config/reload.js';
+import { type ReloadOptions, reloads } from '../../src/config/reload.js';
+import type { LoadedConfig, Reload } from '../../src/config/types.js';
 
 const EVERY_MS = 30_000;
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Network, refreshReply } from '../../src/http/refresh.js';
+import type { Network } from '../../src/config/types.js';
+import { refreshReply } from '../../src/http/refresh.js';
 import type { Ends } from '../../src/http/types.js';
 
 describe('POST /-/refresh', () => {

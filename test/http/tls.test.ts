@@ -9,7 +9,8 @@ import { after, before, describe, it } from 'node:test';
 import { text } from 'node:stream/consumers';
 
 import { tlsOptions } from '../../src/http/tls.js';
-import { ianaCiphers, parseCipher, type TlsVersion } from '../../src/config/tls-names.js';
+import { ianaCiphers, parseCipher } from '../../src/config/tls-names.js';
+import type { TlsVersion } from '../../src/config/types.js';
 import { createCertificates, withoutOpenssl } from '../support/certificates.js';
 
 const versions: readonly TlsVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];

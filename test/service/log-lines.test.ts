@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
-import { type Config, parseConfig } from '../../src/config/parse.js';
-import type { LoadedConfig } from '../../src/config/load.js';
+import { parseConfig } from '../../src/config/parse.js';
+import type { Config, LoadedConfig } from '../../src/config/types.js';
 import { breakages } from '../../src/http/broken-connection.js';
 import { type LogLines, createLogLines } from '../../src/service/log-lines.js';
 

@@ -10,7 +10,8 @@ import {
   type CertificateWatch,
   createCertificateWatch,
 } from '../../src/streams/certificate-watch.js';
-import { type Config, parseConfig } from '../../src/config/parse.js';
+import { parseConfig } from '../../src/config/parse.js';
+import type { Config } from '../../src/config/types.js';
 import {
   type CertificateFiles,
   createCertificates,
