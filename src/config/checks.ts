@@ -3,7 +3,8 @@ import { madeVisible } from './characters.js';
 import { nearest } from './nearest-word.js';
 import { canonicalRoute, knownPaths, whatIsWrong } from '../patroni/routes.js';
 import { minVersions, parseCipher, parseMinVersion } from './tls-names.js';
-import type { Network } from './types.js';
+import type { Kind } from './keys.js';
+import type { Network, TlsVersion, ValueOfKind } from './types.js';
 import type { Position, YamlValue } from './yaml.js';
 
 /** Where a check says what it finds; at the value's own position unless told another. */
@@ -15,29 +16,48 @@ export interface Complain {
 /** What a value means to us, or `undefined` after saying why it means nothing. */
 export type Check<T> = (value: YamlValue, complain: Complain) => T | undefined;
 
-const MIN_SECONDS = 0.01;
-/** A day. Node's timers overflow at 24.8 days and then fire at once. */
-const MAX_SECONDS = 86_400;
+type KindOf<Name> = Extract<Kind, { readonly kind: Name }>;
 
-/** Seconds, fractions allowed, as whole milliseconds. `zero` says why 0 is refused where that needs more words. */
-export function duration(zero?: string, maxSeconds = MAX_SECONDS): Check<number> {
+/** How each kind of value is read. */
+const checks: { readonly [Name in Kind['kind']]: (kind: KindOf<Name>) => Check<ValueOfKind[Name]> } = {
+  host,
+  'whole number': wholeNumber,
+  seconds,
+  boolean: () => boolean,
+  word: ({ words }) => oneOf(words),
+  file: () => filePath,
+  'log line': () => logFormat,
+  'TLS version': () => minVersion,
+  ciphers: () => ciphers,
+  route: () => route,
+  routes: () => routes,
+  networks: () => networks,
+};
+
+/** The check for a kind of value. It returns what {@link ValueOfKind} says. */
+export function checkOf(kind: Kind): Check<unknown> {
+  return (checks[kind.kind] as (kind: Kind) => Check<unknown>)(kind);
+}
+
+/** Seconds, fractions allowed, as whole milliseconds. */
+function seconds({ min, max, zero }: KindOf<'seconds'>): Check<number> {
   return (value, complain) => {
-    const seconds = value.kind === 'scalar' ? value.value : undefined;
-    if (typeof seconds !== 'number') {
+    const time = value.kind === 'scalar' ? value.value : undefined;
+    if (typeof time !== 'number') {
       complain.problem(`must be a number of seconds, such as 4 or 0.25, not ${show(value)}`);
-    } else if (seconds === 0 && zero !== undefined) {
+    } else if (time === 0 && zero !== undefined) {
       complain.problem(zero);
-    } else if (!(seconds >= MIN_SECONDS && seconds <= maxSeconds)) {
-      complain.problem(`must be from ${MIN_SECONDS} to ${maxSeconds} seconds, not ${seconds}`); // NaN lands here too
+    } else if (!(time >= min && time <= max)) {
+      complain.problem(`must be from ${min} to ${max} seconds, not ${time}`); // NaN lands here too
     } else {
-      return Math.round(seconds * 1000);
+      return Math.round(time * 1000);
     }
     return undefined;
   };
 }
 
 /** A whole number within bounds, both included. */
-export function wholeNumber(min: number, max: number): Check<number> {
+function wholeNumber({ min, max }: KindOf<'whole number'>): Check<number> {
   return (value, complain) => {
     const number = value.kind === 'scalar' ? value.value : undefined;
     if (typeof number === 'number' && Number.isInteger(number) && number >= min && number <= max) return number;
@@ -50,7 +70,7 @@ export function wholeNumber(min: number, max: number): Check<number> {
 }
 
 /** `true` and `false`, and the spellings that YAML 1.1 (and so the Go program) took for them. */
-export const truth: Check<boolean> = (value, complain) => {
+const boolean: Check<boolean> = (value, complain) => {
   if (value.kind === 'scalar') {
     if (typeof value.value === 'boolean') return value.value;
     if (!value.quoted && typeof value.value === 'string') {
@@ -63,7 +83,7 @@ export const truth: Check<boolean> = (value, complain) => {
 };
 
 /** One of a few words, in any case. */
-export function oneOf<T extends string>(...words: readonly T[]): Check<T> {
+function oneOf(words: readonly string[]): Check<string> {
   return (value, complain) => {
     const given = value.kind === 'scalar' && typeof value.value === 'string' ? value.value.toLowerCase() : undefined;
     const word = words.find((candidate) => candidate === given);
@@ -73,15 +93,17 @@ export function oneOf<T extends string>(...words: readonly T[]): Check<T> {
 }
 
 /** A name or an address, without port; brackets around an IPv6 address are dropped. */
-export const host: Check<string> = (value, complain) => {
-  const text = asText(value);
-  const bare = text === undefined ? '' : (/^\[(.*)\]$/.exec(text)?.[1] ?? text);
-  if (isIP(bare) !== 0) return bare;
-  const fault = hostFault(value, text);
-  if (fault === undefined) return text;
-  complain.problem(fault);
-  return undefined;
-};
+function host({ empty }: KindOf<'host'>): Check<string> {
+  return (value, complain) => {
+    const text = asText(value);
+    const bare = text === undefined ? '' : (/^\[(.*)\]$/.exec(text)?.[1] ?? text);
+    if (isIP(bare) !== 0) return bare;
+    const fault = text === '' && empty !== undefined ? empty : hostFault(value, text);
+    if (fault === undefined) return text;
+    complain.problem(fault);
+    return undefined;
+  };
+}
 
 function hostFault(value: YamlValue, text: string | undefined): string | undefined {
   const [mustBe, quoted] = ['must be a name or an address', show(value, '')];
@@ -96,11 +118,14 @@ function hostFault(value: YamlValue, text: string | undefined): string | undefin
   return undefined;
 }
 
+/** A longer text is no path. */
+export const MAX_PATH = 1024;
+
 /** The path of a file, relative to the working directory as it was in the Go program. Its text is never quoted. */
-export const filePath: Check<string> = (value, complain) => {
+const filePath: Check<string> = (value, complain) => {
   const text = asText(value);
   if (text === undefined) complain.problem('must be the path of a file');
-  else if (/-----BEGIN|\p{Cc}/u.test(text) || text.length > 1024) {
+  else if (/-----BEGIN|\p{Cc}/u.test(text) || text.length > MAX_PATH) {
     complain.problem('must be the path of a file, not what is in it');
   } else return text;
   return undefined;
@@ -109,7 +134,7 @@ export const filePath: Check<string> = (value, complain) => {
 const LOG_FIELDS = 'amUsD%';
 
 /** A line with `%a %m %U %s %D %%`; a percent sign before anything but a letter stands for itself. */
-export const logFormat: Check<string> = (value, complain) => {
+const logFormat: Check<string> = (value, complain) => {
   const text = asText(value)?.replace(/\n+$/, ''); // that of a YAML block
   if (text === undefined) {
     complain.problem(`must be text, not ${show(value)}`);
@@ -127,7 +152,7 @@ export const logFormat: Check<string> = (value, complain) => {
 };
 
 /** The lowest TLS version that is served, by its name in Node. */
-export const minVersion: Check<'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'> = (value, complain) => {
+const minVersion: Check<TlsVersion> = (value, complain) => {
   const version = parseMinVersion(asText(value) ?? '');
   if (version === undefined) complain.problem(`must be one of ${minVersions.join(', ')}, not ${show(value)}`);
   else if (version.warning !== undefined) complain.warning(version.warning);
@@ -135,7 +160,7 @@ export const minVersion: Check<'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'> = (v
 };
 
 /** Ciphers by their names in OpenSSL, in the order given; those that are not for us to choose are left out. */
-export const ciphers: Check<readonly string[]> = (value, complain) => {
+const ciphers: Check<readonly string[]> = (value, complain) => {
   if (value.kind !== 'list') {
     complain.problem(`must be a list of cipher names, not ${show(value)}`);
     return undefined;
@@ -156,7 +181,7 @@ export const ciphers: Check<readonly string[]> = (value, complain) => {
 };
 
 /** Routes of the table in src/patroni/routes.ts, as written. */
-export const routes: Check<readonly string[]> = (value, complain) => {
+const routes: Check<readonly string[]> = (value, complain) => {
   if (value.kind !== 'list') {
     complain.problem(`must be a list of routes, such as [/primary, /replica], not ${show(value)}`);
     return undefined;
@@ -166,7 +191,7 @@ export const routes: Check<readonly string[]> = (value, complain) => {
 };
 
 /** A route of the table in src/patroni/routes.ts, as written. */
-export const route: Check<string> = (value, complain) => {
+const route: Check<string> = (value, complain) => {
   const text = asText(value);
   const canonical = text === undefined ? undefined : canonicalRoute(text);
   if (text === undefined || canonical === undefined) {
@@ -186,7 +211,7 @@ export const route: Check<string> = (value, complain) => {
 };
 
 /** Networks in CIDR notation, or single addresses. */
-export const networks: Check<readonly Network[]> = (value, complain) => {
+const networks: Check<readonly Network[]> = (value, complain) => {
   if (value.kind !== 'list') {
     complain.problem(`must be a list of networks, such as [10.0.0.0/24, fd00::/64], not ${show(value)}`);
     return undefined;

@@ -1,30 +1,37 @@
-import type { Section } from './section.js';
-import type { AgentConfig } from './types.js';
+import { type Fields, warnOfNoEffect } from './section.js';
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
 
 /** Patroni is polled elsewhere than at the front end. */
-export function mustNotAskItself(
-  [section, frontend]: readonly [Section<'frontend'>, { host: string; port: number }],
-  [upstream, backend]: readonly [Section<'backend'>, { host: string; port: number }],
-): void {
+export function mustNotAskItself(fields: Fields, { frontend, backend }: Record<'frontend' | 'backend', Address>): void {
   if (frontend.port !== backend.port || !isSamePlace(frontend.host, backend.host)) return;
-  const message = `${frontend.host} port ${frontend.port} is both frontend and backend: patroniglue would ask itself`;
-  const at = section.at('port'); // the default ports differ, so one of the two is written
-  if (at) section.complain('port', at).problem(message);
-  else upstream.complain('port', upstream.at('port') ?? { line: 1, column: 1 }).problem(message);
+  // The default ports differ, so that one of the two is written
+  const port = fields.frontend.port.at === undefined ? fields.backend.port : fields.frontend.port;
+  port.problem(`${frontend.host} port ${frontend.port} is both frontend and backend: patroniglue would ask itself`);
 }
 
 /** Agent checks come neither to the front end nor to Patroni. */
 export function mustHaveItsOwnPort(
-  section: Section<'agent'>,
-  agent: AgentConfig,
-  others: Readonly<Record<'frontend' | 'backend', { readonly host: string; readonly port: number }>>,
+  { agent: { port: field } }: Fields,
+  {
+    agent,
+    frontend,
+    backend,
+  }: { readonly agent: { readonly host: string; readonly port?: number } } & Record<'frontend' | 'backend', Address>,
 ): void {
-  for (const [name, { host, port }] of Object.entries(others)) {
+  for (const [name, { host, port }] of Object.entries({ frontend, backend })) {
     if (port === 0 || port !== agent.port) continue;
     if (!isSamePlace(agent.host, host) && !(name === 'frontend' && isSamePlace(host, agent.host))) continue;
-    const at = section.at('port') ?? { line: 1, column: 1 };
-    section.complain('port', at).problem(`${port} is ${name}.port already; agent checks need a port of their own`);
+    field.problem(`${port} is ${name}.port already; agent checks need a port of their own`);
   }
+}
+
+/** Without a port there are no agent checks. */
+export function warnWithoutAgentPort({ agent: { port, ...others } }: Fields): void {
+  if (port.state === 'absent') warnOfNoEffect(Object.values(others), 'without agent.port');
 }
 
 /** Whether listening at the one is reached by asking the other, as far as the spelling tells. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseConfig } from './parse.js';
-import { fileReason } from './pem-files.js';
+import { fileReason } from './tls.js';
 import { lossesOf } from './losses.js';
 import type { FileText, LoadedConfig } from './types.js';
 import { ConfigError } from '../errors.js';

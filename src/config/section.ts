@@ -1,31 +1,18 @@
-import type { Check, Complain } from './checks.js';
-import { asText, quote, show } from './checks.js';
+import { type Complain, asText, checkOf, quote, show } from './checks.js';
 import type { Problem } from '../errors.js';
+import { type Key, type Plain, keys, sections } from './keys.js';
 import { nearest } from './nearest-word.js';
+import type { Following, SectionConfig, SectionName, TlsConfig, ValueOf } from './types.js';
 import type { Position, YamlEntry, YamlValue } from './yaml.js';
 
-/** Every section of the file and its keys, in the order of config.yml.example. */
-export const knownKeys = {
-  frontend: [
-    'host',
-    'port',
-    'certfile',
-    'keyfile',
-    'tls-min-version',
-    'tls-ciphers',
-    'logformat',
-    'status',
-    'refresh-from',
-    'proxy-protocol',
-  ],
-  backend: ['host', 'port', 'scheme', 'insecure', 'servername', 'cafile', 'certfile', 'keyfile', 'timeout', 'routes'],
-  agent: ['host', 'port', 'route', 'standby', 'wait'],
-  cache: ['ttl', 'interval', 'slow-ttl', 'slow-interval', 'learn', 'lease-guard'],
-  log: ['format'],
-} as const;
+const sectionNames = Object.keys(sections) as SectionName[];
 
-/** The name of a section. */
-export type SectionName = keyof typeof knownKeys;
+function bySection<T>(make: (name: SectionName) => T): Readonly<Record<SectionName, T>> {
+  return Object.fromEntries(sectionNames.map((name) => [name, make(name)])) as Record<SectionName, T>;
+}
+
+/** Every section of the file and the names of its keys, in the order of the table. */
+export const knownKeys = bySection<readonly string[]>((name) => Object.values<Key>(keys[name]).map((key) => key.name));
 
 /** All that is found wrong (`problems`) or odd (`warnings`) while a file is read. */
 export interface Findings {
@@ -33,69 +20,101 @@ export interface Findings {
   readonly warnings: Problem[];
 }
 
-/** What the file says under one key: nothing, something of no use (which was reported), or a value. */
-export type Field<T> =
-  | { readonly kind: 'absent' }
-  | { readonly kind: 'bad'; readonly at: Position }
-  | { readonly kind: 'given'; readonly value: T; readonly at: Position };
-
-/** The value of a field, or `fallback` where it is absent; where it is bad too, so that reading can go on. */
-export function valueOf<T, F>(field: Field<T>, fallback: F): T | F {
-  return field.kind === 'given' ? field.value : fallback;
+/** What the file says under one key. A problem or a warning is at its value, unless it names another place. */
+export interface Field<T> extends Complain {
+  readonly key: Key;
+  /** Section and name: `cache.ttl`. */
+  readonly path: string;
+  /** `bad` is a value of no use, which was reported. */
+  readonly state: 'absent' | 'bad' | 'given';
+  /** The value where one is given; else the default, so that reading can go on; `undefined` where there is none. */
+  readonly value: T;
+  /** Where the value starts; `undefined` where the file does not have the key. */
+  readonly at: Position | undefined;
 }
 
-/** One section of the file. */
-export interface Section<N extends SectionName = SectionName> {
-  /** Reads a key by a check. An empty text is absent unless `emptyCounts`: the Go program took it so. */
-  read<T>(key: (typeof knownKeys)[N][number], check: Check<T>, emptyCounts?: 'emptyCounts'): Field<T>;
-  /** Where the value of a key starts; `undefined` where there is none. */
-  at(key: (typeof knownKeys)[N][number]): Position | undefined;
-  /** Reports about a key: `cache.ttl: ...`. */
-  complain(key: (typeof knownKeys)[N][number], at: Position): Complain;
-}
+type FieldOf<K> = Field<ValueOf<K> | (K extends { default: Plain } ? never : undefined)>;
 
-/** Finds the sections under `root` and reports whatever else is there. */
-export function createSections(root: YamlValue, findings: Findings): <N extends SectionName>(name: N) => Section<N> {
-  const entries = entriesOf(root, `the file must hold sections (${listOf(Object.keys(knownKeys))})`, findings);
-  reportUnknown('', entries, Object.keys(knownKeys), findings);
+/** Every field of the table, by section. */
+export type Fields = {
+  readonly [N in SectionName]: { readonly [F in keyof (typeof keys)[N]]: FieldOf<(typeof keys)[N][F]> };
+};
+
+/** Reads every key of the table under `root`, and reports whatever else is there. */
+export function readFields(root: YamlValue, findings: Findings): Fields {
+  const entries = entriesOf(root, `the file must hold sections (${listOf(sectionNames)})`, findings);
+  reportUnknown('', entries, sectionNames, findings);
   if (entries.length > 0 && entries.every(({ value }) => value.kind === 'nothing')) {
-    findings.warnings.push({
-      ...root.at,
-      message: 'no key has a value, so each has its default: is the file cut off?',
-    });
+    const message = 'no key has a value, so each has its default: is the file cut off?';
+    findings.warnings.push({ ...root.at, message });
   }
-  return (name) => {
-    const value = entries.find(({ key }) => key === name)?.value;
-    const keys: readonly string[] = knownKeys[name];
-    const mustBe = `${name}: must be a section of keys (${listOf(keys)})`;
-    const sectionEntries = value === undefined ? [] : entriesOf(value, mustBe, findings);
-    reportUnknown(`${name}: `, sectionEntries, keys, findings);
-    return createSection(name, sectionEntries, findings);
-  };
+  const fields = bySection((name) => readSection(name, valueIn(entries, name), findings));
+  return fields as unknown as Fields; // checkOf() reads each kind as ValueOfKind says
 }
 
-function createSection<N extends SectionName>(
-  name: N,
-  entries: readonly YamlEntry[],
+function readSection(
+  name: SectionName,
+  value: YamlValue | undefined,
+  findings: Findings,
+): Record<string, Field<unknown>> {
+  const names = knownKeys[name];
+  const mustBe = `${name}: must be a section of keys (${listOf(names)})`;
+  const entries = value === undefined ? [] : entriesOf(value, mustBe, findings);
+  reportUnknown(`${name}: `, entries, names, findings);
+  const read = Object.entries<Key>(keys[name]).map(
+    ([field, key]) => [field, readField(`${name}.${key.name}`, key, valueIn(entries, key.name), findings)] as const,
+  );
+  return Object.fromEntries(read);
+}
+
+function readField(
+  path: string,
+  key: Key,
+  written: YamlValue | undefined,
   { problems, warnings }: Findings,
-): Section<N> {
-  const complain: Section<N>['complain'] = (key, ownAt) => ({
-    problem: (message, at = ownAt) => void problems.push({ ...at, message: `${name}.${key}: ${message}` }),
-    warning: (message, at = ownAt) => void warnings.push({ ...at, message: `${name}.${key}: ${message}` }),
-  });
-  return {
-    complain,
-    at: (key) => entries.find((entry) => entry.key === key)?.value.at,
-    read(key, check, emptyCounts) {
-      const value = entries.find((entry) => entry.key === key)?.value;
-      if (value === undefined || value.kind === 'nothing') return { kind: 'absent' };
-      const { at } = value;
-      if (value.kind === 'scalar' && value.value === '' && emptyCounts === undefined) return { kind: 'absent' };
-      const before = problems.length;
-      const read = check(value, complain(key, at));
-      return read === undefined || problems.length > before ? { kind: 'bad', at } : { kind: 'given', value: read, at };
-    },
+): Field<unknown> {
+  const place = written?.at ?? { line: 1, column: 1 };
+  const complain: Complain = {
+    problem: (message, at = place) => void problems.push({ ...at, message: `${path}: ${message}` }),
+    warning: (message, at = place) => void warnings.push({ ...at, message: `${path}: ${message}` }),
   };
+  const field = { ...complain, key, path, at: written?.at };
+  if (written === undefined || isLeftOut(written, key)) return { ...field, state: 'absent', value: defaultOf(key) };
+  const before = problems.length;
+  const value = checkOf(key)(written, complain);
+  if (value === undefined || problems.length > before) return { ...field, state: 'bad', value: defaultOf(key) };
+  return { ...field, state: 'given', value };
+}
+
+/** An empty text counts as left out, as it did for the Go program, unless the table has a problem with it. */
+function isLeftOut(value: YamlValue, key: Key): boolean {
+  return value.kind === 'nothing' || (asText(value) === '' && !('empty' in key));
+}
+
+function defaultOf(key: Key): unknown {
+  if (!('default' in key)) return undefined;
+  return key.kind === 'seconds' ? Number(key.default) * 1000 : key.default;
+}
+
+/** Warns of fields that the file gives, and that do nothing. */
+export function warnOfNoEffect(fields: readonly Field<unknown>[], why: string): void {
+  for (const field of fields) if (field.state === 'given') field.warning(`has no effect ${why}`);
+}
+
+/** The settings of a section, without those of TLS. `following` has the defaults that follow from other keys. */
+export function settingsOf<N extends SectionName>(name: N, fields: Fields, following: Following<N>): SectionConfig<N> {
+  return { ...following, ...valuesOf(fields[name], undefined) } as SectionConfig<N>;
+}
+
+/** The settings of TLS of a section. */
+export function tlsSettingsOf<N extends SectionName>(name: N, fields: Fields): TlsConfig<N> {
+  return valuesOf(fields[name], 'tls') as TlsConfig<N>;
+}
+
+function valuesOf(fields: Fields[SectionName], group: 'tls' | undefined): Record<string, unknown> {
+  const all = Object.entries<Field<unknown>>(fields);
+  const inGroup = all.filter(([, { key, value }]) => key.group === group && value !== undefined);
+  return Object.fromEntries(inGroup.map(([name, { value }]) => [name, value]));
 }
 
 function entriesOf(value: YamlValue, mustBe: string, { problems }: Findings): readonly YamlEntry[] {
@@ -105,6 +124,10 @@ function entriesOf(value: YamlValue, mustBe: string, { problems }: Findings): re
   return [];
 }
 
+function valueIn(entries: readonly YamlEntry[], name: string): YamlValue | undefined {
+  return entries.find(({ key }) => key === name)?.value;
+}
+
 /** `port:8009` and `port=8009` are text to YAML. */
 function spaceHint(value: YamlValue): string {
   const [, key, word] = /^([a-z-]+)[:=]([^\s:]\S*)/.exec(asText(value) ?? '') ?? [];
@@ -112,23 +135,28 @@ function spaceHint(value: YamlValue): string {
   return `; a key ends in a colon and a space: ${key}: ${quote(word).slice(1, -1)}`;
 }
 
-function reportUnknown(path: string, entries: readonly YamlEntry[], keys: readonly string[], findings: Findings): void {
+function reportUnknown(
+  path: string,
+  entries: readonly YamlEntry[],
+  names: readonly string[],
+  findings: Findings,
+): void {
   for (const { key, keyAt } of entries) {
-    if (keys.includes(key)) continue;
-    findings.problems.push({ ...keyAt, message: `${path}unknown key ${quote(key)}: ${suggestKey(key, keys)}` });
+    if (names.includes(key)) continue;
+    findings.problems.push({ ...keyAt, message: `${path}unknown key ${quote(key)}: ${suggestKey(key, names)}` });
   }
 }
 
-function suggestKey(key: string, keys: readonly string[]): string {
+function suggestKey(key: string, names: readonly string[]): string {
   const [, name] = /^([a-z-]+)[:=]/.exec(key) ?? [];
-  if (name !== undefined && keys.includes(name))
+  if (name !== undefined && names.includes(name))
     return `a key ends in a colon and a space, as in ${quote(`${name}: `)}`;
-  const close = nearest(key, keys);
+  const close = nearest(key, names);
   if (close !== undefined) return `did you mean ${quote(close)}?`;
   const elsewhere = nearest(key, Object.values(knownKeys).flat());
-  const homes = Object.entries(knownKeys).filter(([, others]) => others.some((other) => other === elsewhere));
-  if (homes.length > 0) return `did you mean ${homes.map(([name]) => `${name}.${elsewhere ?? ''}`).join(' or ')}?`;
-  return `known are ${listOf(keys)}`;
+  const homes = sectionNames.filter((section) => knownKeys[section].some((other) => other === elsewhere));
+  if (homes.length > 0) return `did you mean ${homes.map((section) => `${section}.${elsewhere ?? ''}`).join(' or ')}?`;
+  return `known are ${listOf(names)}`;
 }
 
 const listOf = (words: readonly string[]): string => words.join(', ');

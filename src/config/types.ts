@@ -1,77 +1,87 @@
-/** The configuration, checked and frozen. Durations are in milliseconds. See config.yml.example. */
+import type { keys } from './keys.js';
+
+type Table = typeof keys;
+
+/** The name of a section. */
+export type SectionName = keyof Table;
+
+/** What a value of each kind becomes. Of the kind `word`, it is one of its words. */
+export interface ValueOfKind {
+  /** An IPv6 address is without brackets. */
+  readonly host: string;
+  readonly 'whole number': number;
+  /** Milliseconds. */
+  readonly seconds: number;
+  readonly boolean: boolean;
+  readonly word: string;
+  /** A path, as written. */
+  readonly file: string;
+  readonly 'log line': string;
+  readonly 'TLS version': TlsVersion;
+  /** OpenSSL names and `@SECLEVEL=n`. */
+  readonly ciphers: readonly string[];
+  /** As written. */
+  readonly route: string;
+  /** As written; at least one. */
+  readonly routes: readonly string[];
+  readonly networks: readonly Network[];
+}
+
+/** What the value of a key becomes. */
+export type ValueOf<K> = K extends { kind: 'word'; words: readonly (infer Word)[] }
+  ? Word
+  : K extends { kind: infer Name extends keyof ValueOfKind }
+    ? ValueOfKind[Name]
+    : never;
+
+/** The fields of a section whose keys have a property of the table: `absent`, `follows`, `group`. */
+type With<S, Property extends string> = { [F in keyof S]: S[F] extends Record<Property, string> ? F : never }[keyof S];
+
+/** Some fields of a section with their values. */
+type Values<S, F extends keyof S> = { readonly [Field in F]: ValueOf<S[Field]> };
+
+/** The same, where a field without a default may be absent. */
+type Settings<S, F extends keyof S> = Values<S, Exclude<F, With<S, 'absent'>>> &
+  Partial<Values<S, Extract<F, With<S, 'absent'>>>>;
+
+/** The fields of a section, without those of TLS. */
+export type SectionConfig<N extends SectionName> = Settings<Table[N], Exclude<keyof Table[N], With<Table[N], 'group'>>>;
+
+/** The fields of a section whose defaults follow from other keys. */
+export type Following<N extends SectionName> = Values<Table[N], With<Table[N], 'follows'>>;
+
+/** The fields of TLS of a section. */
+export type TlsConfig<N extends SectionName> = Settings<Table[N], With<Table[N], 'group'>>;
+
+/** The configuration, checked and frozen. Durations are in milliseconds. What each field is for: `keys.ts`. */
 export interface Config {
-  readonly frontend: {
-    /** A name or an address; an IPv6 address is without brackets. */
-    readonly host: string;
-    /** 0 to 65535; 0 takes any free port. */
-    readonly port: number;
+  readonly frontend: SectionConfig<'frontend'> & {
     /** Absent for plain HTTP. */
     readonly tls?: FrontendTls;
-    readonly logFormat: string;
-    /** The status pages are served. */
-    readonly status: boolean;
-    /** Who may ask for polls at once, besides this host. */
-    readonly refreshFrom: readonly Network[];
-    /** Each connection begins with a PROXY header. */
-    readonly proxyProtocol: boolean;
   };
-  readonly backend: {
-    readonly host: string;
-    /** 1 to 65535. */
-    readonly port: number;
-    readonly scheme: 'http' | 'https';
+  readonly backend: SectionConfig<'backend'> & {
     /** Of use for https alone; with http it holds no files. */
     readonly tls: BackendTls;
-    /** Hard deadline of a poll, from send to last byte. */
-    readonly timeoutMs: number;
-    /** Prefetched routes, as written; at least one. That of `agent` is prefetched as well. */
-    readonly routes: readonly string[];
   };
   readonly agent: AgentConfig;
-  readonly cache: {
-    readonly ttlMs: number;
-    readonly intervalMs: number;
-    readonly slowTtlMs: number;
-    readonly slowIntervalMs: number;
-    /** How many routes may be learned. */
-    readonly learn: number;
-    /** A 200 that rests on the leader key does not count for longer than that surely lasts. */
-    readonly leaseGuard: boolean;
-  };
-  readonly log: { readonly format: 'text' | 'json' };
+  readonly cache: SectionConfig<'cache'>;
+  readonly log: SectionConfig<'log'>;
   /** What does not stop the start, a line each with its place: `config.yml:12:13: backend.insecure: ...`. */
   readonly warnings: readonly string[];
 }
 
+/** Answers to HAProxy's agent checks (`agent-check` in its manual). Without a port, none are answered. */
+export type AgentConfig = SectionConfig<'agent'>;
+
 /** HTTPS at the front end. */
-export interface FrontendTls extends KeyPair {
-  readonly minVersion: TlsVersion;
-  /** OpenSSL names and `@SECLEVEL=n`; absent for the runtime's list. */
-  readonly ciphers?: readonly string[];
-}
+export type FrontendTls = TlsConfig<'frontend'> & KeyPair;
 
-/** HTTPS towards Patroni. Files as written in the configuration, and their PEM texts. */
-export interface BackendTls extends Partial<KeyPair> {
-  /** Certificates are not checked. */
-  readonly insecure: boolean;
-  /** The name or address that the certificate must have, where that is not `host`. */
-  readonly servername?: string;
-  readonly cafile?: string;
-  readonly ca?: string;
-}
-
-/** Answers to HAProxy's agent checks (`agent-check` in its manual). */
-export interface AgentConfig {
-  readonly host: string;
-  /** 0 takes any free port. Absent where no agent checks are answered. */
-  readonly port?: number;
-  /** What a check asks that says nothing, as written. */
-  readonly route: string;
-  /** What becomes of a server whose answer is fresh and no 200. */
-  readonly standby: 'maint' | 'drain' | 'down';
-  /** How long a check has time to say what it asks. */
-  readonly waitMs: number;
-}
+/** HTTPS towards Patroni. */
+export type BackendTls = TlsConfig<'backend'> &
+  Partial<KeyPair> & {
+    /** PEM text of `cafile`. */
+    readonly ca?: string;
+  };
 
 /** A certificate and its key: paths as written, and PEM texts. */
 export interface KeyPair {

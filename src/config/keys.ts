@@ -1,0 +1,367 @@
+import { defaultRoutes } from '../patroni/routes.js';
+
+/**
+ * What the value of a key may be. `checks.ts` reads each kind, `types.ts` names what it becomes, and `scripts/generate` writes
+ * it down.
+ */
+export type Kind =
+  /** A name or an address. `empty` is the problem with an empty text; without it an empty text counts as left out. */
+  | { readonly kind: 'host'; readonly empty?: string }
+  /** `min` and `max` are allowed. */
+  | { readonly kind: 'whole number'; readonly min: number; readonly max: number }
+  /** A time in seconds, fractions allowed; milliseconds in the configuration. `zero` is the problem with 0. */
+  | { readonly kind: 'seconds'; readonly min: number; readonly max: number; readonly zero?: string }
+  | { readonly kind: 'boolean' }
+  /** One of these, in upper or lower case. */
+  | { readonly kind: 'word'; readonly words: readonly [string, ...string[]] }
+  /** The path of a PEM file. The field `contents` has the text of the file. */
+  | { readonly kind: 'file'; readonly contents: 'cert' | 'key' | 'ca' }
+  | { readonly kind: 'log line' }
+  | { readonly kind: 'TLS version' }
+  | { readonly kind: 'ciphers' }
+  | { readonly kind: 'route' }
+  | { readonly kind: 'routes' }
+  | { readonly kind: 'networks' };
+
+/** What the file may say, and what an example may show. */
+export type Plain = string | number | boolean | readonly string[];
+
+/** What holds where the key is left out. */
+type Default =
+  /** This value, as the file would say it. `inWords` says more to people. */
+  | { readonly default: Plain; readonly inWords?: string }
+  /** A value that follows from other keys, in words; `parse.ts` is where it is computed. */
+  | { readonly follows: string }
+  /** No value, and what that means, in words. The field is absent, too. */
+  | { readonly absent: string };
+
+/** All there is to know of a key. */
+export type Key = Kind &
+  Default & {
+    /** Its name in the file. */
+    readonly name: string;
+    /** What it is for, in sentences for people. They are in the example, in the schema and in the documentation. */
+    readonly about: string;
+    /** The field is in `config.frontend.tls` or `config.backend.tls`, and not beside the others. */
+    readonly group?: 'tls';
+    /** The value in the example; by default the one that holds where the key is left out. */
+    readonly example?: Plain;
+    /** The example has the key ready to use, and not behind a `#`. */
+    readonly inUse?: true;
+  };
+
+/** The sections of the file, and what each is for. */
+export const sections = {
+  frontend: "Where patroniglue answers HAProxy's health checks.",
+  backend: "Patroni's REST API.",
+  agent:
+    "Answers to HAProxy's agent checks (agent-check, agent-port). Standbys then show as MAINT, and not as DOWN. " +
+    "Off unless port is given. HAProxy's side is in examples/haproxy-agent.cfg.",
+  cache: 'How long answers count, and how often Patroni is asked.',
+  log: 'What patroniglue writes to its standard output.',
+} as const;
+
+/** From 10 ms to a day. Node's timers overflow at 24.8 days, and then fire at once. */
+const time = { kind: 'seconds', min: 0.01, max: 86_400 } as const;
+
+const listeningPort = { kind: 'whole number', min: 0, max: 65_535 } as const;
+
+/**
+ * Every key of config.yml, by section and by its field in the configuration. A new key is one entry here, and the line that
+ * uses it. `npm run generate` then writes the example, the schema and the reference.
+ */
+export const keys = {
+  frontend: {
+    host: {
+      name: 'host',
+      kind: 'host',
+      // The Go program listened at all addresses for an empty host. That is too much for what may be a slip.
+      empty: 'must not be empty; write 0.0.0.0 or "::" for all addresses, or leave the key out for localhost',
+      default: 'localhost',
+      about:
+        'Name or address to listen on. patroniglue listens on all addresses of a name. 0.0.0.0 or "::" (in quotes) ' +
+        'stands for all addresses of the machine. Only this host can reach localhost. If HAProxy runs on another host, ' +
+        'as in examples/haproxy.cfg, write the address that HAProxy checks.',
+      inUse: true,
+    },
+    port: {
+      name: 'port',
+      ...listeningPort,
+      default: 80,
+      about:
+        'TCP port. 0 takes any free port. The example has 8009, because port 80 needs root, and Patroni itself has 8008.',
+      example: 8009,
+      inUse: true,
+    },
+    certfile: {
+      name: 'certfile',
+      group: 'tls',
+      kind: 'file',
+      contents: 'cert',
+      absent: 'none (HTTP)',
+      about:
+        'HTTPS: PEM file with the certificate, and its chain after it. Give keyfile as well, or neither. A relative path ' +
+        'starts from the directory in which patroniglue was started.',
+      example: '/etc/patroniglue/server.pem',
+    },
+    keyfile: {
+      name: 'keyfile',
+      group: 'tls',
+      kind: 'file',
+      contents: 'key',
+      absent: 'none (HTTP)',
+      about: 'HTTPS: PEM file with the private key, without a passphrase. Give certfile as well, or neither.',
+      example: '/etc/patroniglue/server.key',
+    },
+    minVersion: {
+      name: 'tls-min-version',
+      group: 'tls',
+      kind: 'TLS version',
+      default: 'TLSv1.2',
+      about:
+        'HTTPS: lowest TLS version for clients: SSLv3.0, TLSv1.0, TLSv1.1, TLSv1.2 or TLSv1.3. SSLv3.0 means TLSv1.0: ' +
+        'OpenSSL no longer has SSLv3.',
+    },
+    ciphers: {
+      name: 'tls-ciphers',
+      group: 'tls',
+      kind: 'ciphers',
+      absent: 'those of Node.js',
+      about: "HTTPS: list of ciphers for clients, best first. Use IANA's names or OpenSSL's.",
+      example: ['TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384', 'TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384'],
+    },
+    logFormat: {
+      name: 'logformat',
+      kind: 'log line',
+      default: '%a - %m %U',
+      about:
+        'Line in the log for each request, with --verbose: %a is the client address, %m the method, %U the URI, ' +
+        '%s the status, %D the microseconds taken, and %% a percent sign.',
+    },
+    status: {
+      name: 'status',
+      kind: 'boolean',
+      default: true,
+      about: 'A page for people at /-/status, and its facts at /-/status.json. false turns both off.',
+    },
+    refreshFrom: {
+      name: 'refresh-from',
+      kind: 'networks',
+      default: [],
+      inWords: 'none (this host alone)',
+      about:
+        'List of addresses and networks that may send POST /-/refresh, besides this host. patroniglue then polls Patroni ' +
+        'at once.',
+      example: ['10.0.0.0/24'],
+    },
+    proxyProtocol: {
+      name: 'proxy-protocol',
+      kind: 'boolean',
+      default: false,
+      about:
+        "true: each connection must begin with a PROXY protocol header, version 1 or 2 (HAProxy's check-send-proxy, " +
+        'send-proxy-v2). The client is the one that the header names. patroniglue refuses connections without a header, ' +
+        'also those of Prometheus, a browser or a probe.',
+    },
+  },
+  backend: {
+    host: {
+      name: 'host',
+      kind: 'host',
+      default: 'localhost',
+      about: 'Name or address, as in restapi.connect_address of Patroni.',
+      inUse: true,
+    },
+    port: { name: 'port', kind: 'whole number', min: 1, max: 65_535, default: 8008, about: 'TCP port.', inUse: true },
+    scheme: {
+      name: 'scheme',
+      kind: 'word',
+      words: ['http', 'https'],
+      default: 'http',
+      about: 'http or https.',
+      inUse: true,
+    },
+    insecure: {
+      name: 'insecure',
+      group: 'tls',
+      kind: 'boolean',
+      default: false,
+      about: "With https: true skips the check of Patroni's certificate. For tests only.",
+    },
+    servername: {
+      name: 'servername',
+      group: 'tls',
+      kind: 'host',
+      absent: 'host',
+      about:
+        "With https: the name or the address in Patroni's certificate, if that is not host. Example: patroniglue asks on " +
+        "loopback, and the certificate has the node's name. patroniglue also sends a name to Patroni (SNI).",
+      example: 'node1.example.org',
+    },
+    cafile: {
+      name: 'cafile',
+      group: 'tls',
+      kind: 'file',
+      contents: 'ca',
+      absent: 'none (the CAs that Node.js trusts)',
+      about: "With https: PEM file of the CA that signed Patroni's certificate.",
+      example: '/etc/patroniglue/ca.pem',
+    },
+    certfile: {
+      name: 'certfile',
+      group: 'tls',
+      kind: 'file',
+      contents: 'cert',
+      absent: 'none',
+      about:
+        'With https: PEM file with a client certificate. Patroni wants one if its restapi.verify_client is required. ' +
+        'Give keyfile as well, or neither.',
+      example: '/etc/patroniglue/client.pem',
+    },
+    keyfile: {
+      name: 'keyfile',
+      group: 'tls',
+      kind: 'file',
+      contents: 'key',
+      absent: 'none',
+      about:
+        'With https: PEM file with the private key of the client certificate, without a passphrase. Give certfile as ' +
+        'well, or neither.',
+      example: '/etc/patroniglue/client.key',
+    },
+    timeoutMs: {
+      name: 'timeout',
+      ...time,
+      follows: 'half of cache.ttl',
+      about:
+        'Longest time for a poll, from its start to the last byte of the answer. A poll that takes longer has failed. ' +
+        'Must be less than cache.ttl.',
+    },
+    routes: {
+      name: 'routes',
+      kind: 'routes',
+      default: defaultRoutes,
+      about:
+        'Routes that patroniglue polls from the start, with their queries (/replica?lag=10MB). Name here what load ' +
+        'balancers check.',
+    },
+  },
+  agent: {
+    host: { name: 'host', kind: 'host', follows: 'frontend.host', about: 'Name or address to listen on.' },
+    port: {
+      name: 'port',
+      ...listeningPort,
+      absent: 'none (no agent checks are answered)',
+      about: 'TCP port. 0 takes any free port.',
+      example: 8010,
+    },
+    route: {
+      name: 'route',
+      kind: 'route',
+      default: '/primary',
+      about:
+        'Route for agent checks that send nothing. A check with agent-send "/replica\\n" gets /replica instead. ' +
+        'patroniglue polls this route from the start.',
+    },
+    standby: {
+      name: 'standby',
+      kind: 'word',
+      words: ['maint', 'drain', 'down'],
+      default: 'maint',
+      about:
+        'State of a server in HAProxy when Patroni answers no for it: maint (no new clients, no HTTP checks, shown as ' +
+        'MAINT), drain (no new clients) or down.',
+    },
+    waitMs: {
+      name: 'wait',
+      ...time,
+      max: 5, // HAProxy itself gives up after agent-inter, 2 s by default
+      default: 0.5,
+      about:
+        'Time that a check has to send its route. After it, the check counts as one that sends nothing. Write less than ' +
+        "HAProxy's timeout check, and more than the 0.2 s after which Linux sends a lost packet again.",
+    },
+  },
+  cache: {
+    ttlMs: {
+      name: 'ttl',
+      ...time,
+      zero:
+        '0 leaves nothing to answer with: replies come from the latest snapshot alone ' +
+        '(for the Go program it meant no cache); write a time, such as 4',
+      default: 4,
+      about:
+        'How long patroniglue repeats an answer of Patroni, from the moment it asked for it. After that it answers 503. ' +
+        'A longer ttl absorbs longer freezes of Patroni, and notices a lost primary later. Must be at most ' +
+        "ttl - loop_wait - retry_timeout of Patroni's own settings (10 with its defaults).",
+      inUse: true,
+    },
+    intervalMs: {
+      name: 'interval',
+      ...time,
+      follows: '1, or a quarter of ttl if that is less',
+      about: 'Time from poll to poll of a route. Must be less than ttl.',
+      inUse: true,
+    },
+    slowTtlMs: {
+      name: 'slow-ttl',
+      ...time,
+      follows: '15, or ttl if that is more',
+      about: 'ttl of /patroni, /cluster, /history, /config and /metrics, which people and monitoring read.',
+    },
+    slowIntervalMs: {
+      name: 'slow-interval',
+      ...time,
+      follows: '5, or a third of slow-ttl if that is less',
+      about: 'interval of the same routes. Must be less than slow-ttl.',
+    },
+    learn: {
+      name: 'learn',
+      kind: 'whole number',
+      min: 0,
+      max: 1000,
+      default: 16,
+      about:
+        'How many other routes patroniglue may learn: routes that it polls because somebody asks for them, such as ' +
+        '/replica?lag=10MB. It forgets a route after fifteen minutes in which nobody asks for it. With 0 it learns none, ' +
+        'and answers 404 to them.',
+    },
+    leaseGuard: {
+      name: 'lease-guard',
+      kind: 'boolean',
+      default: true,
+      about:
+        'true: a 200 that a node gets for its leader key (/primary, /leader, ...) ends before the key does and another ' +
+        'node is promoted. It ends at the latest when Patroni has not reached its DCS for its own ' +
+        'loop_wait + retry_timeout (20 s by default).',
+    },
+  },
+  log: {
+    format: {
+      name: 'format',
+      kind: 'word',
+      words: ['text', 'json'],
+      default: 'text',
+      about: 'text for people, json for machines. json writes one object a line.',
+    },
+  },
+} as const satisfies Record<keyof typeof sections, Record<string, Key>>;
+
+/** A key with its section, its field in the configuration, and its name for people: `cache.ttl`. */
+export interface ListedKey {
+  readonly section: keyof typeof keys;
+  readonly field: string;
+  readonly path: string;
+  readonly key: Key;
+}
+
+/** The table as a list, in its order. */
+export const allKeys: readonly ListedKey[] = Object.keys(keys).flatMap((name) => {
+  const section = name as keyof typeof keys;
+  return Object.entries<Key>(keys[section]).map(([field, key]) => ({
+    section,
+    field,
+    path: `${section}.${key.name}`,
+    key,
+  }));
+});

@@ -1,0 +1,110 @@
+import { DEFAULT_CIPHERS } from 'node:tls';
+import { type PemCheck, checkCa, checkCertificate, checkKeyPair } from '../certificates/pem.js';
+import { type Field, type Fields, tlsSettingsOf, warnOfNoEffect } from './section.js';
+import { cipherWarnings, keyTypeWarning, securityLevel } from './tls-names.js';
+import type { BackendTls, FrontendTls, KeyPair } from './types.js';
+
+/** What reading files needs from outside. */
+export interface FileSource {
+  /** The text of a file; throws as `readFileSync` does. */
+  readonly readFile: (path: string) => string;
+  /** The wall clock: the dates of certificates are held against it. */
+  readonly nowMs: number;
+}
+
+type FileField = Field<string | undefined>;
+type PairFields = Readonly<Record<'certfile' | 'keyfile', FileField>>;
+
+/** HTTPS at the front end: with a certificate and its key. */
+export function readFrontendTls(fields: Fields, source: FileSource): FrontendTls | undefined {
+  const { certfile, keyfile, minVersion, ciphers } = fields.frontend;
+  mustBePair(fields.frontend);
+  if (certfile.state === 'absent' && keyfile.state === 'absent') {
+    warnOfNoEffect(tlsFields(fields.frontend), 'without certfile and keyfile');
+    return undefined;
+  }
+  const { ciphers: names = [], ...settings } = tlsSettingsOf('frontend', fields);
+  const level = securityLevel(minVersion.value, names);
+  const pair = readPair(fields.frontend, source, [DEFAULT_CIPHERS, ...(level === undefined ? [] : [level])].join(':'));
+  if (ciphers.state === 'given') {
+    if (minVersion.state !== 'bad')
+      cipherWarnings(minVersion.value, names).forEach((text) => {
+        ciphers.warning(text);
+      });
+    const misfit = pair && keyTypeWarning(names, pair.cert);
+    if (misfit !== undefined) ciphers.warning(misfit);
+  }
+  return pair && { ...settings, ...pair, ...(names.length > 0 && { ciphers: names }) };
+}
+
+/** HTTPS towards Patroni, where `scheme` says so: with a CA, and with a client certificate and its key. */
+export function readBackendTls(fields: Fields, source: FileSource): BackendTls {
+  const { scheme, insecure, cafile } = fields.backend;
+  mustBePair(fields.backend);
+  if (scheme.value === 'http') {
+    // A warning, no error: files that wait for the day when scheme becomes https harm nobody.
+    warnOfNoEffect(tlsFields(fields.backend), 'while backend.scheme is http');
+    return { insecure: insecure.value };
+  }
+  if (insecure.value) {
+    const unused = cafile.state === 'given' ? ', and cafile has no effect' : '';
+    insecure.warning(`Patroni's certificate is not checked: whoever is in between can answer for it${unused}`);
+  }
+  const ca = readPem(cafile, source, (pem) => checkCa(pem, source.nowMs));
+  return { ...tlsSettingsOf('backend', fields), ...(ca !== undefined && { ca }), ...readPair(fields.backend, source) };
+}
+
+/** The fields of TLS. One that says false changes nothing. */
+function tlsFields(fields: Fields['frontend'] | Fields['backend']): readonly Field<unknown>[] {
+  return Object.values<Field<unknown>>(fields).filter(({ key, value }) => key.group === 'tls' && value !== false);
+}
+
+function mustBePair({ certfile, keyfile }: PairFields): void {
+  if (certfile.state !== 'absent' && keyfile.state === 'absent') {
+    certfile.problem('a certificate alone is of no use; give keyfile as well');
+  }
+  if (keyfile.state !== 'absent' && certfile.state === 'absent') {
+    keyfile.problem('a key alone is of no use; give certfile as well');
+  }
+}
+
+/** @param ciphers the OpenSSL cipher string that the certificate will be served with: it decides what is too weak */
+function readPair({ certfile, keyfile }: PairFields, source: FileSource, ciphers?: string): KeyPair | undefined {
+  const cert = readPem(certfile, source, (pem) => checkCertificate(pem, source.nowMs, ciphers));
+  const key = readPem(keyfile, source, (pem) => checkKeyPair(cert ?? '', pem));
+  if (certfile.value === undefined || keyfile.value === undefined || cert === undefined || key === undefined) {
+    return undefined;
+  }
+  return { certfile: certfile.value, keyfile: keyfile.value, cert, key };
+}
+
+/** The text of a file, checked; `undefined` where none is named, or it cannot be read. */
+function readPem(field: FileField, { readFile }: FileSource, check: (pem: string) => PemCheck): string | undefined {
+  const { value: file, problem, warning } = field;
+  if (file === undefined) return undefined;
+  try {
+    const text = readFile(file);
+    const { problems, warnings } = check(text);
+    for (const message of problems) problem(`${file} ${message}`);
+    for (const message of warnings) warning(`${file}: ${message}`);
+    return text;
+  } catch (error) {
+    problem(`cannot read ${file}: ${fileReason(error)}`);
+    return undefined;
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  ENOTDIR: 'no such file',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a directory',
+  ENAMETOOLONG: 'the name is too long',
+};
+
+/** Why a file could not be read, in a few words: `no such file`. */
+export function fileReason(error: unknown): string {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  if (code === undefined) throw error; // not the file's fault
+  return REASONS[code] ?? code;
+}
