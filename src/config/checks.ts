@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { madeVisible } from './characters.js';
+import { madeVisible } from './hints.js';
 import { nearest } from './nearest-word.js';
 import { canonicalRoute, knownPaths, whatIsWrong } from '../patroni/routes.js';
 import { minVersions, parseCipher, parseMinVersion } from './tls-names.js';

@@ -1,6 +1,37 @@
 import { isIPv6 } from 'node:net';
-import { foreignIn, oddIn } from './characters.js';
 import type { Problem } from '../errors.js';
+
+/**
+ * Characters that leave no mark, or none that differs from a space: control and format characters, spaces other than the
+ * space (Unicode's Zs, Zl, Zp), fillers, variation selectors, the blank of Braille. A tab is not among them: YAML's own
+ * messages name it.
+ */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;
+const SEEN = ' \t';
+
+/** Marks that word processors and chat programs put where quotes, hyphens and colons were typed. */
+const LOOKALIKES: readonly (readonly [pattern: RegExp, typed: string])[] = [
+  [/[\u201c-\u201f\u00ab\u00bb\uff02]/u, '"'],
+  [/[\u2018-\u201b\uff07]/u, "'"],
+  [/[\u2010-\u2015\u2212\uff0d]/u, '-'],
+  [/[\uff1a\ufe55\ua789\u2236]/u, ':'],
+];
+
+const NAMES: Readonly<Record<string, string>> = {
+  '\r': 'carriage return',
+  '\u00a0': 'no-break space',
+  '\u00ad': 'soft hyphen',
+  '\u200b': 'zero width space',
+  '\u200c': 'zero width non-joiner',
+  '\u200d': 'zero width joiner',
+  '\u200e': 'left-to-right mark',
+  '\u200f': 'right-to-left mark',
+  '\u202f': 'narrow no-break space',
+  '\u2028': 'line separator',
+  '\u2060': 'word joiner',
+  '\u3000': 'ideographic space',
+  '\ufeff': 'byte order mark',
+};
 
 /** Each problem, with what the line it is in should have instead, where that can be told. */
 export function withHints(text: string, problems: readonly Problem[]): readonly Problem[] {
@@ -33,4 +64,45 @@ function hintFor(message: string, line: string): string | undefined {
 function endingInColons(line: string): string | undefined {
   const words = line.replace(/#.*$/, '').split(/[\s,[\]{}]+/);
   return words.find((word) => word.endsWith('::') && isIPv6(word));
+}
+
+/** `U+200B (zero width space)` */
+function nameOf(character: string): string {
+  const code = `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+  const name = NAMES[character];
+  return name === undefined ? code : `${code} (${name})`;
+}
+
+/** The text with what cannot be seen written as JSON does: `po\u200brt`. */
+export function madeVisible(text: string): string {
+  return text.replace(new RegExp(UNSEEN, 'gu'), (character) =>
+    SEEN.includes(character)
+      ? character
+      : [...Array(character.length).keys()]
+          .map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`)
+          .join(''),
+  );
+}
+
+/** What a reader cannot see, or takes for another character, in a line; `undefined` where there is nothing of the kind. */
+function oddIn(line: string): string | undefined {
+  let column = 1;
+  for (const character of line.replace(/\r$/, '')) {
+    if (UNSEEN.test(character) && !SEEN.includes(character)) {
+      return `${nameOf(character)} at column ${column} cannot be seen: take it out, or write a space`;
+    }
+    const lookalike = LOOKALIKES.find(([pattern]) => pattern.test(character));
+    if (lookalike) return `${character} (${nameOf(character)}) at column ${column} is not ${lookalike[1]}: write that`;
+    column += character.length;
+  }
+  return undefined;
+}
+
+/** The first character of a key that is no ASCII, as in a Cyrillic `host`: keys have none. */
+function foreignIn(line: string): string | undefined {
+  const [key = ''] = line.split(':');
+  const index = key.search(/[^ -~]/);
+  if (index === -1) return undefined;
+  const character = String.fromCodePoint(key.codePointAt(index) ?? 0);
+  return `${character} at column ${index + 1} is ${nameOf(character)}, and no letter of a key`;
 }
