@@ -40,12 +40,17 @@ export type Key = Kind &
   Default & {
     /** Its name in the file. */
     readonly name: string;
-    /** What it is for, in sentences for people. They are in the example, in the schema and in the documentation. */
+    /**
+     * What it is for, in sentences for people. They are in the example, in the schema and in the documentation. Code is in
+     * backticks.
+     */
     readonly about: string;
     /** The field is in `config.frontend.tls` or `config.backend.tls`, and not beside the others. */
     readonly group?: 'tls';
     /** The value in the example; by default the one that holds where the key is left out. */
     readonly example?: Plain;
+    /** Values that an editor offers. */
+    readonly suggestions?: readonly Plain[];
     /** The example has the key ready to use, and not behind a `#`. */
     readonly inUse?: true;
   };
@@ -55,8 +60,8 @@ export const sections = {
   frontend: "Where patroniglue answers HAProxy's health checks.",
   backend: "Patroni's REST API.",
   agent:
-    "Answers to HAProxy's agent checks (agent-check, agent-port). Standbys then show as MAINT, and not as DOWN. " +
-    "Off unless port is given. HAProxy's side is in examples/haproxy-agent.cfg.",
+    "Answers to HAProxy's agent checks (`agent-check`, `agent-port`). Standbys then show as MAINT, and not as DOWN. " +
+    "Off unless `port` is given. HAProxy's side is in examples/haproxy-agent.cfg.",
   cache: 'How long answers count, and how often Patroni is asked.',
   log: 'What patroniglue writes to its standard output.',
 } as const;
@@ -79,9 +84,10 @@ export const keys = {
       empty: 'must not be empty; write 0.0.0.0 or "::" for all addresses, or leave the key out for localhost',
       default: 'localhost',
       about:
-        'Name or address to listen on. patroniglue listens on all addresses of a name. 0.0.0.0 or "::" (in quotes) ' +
-        'stands for all addresses of the machine. Only this host can reach localhost. If HAProxy runs on another host, ' +
+        'Name or address to listen on. patroniglue listens on all addresses of a name. `0.0.0.0` or `"::"` (in quotes) ' +
+        'stands for all addresses of the machine. Only this host can reach `localhost`. If HAProxy runs on another host, ' +
         'as in examples/haproxy.cfg, write the address that HAProxy checks.',
+      suggestions: ['localhost', '0.0.0.0', '::'],
       inUse: true,
     },
     port: {
@@ -100,7 +106,7 @@ export const keys = {
       contents: 'cert',
       absent: 'none (HTTP)',
       about:
-        'HTTPS: PEM file with the certificate, and its chain after it. Give keyfile as well, or neither. A relative path ' +
+        'HTTPS: PEM file with the certificate, and its chain after it. Give `keyfile` as well, or neither. A relative path ' +
         'starts from the directory in which patroniglue was started.',
       example: '/etc/patroniglue/server.pem',
     },
@@ -110,7 +116,7 @@ export const keys = {
       kind: 'file',
       contents: 'key',
       absent: 'none (HTTP)',
-      about: 'HTTPS: PEM file with the private key, without a passphrase. Give certfile as well, or neither.',
+      about: 'HTTPS: PEM file with the private key, without a passphrase. Give `certfile` as well, or neither.',
       example: '/etc/patroniglue/server.key',
     },
     minVersion: {
@@ -119,8 +125,8 @@ export const keys = {
       kind: 'TLS version',
       default: 'TLSv1.2',
       about:
-        'HTTPS: lowest TLS version for clients: SSLv3.0, TLSv1.0, TLSv1.1, TLSv1.2 or TLSv1.3. SSLv3.0 means TLSv1.0: ' +
-        'OpenSSL no longer has SSLv3.',
+        'HTTPS: lowest TLS version for clients: `SSLv3.0`, `TLSv1.0`, `TLSv1.1`, `TLSv1.2` or `TLSv1.3`. ' +
+        '`SSLv3.0` means TLSv1.0: OpenSSL no longer has SSLv3.',
     },
     ciphers: {
       name: 'tls-ciphers',
@@ -135,14 +141,14 @@ export const keys = {
       kind: 'log line',
       default: '%a - %m %U',
       about:
-        'Line in the log for each request, with --verbose: %a is the client address, %m the method, %U the URI, ' +
-        '%s the status, %D the microseconds taken, and %% a percent sign.',
+        'Line in the log for each request, with `--verbose`: `%a` is the client address, `%m` the method, ' +
+        '`%U` the URI, `%s` the status, `%D` the microseconds taken, and `%%` a percent sign.',
     },
     status: {
       name: 'status',
       kind: 'boolean',
       default: true,
-      about: 'A page for people at /-/status, and its facts at /-/status.json. false turns both off.',
+      about: 'A page for people at `/-/status`, and its facts at `/-/status.json`. `false` turns both off.',
     },
     refreshFrom: {
       name: 'refresh-from',
@@ -150,7 +156,7 @@ export const keys = {
       default: [],
       inWords: 'none (this host alone)',
       about:
-        'List of addresses and networks that may send POST /-/refresh, besides this host. patroniglue then polls Patroni ' +
+        'List of addresses and networks that may send `POST /-/refresh`, besides this host. patroniglue then polls Patroni ' +
         'at once.',
       example: ['10.0.0.0/24'],
     },
@@ -159,8 +165,8 @@ export const keys = {
       kind: 'boolean',
       default: false,
       about:
-        "true: each connection must begin with a PROXY protocol header, version 1 or 2 (HAProxy's check-send-proxy, " +
-        'send-proxy-v2). The client is the one that the header names. patroniglue refuses connections without a header, ' +
+        "`true`: each connection must begin with a PROXY protocol header, version 1 or 2 (HAProxy's `check-send-proxy`, " +
+        '`send-proxy-v2`). The client is the one that the header names. patroniglue refuses connections without a header, ' +
         'also those of Prometheus, a browser or a probe.',
     },
   },
@@ -169,16 +175,24 @@ export const keys = {
       name: 'host',
       kind: 'host',
       default: 'localhost',
-      about: 'Name or address, as in restapi.connect_address of Patroni.',
+      about: 'Name or address, as in `restapi.connect_address` of Patroni.',
       inUse: true,
     },
-    port: { name: 'port', kind: 'whole number', min: 1, max: 65_535, default: 8008, about: 'TCP port.', inUse: true },
+    port: {
+      name: 'port',
+      kind: 'whole number',
+      min: 1,
+      max: 65_535,
+      default: 8008,
+      about: 'TCP port of the API.',
+      inUse: true,
+    },
     scheme: {
       name: 'scheme',
       kind: 'word',
       words: ['http', 'https'],
       default: 'http',
-      about: 'http or https.',
+      about: 'Protocol of the API: `http` or `https`.',
       inUse: true,
     },
     insecure: {
@@ -186,15 +200,15 @@ export const keys = {
       group: 'tls',
       kind: 'boolean',
       default: false,
-      about: "With https: true skips the check of Patroni's certificate. For tests only.",
+      about: "With https: `true` skips the check of Patroni's certificate. For tests only.",
     },
     servername: {
       name: 'servername',
       group: 'tls',
       kind: 'host',
-      absent: 'host',
+      absent: '`host`',
       about:
-        "With https: the name or the address in Patroni's certificate, if that is not host. Example: patroniglue asks on " +
+        "With https: the name or the address in Patroni's certificate, if that is not `host`. Example: patroniglue asks on " +
         "loopback, and the certificate has the node's name. patroniglue also sends a name to Patroni (SNI).",
       example: 'node1.example.org',
     },
@@ -214,8 +228,8 @@ export const keys = {
       contents: 'cert',
       absent: 'none',
       about:
-        'With https: PEM file with a client certificate. Patroni wants one if its restapi.verify_client is required. ' +
-        'Give keyfile as well, or neither.',
+        'With https: PEM file with a client certificate. Patroni wants one if its `restapi.verify_client` is `required`. ' +
+        'Give `keyfile` as well, or neither.',
       example: '/etc/patroniglue/client.pem',
     },
     keyfile: {
@@ -225,29 +239,29 @@ export const keys = {
       contents: 'key',
       absent: 'none',
       about:
-        'With https: PEM file with the private key of the client certificate, without a passphrase. Give certfile as ' +
+        'With https: PEM file with the private key of the client certificate, without a passphrase. Give `certfile` as ' +
         'well, or neither.',
       example: '/etc/patroniglue/client.key',
     },
     timeoutMs: {
       name: 'timeout',
       ...time,
-      follows: 'half of cache.ttl',
+      follows: 'half of `cache.ttl`',
       about:
         'Longest time for a poll, from its start to the last byte of the answer. A poll that takes longer has failed. ' +
-        'Must be less than cache.ttl.',
+        'Must be less than `cache.ttl`.',
     },
     routes: {
       name: 'routes',
       kind: 'routes',
       default: defaultRoutes,
       about:
-        'Routes that patroniglue polls from the start, with their queries (/replica?lag=10MB). Name here what load ' +
+        'Routes that patroniglue polls from the start, with their queries (`/replica?lag=10MB`). Name here what load ' +
         'balancers check.',
     },
   },
   agent: {
-    host: { name: 'host', kind: 'host', follows: 'frontend.host', about: 'Name or address to listen on.' },
+    host: { name: 'host', kind: 'host', follows: '`frontend.host`', about: 'Name or address to listen on.' },
     port: {
       name: 'port',
       ...listeningPort,
@@ -260,7 +274,7 @@ export const keys = {
       kind: 'route',
       default: '/primary',
       about:
-        'Route for agent checks that send nothing. A check with agent-send "/replica\\n" gets /replica instead. ' +
+        'Route for agent checks that send nothing. A check with `agent-send "/replica\\n"` gets `/replica` instead. ' +
         'patroniglue polls this route from the start.',
     },
     standby: {
@@ -269,8 +283,8 @@ export const keys = {
       words: ['maint', 'drain', 'down'],
       default: 'maint',
       about:
-        'State of a server in HAProxy when Patroni answers no for it: maint (no new clients, no HTTP checks, shown as ' +
-        'MAINT), drain (no new clients) or down.',
+        'State of a server in HAProxy when Patroni answers no for it: `maint` (no new clients, no HTTP checks, shown as ' +
+        'MAINT), `drain` (no new clients) or `down`.',
     },
     waitMs: {
       name: 'wait',
@@ -279,7 +293,7 @@ export const keys = {
       default: 0.5,
       about:
         'Time that a check has to send its route. After it, the check counts as one that sends nothing. Write less than ' +
-        "HAProxy's timeout check, and more than the 0.2 s after which Linux sends a lost packet again.",
+        "HAProxy's `timeout check`, and more than the 0.2 s after which Linux sends a lost packet again.",
     },
   },
   cache: {
@@ -292,28 +306,29 @@ export const keys = {
       default: 4,
       about:
         'How long patroniglue repeats an answer of Patroni, from the moment it asked for it. After that it answers 503. ' +
-        'A longer ttl absorbs longer freezes of Patroni, and notices a lost primary later. Must be at most ' +
-        "ttl - loop_wait - retry_timeout of Patroni's own settings (10 with its defaults).",
+        'A longer `ttl` absorbs longer freezes of Patroni, and notices a lost primary later. It should be at most ' +
+        "`ttl - loop_wait - retry_timeout` of Patroni's own settings (10 with its defaults).",
       inUse: true,
     },
     intervalMs: {
       name: 'interval',
       ...time,
-      follows: '1, or a quarter of ttl if that is less',
-      about: 'Time from poll to poll of a route. Must be less than ttl.',
+      follows: '1, or a quarter of `ttl` if that is less',
+      about: 'Time from poll to poll of a route. Must be less than `ttl`.',
       inUse: true,
     },
     slowTtlMs: {
       name: 'slow-ttl',
       ...time,
-      follows: '15, or ttl if that is more',
-      about: 'ttl of /patroni, /cluster, /history, /config and /metrics, which people and monitoring read.',
+      follows: '15, or `ttl` if that is more',
+      about:
+        'The `ttl` of `/patroni`, `/cluster`, `/history`, `/config` and `/metrics`, which people and monitoring read.',
     },
     slowIntervalMs: {
       name: 'slow-interval',
       ...time,
-      follows: '5, or a third of slow-ttl if that is less',
-      about: 'interval of the same routes. Must be less than slow-ttl.',
+      follows: '5, or a third of `slow-ttl` if that is less',
+      about: 'The `interval` of the same routes. Must be less than `slow-ttl`.',
     },
     learn: {
       name: 'learn',
@@ -323,7 +338,7 @@ export const keys = {
       default: 16,
       about:
         'How many other routes patroniglue may learn: routes that it polls because somebody asks for them, such as ' +
-        '/replica?lag=10MB. It forgets a route after fifteen minutes in which nobody asks for it. With 0 it learns none, ' +
+        '`/replica?lag=10MB`. It forgets a route after fifteen minutes in which nobody asks for it. With `0` it learns none, ' +
         'and answers 404 to them.',
     },
     leaseGuard: {
@@ -331,9 +346,9 @@ export const keys = {
       kind: 'boolean',
       default: true,
       about:
-        'true: a 200 that a node gets for its leader key (/primary, /leader, ...) ends before the key does and another ' +
+        '`true`: a 200 that a node gets for its leader key (`/primary`, `/leader`, ...) ends before the key does and another ' +
         'node is promoted. It ends at the latest when Patroni has not reached its DCS for its own ' +
-        'loop_wait + retry_timeout (20 s by default).',
+        '`loop_wait + retry_timeout` (20 s by default).',
     },
   },
   log: {
@@ -342,7 +357,7 @@ export const keys = {
       kind: 'word',
       words: ['text', 'json'],
       default: 'text',
-      about: 'text for people, json for machines. json writes one object a line.',
+      about: '`text` for people, `json` for machines. `json` writes one object a line.',
     },
   },
 } as const satisfies Record<keyof typeof sections, Record<string, Key>>;

@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { format } from 'prettier';
+import { exampleFile } from './example.js';
+import { withReference } from './reference.js';
+import { schemaFile } from './schema.js';
+
+/** Compiled, this file is in build/scripts/generate. */
+const root = new URL('../../../', import.meta.url);
+
+/** A file that is made from the table of keys. */
+export interface GeneratedFile {
+  /** Relative to the top of the repository. */
+  readonly name: string;
+  readonly path: string;
+  /** What should be in it. */
+  readonly text: string;
+}
+
+/** Every file that `npm run generate` writes. */
+export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
+  const pathOf = (name: string): string => fileURLToPath(new URL(name, root));
+  const page = readFileSync(pathOf('docs/configuration.md'), 'utf8');
+  const texts = {
+    'config.yml.example': exampleFile(),
+    'config.schema.json': await format(schemaFile(), { parser: 'json', printWidth: 120 }),
+    'docs/configuration.md': withReference(page),
+  };
+  return Object.entries(texts).map(([name, text]) => ({ name, path: pathOf(name), text }));
+}

@@ -1,0 +1,5 @@
+// Writes the files that are made from src/config/keys.ts: the example, the schema, and the list of keys in the documentation.
+import { writeFileSync } from 'node:fs';
+import { generatedFiles } from './files.js';
+
+for (const { path, text } of await generatedFiles()) writeFileSync(path, text);

@@ -1,0 +1,75 @@
+import type { Key, Kind, ListedKey, Plain } from '../../src/config/keys.js';
+import { parseConfig } from '../../src/config/parse.js';
+
+/** The configuration of a file in which every key is left out. */
+const defaults = parseConfig({ text: '{}', file: '{}', nowMs: 0, readFile: () => '' });
+
+/** The value that holds where a key is left out, as the file would say it; `undefined` where there is none. */
+export function defaultOf({ section, field, key }: ListedKey): Plain | undefined {
+  if ('default' in key) return key.default;
+  if ('absent' in key) return undefined;
+  const value = (defaults[section] as Readonly<Record<string, Plain>>)[field];
+  return key.kind === 'seconds' ? Number(value) / 1000 : value;
+}
+
+/** The default in words. Code is in backticks. */
+export function defaultInWords(listed: ListedKey): string {
+  const { key } = listed;
+  if ('absent' in key) return key.absent;
+  if ('follows' in key) return `${key.follows} (${code(defaultOf(listed))})`;
+  if (key.inWords !== undefined) return key.inWords;
+  if (typeof key.default === 'object') return key.default.map(code).join(', ');
+  return key.kind === 'log line' ? code(JSON.stringify(key.default)) : code(key.default);
+}
+
+function code(value: Plain | undefined): string {
+  return typeof value === 'number' ? String(value) : `\`${String(value)}\``;
+}
+
+/** The bounds of a number: `0.01 to 5`; `undefined` for other kinds. */
+export function boundsOf(key: Key): string | undefined {
+  return 'min' in key ? `${key.min} to ${key.max}` : undefined;
+}
+
+const KINDS: Readonly<Record<Kind['kind'], string>> = {
+  host: 'name or address',
+  'whole number': 'whole number',
+  seconds: 'seconds',
+  boolean: '`true` or `false`',
+  word: 'one word',
+  file: 'PEM file',
+  'log line': 'text',
+  'TLS version': 'TLS version',
+  ciphers: 'list of ciphers',
+  route: 'route',
+  routes: 'list of routes',
+  networks: 'list of networks',
+};
+
+/** What a key takes, in a few words. Code is in backticks. */
+export function kindInWords(key: Key): string {
+  if (key.kind === 'word') return orList(key.words.map(code));
+  const bounds = boundsOf(key);
+  return bounds === undefined ? KINDS[key.kind] : `${KINDS[key.kind]}, ${bounds}`;
+}
+
+/** `a, b or c` */
+function orList(words: readonly string[]): string {
+  return words.join(', ').replace(/, (?=[^,]*$)/, ' or ');
+}
+
+/** The text without the backticks around code, for where they would only be in the way. */
+export function withoutBackticks(text: string): string {
+  return text.replaceAll('`', '');
+}
+
+/** Lines of at most `width` columns, each with what it begins with. */
+export function wrap(text: string, prefix: string, width = 100): string {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && `${last} ${word}`.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(prefix + word);
+  }
+  return lines.join('\n');
+}
