@@ -1,12 +1,14 @@
 import { type Fields, warnOfNoEffect } from './section.js';
 
-interface Address {
-  readonly host: string;
-  readonly port: number;
+/** Where Patroni is asked, and where patroniglue listens. */
+interface Addresses {
+  readonly frontend: { readonly host: string; readonly port: number };
+  readonly backend: { readonly host: string; readonly port: number };
+  readonly agent: { readonly host: string; readonly port?: number };
 }
 
 /** Patroni is polled elsewhere than at the front end. */
-export function mustNotAskItself(fields: Fields, { frontend, backend }: Record<'frontend' | 'backend', Address>): void {
+export function mustNotAskItself(fields: Fields, { frontend, backend }: Addresses): void {
   if (frontend.port !== backend.port || !isSamePlace(frontend.host, backend.host)) return;
   // The default ports differ, so that one of the two is written
   const port = fields.frontend.port.at === undefined ? fields.backend.port : fields.frontend.port;
@@ -14,18 +16,11 @@ export function mustNotAskItself(fields: Fields, { frontend, backend }: Record<'
 }
 
 /** Agent checks come neither to the front end nor to Patroni. */
-export function mustHaveItsOwnPort(
-  { agent: { port: field } }: Fields,
-  {
-    agent,
-    frontend,
-    backend,
-  }: { readonly agent: { readonly host: string; readonly port?: number } } & Record<'frontend' | 'backend', Address>,
-): void {
+export function mustHaveItsOwnPort(fields: Fields, { frontend, backend, agent }: Addresses): void {
   for (const [name, { host, port }] of Object.entries({ frontend, backend })) {
     if (port === 0 || port !== agent.port) continue;
     if (!isSamePlace(agent.host, host) && !(name === 'frontend' && isSamePlace(host, agent.host))) continue;
-    field.problem(`${port} is ${name}.port already; agent checks need a port of their own`);
+    fields.agent.port.problem(`${port} is ${name}.port already; agent checks need a port of their own`);
   }
 }
 

@@ -41,8 +41,8 @@ export function parseConfig({ text, file, readFile, nowMs }: ConfigSource): Conf
   const log = settingsOf('log', fields, {});
 
   timesMustFit(fields, cache);
-  mustNotAskItself(fields, { frontend, backend });
-  mustHaveItsOwnPort(fields, { agent, frontend, backend });
+  mustNotAskItself(fields, { frontend, backend, agent });
+  mustHaveItsOwnPort(fields, { frontend, backend, agent });
   warnWithoutAgentPort(fields);
   const frontendTls = readFrontendTls(fields, { readFile, nowMs });
   const backendTls = readBackendTls(fields, { readFile, nowMs });

@@ -27,12 +27,9 @@ export function readFrontendTls(fields: Fields, source: FileSource): FrontendTls
   const level = securityLevel(minVersion.value, names);
   const pair = readPair(fields.frontend, source, [DEFAULT_CIPHERS, ...(level === undefined ? [] : [level])].join(':'));
   if (ciphers.state === 'given') {
-    if (minVersion.state !== 'bad')
-      cipherWarnings(minVersion.value, names).forEach((text) => {
-        ciphers.warning(text);
-      });
-    const misfit = pair && keyTypeWarning(names, pair.cert);
-    if (misfit !== undefined) ciphers.warning(misfit);
+    const ofVersion = minVersion.state === 'bad' ? [] : cipherWarnings(minVersion.value, names);
+    const ofKeyType = pair && keyTypeWarning(names, pair.cert);
+    for (const warning of [...ofVersion, ...(ofKeyType === undefined ? [] : [ofKeyType])]) ciphers.warning(warning);
   }
   return pair && { ...settings, ...pair, ...(names.length > 0 && { ciphers: names }) };
 }
