@@ -5,8 +5,8 @@ import type { RoutePlan } from './cache.js';
 
 /** What the configuration says of Patroni and of times: all that polls depend on but their routes. */
 export interface PollSettings {
-  readonly backend: Omit<Config['backend'], 'routes'>;
-  readonly times: Omit<Config['cache'], 'learn'>;
+  readonly backend: Pick<Config['backend'], 'host' | 'port' | 'scheme' | 'tls' | 'timeoutMs'>;
+  readonly times: Pick<Config['cache'], 'ttlMs' | 'intervalMs' | 'slowTtlMs' | 'slowIntervalMs' | 'leaseGuard'>;
 }
 
 /** The settings of a configuration. */
