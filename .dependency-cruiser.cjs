@@ -16,6 +16,7 @@ const rooms = {
     'patroni',
     'streams',
     'http/types',
+    'http/reply',
     'http/broken-connection',
     'agent-check/types',
     'config/types',
@@ -28,7 +29,7 @@ const rooms = {
   ],
   cli: [
     ...['service/service', 'config', 'patroni', 'network', 'upstream', 'streams', 'sockets/listeners', 'http/types'],
-    ...['log/journal', 'log/logger', 'errors', 'version'],
+    ...['log/journal', 'log/levels', 'errors', 'version'],
   ],
 };
 

@@ -1,5 +1,3 @@
-import { defaultRoutes } from '../patroni/routes.js';
-
 /**
  * What the value of a key may be. `checks.ts` reads each kind, `types.ts` names what it becomes, and `scripts/generate` writes
  * it down.
@@ -22,6 +20,9 @@ export type Kind =
   | { readonly kind: 'route' }
   | { readonly kind: 'routes' }
   | { readonly kind: 'networks' };
+
+/** A protocol version as Node's `minVersion` spells it. */
+export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 
 /** What the file may say, and what an example may show. */
 export type Plain = string | number | boolean | readonly string[];
@@ -254,7 +255,7 @@ export const keys = {
     routes: {
       name: 'routes',
       kind: 'routes',
-      default: defaultRoutes,
+      default: ['/primary', '/master', '/replica', '/read-write', '/read-only'], // as the Go program
       about:
         'Routes that patroniglue polls from the start, with their queries (`/replica?lag=10MB`). Name here what load ' +
         'balancers check.',

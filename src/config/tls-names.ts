@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { getCiphers } from 'node:tls';
 import { editDistance } from './nearest-word.js';
-import type { TlsVersion } from './types.js';
+import type { TlsVersion } from './keys.js';
 
 /** What `frontend.tls-min-version` may say: the names of the Go program. */
 export const minVersions: readonly string[] = ['SSLv3.0', 'TLSv1.0', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];

@@ -1,4 +1,6 @@
-import type { keys } from './keys.js';
+import type { TlsVersion, keys } from './keys.js';
+
+export type { TlsVersion } from './keys.js';
 
 type Table = typeof keys;
 
@@ -98,9 +100,6 @@ export interface Network {
   readonly address: string;
   readonly prefix: number;
 }
-
-/** A protocol version as Node's `minVersion` spells it. */
-export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 
 /** A configuration, and the texts from which it was read. */
 export interface LoadedConfig {

@@ -47,9 +47,6 @@ const byPath = new Map(QUESTIONS.flatMap((question) => question.paths.map((path)
 /** Every path that is known, aliases included, in the order of the table. */
 export const knownPaths: readonly string[] = [...byPath.keys()];
 
-/** What the Go program answered, and so what is prefetched unless `backend.routes` says otherwise. */
-export const defaultRoutes: readonly string[] = ['/primary', '/master', '/replica', '/read-write', '/read-only'];
-
 /**
  * The one question that answers `target`, or `undefined` where there is none in the table, or what is asked is malformed.
  * Paths match exactly, case and all; a slash after them is dropped where Patroni takes no notice of it. What the query says
