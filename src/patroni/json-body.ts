@@ -1,7 +1,7 @@
 /** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** The object that a body holds as JSON; `undefined` where it holds none. */
+/** The JSON object in a body; `undefined` if there is none. */
 export function jsonObject(body: Buffer): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(body.toString());
@@ -11,12 +11,12 @@ export function jsonObject(body: Buffer): JsonObject | undefined {
   }
 }
 
-/** True for a JSON object: no list, and not `null`. */
+/** True for a JSON object, which is neither a list nor `null`. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The same object, or an empty one where `value` is something else. */
+/** `value` if it is an object, otherwise an empty object. */
 export function objectIn(value: unknown): JsonObject {
   return isObject(value) ? value : {};
 }

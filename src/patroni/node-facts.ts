@@ -1,7 +1,7 @@
 import { type JsonObject, jsonObject, objectIn } from './json-body.js';
 import type { Answer } from './types.js';
 
-/** What Patroni says of its node; what it does not say, or says oddly, is left out. */
+/** What Patroni says about its node. A value that is missing or has the wrong type is left out. */
 export interface NodeReport {
   readonly name?: string;
   readonly scope?: string;
@@ -10,13 +10,13 @@ export interface NodeReport {
   readonly timeline?: number;
   readonly 'patroni-version'?: string;
   readonly paused?: boolean;
-  /** Of a replica: bytes that it has received and not replayed. Of a primary: bytes that each standby is behind. */
+  /** For a replica: the bytes that it has received and not replayed. For a primary: each standby with its state. */
   readonly lag?: string;
 }
 
 /**
  * Reads the body of any of Patroni's health routes (`get_postgresql_status` and `write_status_response` in `patroni/api.py`,
- * 3.0.2 and 4.1). Whatever it may hold, nothing is thrown.
+ * 3.0.2 and 4.1). Never throws, whatever the body is.
  */
 export function nodeIn({ body }: Answer): NodeReport {
   const status = jsonObject(body) ?? {};

@@ -1,24 +1,24 @@
-import { canonicalLag, isBoundless } from './lag.js';
+import { canonicalLag, isLagOutOfRange } from './lag.js';
 
 /**
- * The part of a query that changes Patroni's answer, in its one spelling, with its `?`; or nothing. `undefined` where Patroni
- * would fail at it.
+ * The part of a query that changes Patroni's answer: in its canonical spelling with its `?`, or an empty text. `undefined` if
+ * Patroni might fail at the query.
  *
- * Read as Patroni reads it, with Python's `parse_qs`: only `&` separates, a `+` is a space, empty values do not count, and
- * of a repeated key the first value does. Keys are sorted by name: their order changes nothing.
+ * The query is read as Patroni reads it, with Python's `parse_qs`: only `&` separates keys, `+` is a space, empty values
+ * do not count, and a repeated key has its first value. Keys are sorted by name, because their order changes nothing.
  *
  * @param query without its `?`
- * @param keys the keys that change the answer; a trailing `*` stands for any end
+ * @param keys the keys that change the answer; a trailing `*` matches any ending
  */
 export function canonicalQuery(query: string, keys: readonly string[]): string | undefined {
   const changesTheAnswer = (key: string): boolean =>
     keys.some((known) => (known.endsWith('*') ? key.startsWith(known.slice(0, -1)) : key === known));
   const read = new Map<string, string>();
-  // The `&` keeps URLSearchParams from taking a `?` at the start away: to Patroni it is part of the first key.
+  // URLSearchParams would remove a `?` at the start, which Patroni reads as part of the first key. The `&` prevents this.
   for (const [key, value] of new URLSearchParams(`&${query}`)) {
     if (value !== '' && !read.has(key) && changesTheAnswer(key)) read.set(key, value);
   }
-  if (isBoundless(read.get('lag') ?? '')) return undefined;
+  if (isLagOutOfRange(read.get('lag') ?? '')) return undefined;
   const kept: string[] = [];
   for (const [key, value] of [...read].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const canonical = canonicalValue(key, value);
@@ -27,16 +27,16 @@ export function canonicalQuery(query: string, keys: readonly string[]): string |
   return kept.length === 0 ? '' : `?${kept.join('&')}`;
 }
 
-/** No longer than any other spelling: what need not be percent-encoded is not. */
+/** Percent-encodes only what must be, so that the result is not longer than any other spelling. */
 function encode(text: string): string {
   return text.replace(/[^\w.~!$'()*,=:@/?-]/gu, (character) =>
     character === ' ' ? '+' : encodeURIComponent(character),
   );
 }
 
-/** `undefined` where this value says the same as no such key. */
+/** `undefined` if the key with this value has the same effect as no key at all. */
 function canonicalValue(key: string, value: string): string | undefined {
   if (key === 'lag') return canonicalLag(value);
-  if (key === 'mode') return value === 'write' ? value : undefined; // anything else is `apply`: `_readiness`, 4.1
+  if (key === 'mode') return value === 'write' ? value : undefined; // any other value means `apply`: `_readiness`, 4.1
   return value;
 }

@@ -1,16 +1,17 @@
-/** Longer than any question to Patroni; what is learned and polled again and again must stay small. */
+/** Longer than any useful request to Patroni. patroniglue polls a learned route again and again, so it must be short. */
 const MAX_LENGTH = 1024;
 
-/** What RFC 3986 has for path and query, but for `;`: it separated keys, too, in Python until 3.9. */
+/** The characters of path and query in RFC 3986, except `;`: Python up to 3.9 read it as a separator of keys, too. */
 const ORIGIN_FORM = /^\/(?:[\w.~!$&'()*+,=:@/?-]|%[0-9A-Fa-f]{2})*$/;
 
 /**
- * What is wrong with a request target, in a sentence; `undefined` where it is well-formed: origin form (RFC 9112, section
- * 3.2.1), percent-encoded as UTF-8. Patroni is laxer, but reads some of these otherwise than they look: what follows a `#`
- * is no part of the query to it, and bytes beyond ASCII are Latin-1.
+ * What is wrong with a request target, in a sentence; `undefined` if it is well-formed: origin form (RFC 9112, section
+ * 3.2.1), percent-encoded as UTF-8. Patroni accepts more, but reads some targets differently from how they look: it cuts the
+ * query at a `#`, and reads bytes beyond ASCII as Latin-1.
  */
 export function malformation(target: string): string | undefined {
-  if (target.length > MAX_LENGTH) return `a request target may have ${MAX_LENGTH} characters, not ${target.length}`;
+  if (target.length > MAX_LENGTH)
+    return `a request target may have at most ${MAX_LENGTH} characters, not ${target.length}`;
   if (ORIGIN_FORM.test(target) && isEncodedUtf8(target)) return undefined;
   if (!target.startsWith('/')) return 'a request target must begin with a slash';
   const [raw] = /[^\w.~!$&'()*+,=:@/?%-]/u.exec(target) ?? [];
@@ -19,13 +20,14 @@ export function malformation(target: string): string | undefined {
     : `the character ${codePointOf(raw)} must be percent-encoded`;
 }
 
-/** Scheme and authority of an absolute URI that has a path. */
+/** Scheme and authority of an absolute URI with a path. */
 const ABSOLUTE = /^https?:\/\/(?:[\w.~!$&'()*+,=:%-]*@)?(?:[\w.~%-]+|\[[\w:.%]+\])(?::\d*)?(?=\/)/i;
 
 /**
- * A request target as Patroni's server reads it, in origin form: slashes at its beginning are one (`parse_request` in Python's
- * `http/server.py`, since 3.7.14, 3.8.14, 3.9.14, 3.10.6 and 3.11), and of an absolute form the path and query count (`urlparse` in
- * `patroni/api.py`; RFC 9112, section 3.2.2, wants it accepted). Anything else is returned as it is.
+ * A request target as Patroni's server reads it, in origin form. Several slashes at the beginning become one (`parse_request`
+ * in Python's `http/server.py`, since 3.7.14, 3.8.14, 3.9.14, 3.10.6 and 3.11). An absolute form is reduced to its path and
+ * query (`urlparse` in `patroni/api.py`; RFC 9112, section 3.2.2, requires servers to accept it). Any other target is
+ * returned unchanged.
  */
 export function originForm(target: string): string {
   if (target.startsWith('//')) return target.replace(/^\/+/, '/');

@@ -24,14 +24,14 @@ export function describeDuration(durationMs: number): string {
   return `${(durationMs / 1000).toFixed(1)} s`;
 }
 
-/** Why a snapshot that is not fresh is not: `stale: poll timed out for 4.0 s`. */
+/** Why a snapshot is not fresh: `stale: poll timed out for 4.0 s`. */
 export function describeUnknown(snapshot: Exclude<Snapshot, { kind: 'fresh' }>, nowMs: number): string {
   const { kind, failures } = snapshot;
   if (failures) return `${kind}: ${REASONS[failures.last.reason]} for ${describeDuration(nowMs - failures.sinceMs)}`;
   if (kind === 'stale' && snapshot.lease) {
-    const ago = describeDuration(nowMs - snapshot.sentAtMs); // not long where Patroni answers, and its HA loop hangs
+    const ago = describeDuration(nowMs - snapshot.sentAtMs); // short if Patroni answers while its HA loop hangs
     const unseen = describeDuration(nowMs - snapshot.lease.lastSeenAtMs);
-    return `stale: by its answer of ${ago} ago, Patroni has not reached its DCS for ${unseen}, and may lose its leader key`;
+    return `stale: Patroni has not reached its DCS for ${unseen} (by its answer of ${ago} ago), and may lose its leader key`;
   }
   const askedAtMs = kind === 'stale' ? snapshot.sentAtMs : snapshot.sinceMs;
   return `${kind}: no answer for ${describeDuration(nowMs - askedAtMs)}`;

@@ -1,8 +1,8 @@
 import type { Answered, Snapshot, SnapshotEvent } from './types.js';
 
 /**
- * The snapshot as it must be read at `nowMs`: a fresh one whose time has run out is stale, even where the timer that
- * announces it is late (blocked event loop, stopped process, suspended machine).
+ * The snapshot as it must be read at `nowMs`. A fresh snapshot is stale as soon as its time is over, even if the timer that
+ * announces this is late (blocked event loop, stopped process, suspended machine).
  */
 export function readAt(snapshot: Snapshot, nowMs: number): Snapshot {
   if (snapshot.kind !== 'fresh' || nowMs < snapshot.freshUntilMs) return snapshot; // RFC 9111, section 4.2
@@ -10,7 +10,7 @@ export function readAt(snapshot: Snapshot, nowMs: number): Snapshot {
   return { ...known, kind: 'stale', sinceMs: freshUntilMs };
 }
 
-/** The snapshot under another time to live: a shorter one holds at once, a longer one from the next answer on. */
+/** The snapshot with a new time to live: a shorter one applies at once, a longer one from the next answer on. */
 export function withTimeToLive(snapshot: Snapshot, ttlMs: number, nowMs: number): Snapshot {
   if (snapshot.kind !== 'fresh' || snapshot.freshUntilMs <= snapshot.sentAtMs + ttlMs) return readAt(snapshot, nowMs);
   const { answer, sentAtMs, failures } = snapshot;
@@ -20,13 +20,13 @@ export function withTimeToLive(snapshot: Snapshot, ttlMs: number, nowMs: number)
   );
 }
 
-/** When an answer ends: by its time to live, or by the leader key before. */
+/** When an answer ends: with its time to live or with its lease, whichever is earlier. */
 export function endOf({ sentAtMs, lease }: Answered, ttlMs: number): number {
   return Math.min(sentAtMs + ttlMs, lease?.endsAtMs ?? Infinity);
 }
 
 /**
- * The snapshot after an event. Only an answer renews it; a failed poll is counted and changes nothing else.
+ * The snapshot after an event. Only an answer renews the snapshot. A failed poll is counted and changes nothing else.
  *
  * @param ttlMs how long an answer is fresh, from the moment its poll was sent
  */

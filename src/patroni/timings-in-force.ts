@@ -1,60 +1,60 @@
 import { isObject, jsonObject } from './json-body.js';
 import type { Answer } from './types.js';
 
-/** Patroni's dynamic configuration as it is in the DCS. What Patroni makes of it is another thing. */
+/** Patroni's dynamic configuration as it is in the DCS. Patroni may adjust its values: {@link timingsInForce}. */
 export type DynamicConfig = Readonly<Record<string, unknown>>;
 
-/** How long Patroni's leader key lives, and how often and how patiently it is renewed; in milliseconds. */
+/** How long Patroni's leader key lives, how often Patroni renews it, and how long it retries; in milliseconds. */
 export interface PatroniTimings {
   readonly ttlMs: number;
   readonly loopWaitMs: number;
   readonly retryTimeoutMs: number;
-  /** A leader that loses its DCS may lead on when all members agree. */
+  /** A leader that loses its DCS may stay the leader if all members agree. */
   readonly failsafeMode: boolean;
-  /** In seconds, as they are written, where Patroni works with others. */
+  /** The values of the dynamic configuration, in seconds. Present only if Patroni has adjusted them. */
   readonly written?: Readonly<Record<TimingKey, number>>;
 }
 
-/** Patroni's own values, for keys that its dynamic configuration lacks (`Config.__DEFAULT_CONFIG` in `patroni/config.py`). */
+/** Patroni's defaults for keys that its dynamic configuration lacks (`Config.__DEFAULT_CONFIG` in `patroni/config.py`). */
 const DEFAULTS_S = { ttl: 30, loop_wait: 10, retry_timeout: 10 } as const;
 
 type TimingKey = keyof typeof DEFAULTS_S;
 
-/** The least that Patroni works with, from 3.2 on (`_validate_and_adjust_timeouts` in `patroni/config.py`, 3.2.0 to 4.1.4). */
+/** Patroni's smallest values from 3.2 on (`_validate_and_adjust_timeouts` in `patroni/config.py`, 3.2.0 to 4.1.4). */
 const MINIMA_S = { ttl: 20, loop_wait: 1, retry_timeout: 3 } as const;
 
-/** A body of Patroni's has some kilobytes; a larger one is not read. */
+/** Patroni's bodies have a few kilobytes. patroniglue does not parse a larger body. */
 export const MAX_BODY_BYTES = 65_536;
 
-/** What is assumed of a Patroni that has not said: its own defaults. It works with them where its DCS has no configuration. */
+/** Patroni's defaults, assumed until Patroni has said its timings. Patroni uses them if its DCS has no configuration. */
 export const ASSUMED_TIMINGS: PatroniTimings = { ...inMs(DEFAULTS_S), failsafeMode: false };
 
 /**
- * What an answer to `GET /config` says (`do_GET_config` in `patroni/api.py`). `undefined` where it is none, and where it is
- * empty: Patroni takes no notice of an empty one (`_run_cycle` in `patroni/__main__.py`).
+ * The configuration in an answer to `GET /config` (`do_GET_config` in `patroni/api.py`). `undefined` if there is none, or an
+ * empty one, which Patroni ignores (`_run_cycle` in `patroni/__main__.py`).
  */
 export function configIn({ status, body }: Answer): DynamicConfig | undefined {
   const config = status === 200 ? jsonObject(body) : undefined;
   return config && Object.keys(config).length > 0 ? config : undefined;
 }
 
-/** Patroni's version in the body of a health route or of `/patroni`; `undefined` in any other. */
+/** Patroni's version in the body of a health route or of `/patroni`; `undefined` in any other body. */
 export function versionIn({ body }: Answer): string | undefined {
   return body.length > MAX_BODY_BYTES ? undefined : versionOf(jsonObject(body) ?? {});
 }
 
-/** The same of a body that was read. */
+/** Patroni's version in a parsed body. */
 export function versionOf({ patroni }: Readonly<Record<string, unknown>>): string | undefined {
   const version = isObject(patroni) ? patroni['version'] : undefined;
   return typeof version === 'string' ? version : undefined;
 }
 
 /**
- * The timings that Patroni works with under a dynamic configuration; `undefined` where it refuses that, and works on with
- * those that it had. From 3.2 on it raises what is below a minimum, and lowers `loop_wait`, and then `retry_timeout`, until
- * `loop_wait + 2 * retry_timeout <= ttl`; `GET /config` goes on to say what is written. Earlier ones take what is written.
+ * The timings that Patroni uses with a dynamic configuration. `undefined` if Patroni refuses the configuration and keeps its
+ * former timings. From 3.2 on Patroni raises values below their minimum, and lowers `loop_wait`, then `retry_timeout`, until
+ * `loop_wait + 2 * retry_timeout <= ttl`; `GET /config` still shows the values as written. Earlier versions use them as written.
  *
- * @param version Patroni's; of an unknown one is taken what one before 3.2 does
+ * @param version Patroni's version; an unknown version is treated as one before 3.2
  */
 export function timingsInForce(config: DynamicConfig, version: string | undefined): PatroniTimings | undefined {
   if (isRefused(config, version)) return undefined;
@@ -67,7 +67,7 @@ export function timingsInForce(config: DynamicConfig, version: string | undefine
   return { ...inMs(inForce), failsafeMode, ...(isOther && { written }) };
 }
 
-/** As `Config._validate_and_adjust_timeouts` does it. */
+/** Adjusts timings as Patroni's `Config._validate_and_adjust_timeouts` does. */
 function adjusted(written: Readonly<Record<TimingKey, number>>): Record<TimingKey, number> {
   const atLeast = (key: TimingKey): number => Math.max(written[key], MINIMA_S[key]);
   const [ttl, loopWait, retryTimeout] = [atLeast('ttl'), atLeast('loop_wait'), atLeast('retry_timeout')];
@@ -77,29 +77,28 @@ function adjusted(written: Readonly<Record<TimingKey, number>>): Record<TimingKe
   return { ttl, loop_wait: Math.min(loopWait, ttl - 2 * retryTimeout), retry_timeout: retryTimeout };
 }
 
-/** Whether it makes a standby cluster, in which no node is a primary (`is_standby_cluster` in `patroni/utils.py`). */
+/** True if the configuration makes a standby cluster, where no node is a primary (`is_standby_cluster` in `patroni/utils.py`). */
 export function isStandbyCluster({ standby_cluster: section }: DynamicConfig): boolean {
   return isObject(section) && ['host', 'port', 'restore_command'].some((key) => isTruthy(section[key]));
 }
 
 /**
- * What was said of the dynamic configuration, the newest first, and after it the one that Patroni works with if it refuses
- * the newest.
+ * The dynamic configurations that matter: first the newest one, then the one that Patroni still uses if it refuses the newest.
  */
 export type KnownConfigs = readonly DynamicConfig[];
 
-/** What is known after Patroni has said `config`. */
+/** The known configurations after Patroni has said `config`. */
 export function withConfig(known: KnownConfigs, config: DynamicConfig, version: string | undefined): KnownConfigs {
   const accepted = known.find((one) => timingsInForce(one, version) !== undefined);
   return accepted === undefined ? [config] : [config, accepted];
 }
 
-/** The timings of the newest that a Patroni of that version does not refuse; `undefined` where it refuses all. */
+/** The timings of the newest configuration that a Patroni of that version accepts; `undefined` if it refuses all. */
 export function knownTimings(known: KnownConfigs, version: string | undefined): PatroniTimings | undefined {
   return known.map((config) => timingsInForce(config, version)).find((timings) => timings !== undefined);
 }
 
-/** Keys whose value was an `int()` to Patroni before 3.0.3, which refuses the whole configuration for one that is none. */
+/** Patroni before 3.0.3 reads these keys with `int()`, and refuses the whole configuration if one value is no integer. */
 const OTHER_INTEGERS = [
   'maximum_lag_on_failover',
   'maximum_lag_on_syncnode',
@@ -110,7 +109,7 @@ const OTHER_INTEGERS = [
   'watchdog',
 ];
 
-/** The same below `postgresql.parameters` (`CMDLINE_OPTIONS` in `patroni/postgresql/config.py`), in lower case. */
+/** The same for keys of `postgresql.parameters` (`CMDLINE_OPTIONS` in `patroni/postgresql/config.py`), in lower case. */
 const PARAMETER_INTEGERS = [
   'max_connections',
   'max_wal_senders',
@@ -121,7 +120,7 @@ const PARAMETER_INTEGERS = [
   'max_worker_processes',
 ];
 
-/** What makes `Config._build_effective_configuration` fail, besides the timings themselves. */
+/** True if Patroni's `Config._build_effective_configuration` fails at keys other than the timings. */
 function isRefused(config: DynamicConfig, version: string | undefined): boolean {
   const { postgresql, standby_cluster: standbyCluster } = config;
   const parameters = isObject(postgresql) ? postgresql['parameters'] : undefined;
@@ -137,7 +136,7 @@ function isRefused(config: DynamicConfig, version: string | undefined): boolean 
   return [...integers, ...parameterIntegers].some((value) => pythonInt(value) === undefined);
 }
 
-/** What `int()` of Python makes of a value out of JSON; `undefined` where it raises. */
+/** The result of Python's `int()` for a JSON value; `undefined` if `int()` raises. */
 function pythonInt(value: unknown): number | undefined {
   if (typeof value === 'boolean') return Number(value);
   if (typeof value === 'number') return Number.isFinite(value) ? Math.trunc(value) : undefined;
@@ -145,19 +144,19 @@ function pythonInt(value: unknown): number | undefined {
   return Number(value.replaceAll('_', ''));
 }
 
-/** What `parse_bool` in `patroni/utils.py` takes for true. */
+/** True for the values that `parse_bool` in `patroni/utils.py` reads as true. */
 function isOn(value: unknown): boolean {
   return ['boolean', 'number', 'string'].includes(typeof value) && /^(on|true|yes|1)$/i.test(String(value));
 }
 
-/** What is true to Python of a value out of JSON. */
+/** True if Python treats this JSON value as true. */
 function isTruthy(value: unknown): boolean {
   return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value);
 }
 
 function isAtLeast(version: string | undefined, [major, minor, patch]: readonly [number, number, number]): boolean {
   const [, ...parts] = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(version ?? '') ?? [];
-  const [isMajor = 0, isMinor = 0, isPatch = 0] = parts.map((part: string | undefined) => Number(part ?? 0)); // `3.2`, too
+  const [isMajor = 0, isMinor = 0, isPatch = 0] = parts.map((part: string | undefined) => Number(part ?? 0)); // `3.2`
   return isMajor !== major ? isMajor > major : isMinor !== minor ? isMinor > minor : isPatch >= patch;
 }
 

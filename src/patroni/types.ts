@@ -1,11 +1,11 @@
-/** Marks a string as the canonical spelling of a question to Patroni: path and query, as they are sent. */
+/** The canonical spelling of a question to Patroni: path and query, as patroniglue sends them. */
 export type CanonicalRoute = string & { readonly canonical: unique symbol };
 
-/** What Patroni said: any complete HTTP response, whatever its status. */
+/** An answer of Patroni: any complete HTTP response, whatever its status. */
 export interface Answer {
   /** 200 to 599. */
   readonly status: number;
-  /** The `Content-Type` header as it came; absent where Patroni sent none. */
+  /** The `Content-Type` header as received; absent if Patroni sent none. */
   readonly contentType?: string;
   /** Byte for byte. */
   readonly body: Buffer;
@@ -13,7 +13,7 @@ export interface Answer {
   readonly dateMs?: number;
 }
 
-/** Why a poll brought no answer. Closed, so that logs, replies and metrics can name it. */
+/** Why a poll brought no answer. A closed list, so that logs, replies and metrics can name each reason. */
 export type FailureReason =
   | 'timed-out'
   | 'refused'
@@ -27,18 +27,18 @@ export type FailureReason =
   | 'no-files'
   | 'other';
 
-/** A poll that brought no answer. Without the error itself, which would keep request and socket in memory. */
+/** Why a poll failed. It does not hold the error object, which would keep request and socket in memory. */
 export interface PollFailure {
   readonly reason: FailureReason;
   /** For people: `connect ECONNREFUSED 127.0.0.1:8008`. */
   readonly message: string;
 }
 
-/** How far an answer may be believed that rests on Patroni's leader key: see `lease-guard.ts`. Of the scheduler's clock. */
+/** How long an answer counts that depends on Patroni's leader key: see `leader-lease.ts`. Times are the scheduler's. */
 export interface Lease {
-  /** When Patroni reached its DCS last. */
+  /** When Patroni last reached its DCS. */
   readonly lastSeenAtMs: number;
-  /** From then on the answer counts for nothing, however long answers live. */
+  /** When the answer stops counting, even if its time to live is longer. */
   readonly endsAtMs: number;
 }
 
@@ -56,7 +56,7 @@ export type PollOutcome =
       readonly failure: PollFailure;
       readonly sentAtMs: number;
       readonly endedAtMs: number;
-      /** The deadline ended it: what was asked may still be with the upstream. */
+      /** The poll reached its deadline. The upstream may still be working on the request. */
       readonly givenUp?: true;
     };
 
@@ -71,7 +71,7 @@ export interface FailureSeries {
   readonly last: PollFailure;
 }
 
-/** What is known of a canonical route now. `failures` is there while the newest polls have failed. */
+/** What is known about a canonical route now. `failures` is present if the newest poll has failed. */
 export type Snapshot =
   | { readonly kind: 'pending'; readonly sinceMs: number; readonly failures?: FailureSeries }
   | {
@@ -79,9 +79,9 @@ export type Snapshot =
       readonly answer: Answer;
       /** When the poll was sent: an answer's age counts from here (RFC 9111, section 4.2.3). */
       readonly sentAtMs: number;
-      /** The moment at which the answer ends: fresh before it, stale from it on. */
+      /** The moment at which the answer ends: fresh before, stale from this moment on. */
       readonly freshUntilMs: number;
-      /** It ends by this, and not by its time to live. */
+      /** Present if the lease ends the answer, before its time to live does. */
       readonly lease?: Lease;
       readonly failures?: FailureSeries;
     }
@@ -89,12 +89,12 @@ export type Snapshot =
       readonly kind: 'stale';
       readonly answer: Answer;
       readonly sentAtMs: number;
-      /** Since when: the moment at which the answer ended. */
+      /** The moment at which the answer ended. */
       readonly sinceMs: number;
-      /** It ended by this, and not by its time to live. */
+      /** Present if the lease ended the answer, before its time to live did. */
       readonly lease?: Lease;
       readonly failures?: FailureSeries;
     };
 
-/** What moves a snapshot: the end of a poll, or time. */
+/** An event that changes a snapshot: the end of a poll, or the end of an answer's time. */
 export type SnapshotEvent = PollOutcome | { readonly kind: 'expired' };

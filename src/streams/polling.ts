@@ -21,7 +21,7 @@ import type { Validity } from '../certificates/validity.js';
 import type { Config } from '../config/types.js';
 import { authority } from '../network/authority.js';
 import { isLoopback } from '../network/loopback.js';
-import { type TimingsOf, guarded } from '../patroni/leader-lease.js';
+import { type TimingsOf, withLease } from '../patroni/leader-lease.js';
 import { isSlow } from '../patroni/routes.js';
 import type { Answer, CanonicalRoute, PollOutcome, Snapshot } from '../patroni/types.js';
 import { classifyFailure } from '../upstream/failure.js';
@@ -188,7 +188,7 @@ function pollingOf(
   const { ttlMs, intervalMs } = paceOf(times, route);
   const clock = isLoopback(backend.host) ? wallMs : undefined; // a Patroni on this host has this host's wall clock
   const guard = (outcome: PollOutcome): PollOutcome =>
-    times.leaseGuard ? guarded(route, outcome, timingsOf, clock) : outcome;
+    times.leaseGuard ? withLease(route, outcome, timingsOf, clock) : outcome;
   const asked$ = request(route);
   const gate = freeze.gate(asked$, slow);
   const outcome$ = poll(asked$, {

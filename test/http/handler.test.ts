@@ -226,7 +226,7 @@ describe('reply', () => {
       ['/primary\u0000', 'the character U+0000 must be percent-encoded'],
       ['/replica?tag_a=%zz', 'a % must begin a percent-encoded character of UTF-8 (a % itself is %25)'],
       ['/replica?tag_a=%e9', 'a % must begin a percent-encoded character of UTF-8 (a % itself is %25)'],
-      [`/replica?tag_a=${'x'.repeat(3000)}`, 'a request target may have 1024 characters, not 3015'],
+      [`/replica?tag_a=${'x'.repeat(3000)}`, 'a request target may have at most 1024 characters, not 3015'],
     ] as const) {
       const reply = ask(fresh, { target });
       assert.deepEqual([reply.status, problemOf(reply)['detail']], [400, detail]);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { guarded, leaseOf } from '../../src/patroni/leader-lease.js';
+import { withLease, leaseOf } from '../../src/patroni/leader-lease.js';
 import { canonicalRoute } from '../../src/patroni/routes.js';
 import { afterEvent, readAt } from '../../src/patroni/snapshot.js';
 import { ASSUMED_TIMINGS, type PatroniTimings, knownTimings } from '../../src/patroni/timings-in-force.js';
@@ -19,7 +19,7 @@ const saying = (more: object = {}, status = 200): Answer => ({
   body: Buffer.from(JSON.stringify({ state: 'running', role: 'primary', dcs_last_seen: SEEN_S, ...more })),
 });
 
-/** For how long after it was made an answer counts, made so long after Patroni has seen its DCS. */
+/** How long an answer still counts, in milliseconds, if Patroni made it `ageMs` after it had last reached its DCS. */
 function leftMs(target: string, answer: Answer, ageMs = 0, timings = TIMINGS): number | undefined {
   const madeAt = { patroniMs: SEEN_S * 1000 + ageMs, schedulerMs: 5000 };
   const lease = leaseOf(route(target), answer, () => timings, madeAt);
@@ -101,7 +101,7 @@ describe('the lease guard', () => {
   });
 });
 
-describe('an outcome, guarded', () => {
+describe('an outcome with its lease', () => {
   const answered = (more: Partial<Answer> = {}): PollOutcome => {
     return { kind: 'answered', answer: { ...saying(), ...more }, sentAtMs: 1000, endedAtMs: 1300 };
   };
@@ -110,17 +110,17 @@ describe('an outcome, guarded', () => {
 
   it("goes by this host's clock where Patroni is on it, from the end of the poll", () => {
     const wallMs = (): number => SEEN_S * 1000 + 4500;
-    const outcome = guarded(route('/primary'), answered({ dateMs: 0 }), () => TIMINGS, wallMs);
+    const outcome = withLease(route('/primary'), answered({ dateMs: 0 }), () => TIMINGS, wallMs);
     assert.equal(endsAtMs(outcome), 1300 + TOLERATED_MS - 4500);
   });
 
   it("goes by Patroni's Date where it is elsewhere, which may be a second old, from the beginning of the poll", () => {
-    const outcome = guarded(route('/primary'), answered({ dateMs: (SEEN_S + 4) * 1000 }), () => TIMINGS);
+    const outcome = withLease(route('/primary'), answered({ dateMs: (SEEN_S + 4) * 1000 }), () => TIMINGS);
     assert.equal(endsAtMs(outcome), 1000 + TOLERATED_MS - 5000);
   });
 
   it('is as it was without a Date, and where a poll failed', () => {
-    assert.equal(endsAtMs(guarded(route('/primary'), answered(), () => TIMINGS)), undefined);
+    assert.equal(endsAtMs(withLease(route('/primary'), answered(), () => TIMINGS)), undefined);
     const failed: PollOutcome = {
       kind: 'failed',
       failure: { reason: 'reset', message: 'reset' },
@@ -128,7 +128,7 @@ describe('an outcome, guarded', () => {
       endedAtMs: 1300,
     };
     assert.equal(
-      guarded(route('/primary'), failed, () => TIMINGS),
+      withLease(route('/primary'), failed, () => TIMINGS),
       failed,
     );
   });
@@ -138,7 +138,7 @@ describe('an outcome, guarded', () => {
     fc.assert(
       fc.property(ms, ms, ms, (ageMs, ttlMs, laterMs) => {
         const wallMs = (): number => SEEN_S * 1000 + ageMs;
-        const outcome = guarded(route('/primary'), answered(), () => TIMINGS, wallMs);
+        const outcome = withLease(route('/primary'), answered(), () => TIMINGS, wallMs);
         const snapshot = afterEvent({ kind: 'pending', sinceMs: 0 }, outcome, ttlMs, 1300);
         const { kind } = readAt(snapshot, 1300 + laterMs);
         const counts = laterMs + 300 < ttlMs && ageMs + laterMs < TOLERATED_MS;

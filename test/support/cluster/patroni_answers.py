@@ -15,7 +15,7 @@ from patroni.utils import parse_int
 MB = 1024 * 1024
 LEADER_LSN = 2 ** 61
 
-# These read a lag and do nothing with it, but for failing at one that is beyond all bounds.
+# These routes read a lag and ignore it, but Patroni fails at a lag that is out of range.
 LAGLESS = ('/primary', '/leader', '/standby-leader', '/health')
 
 ROLES = (
