@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 
-/** Host and port as in a URL: `localhost:8008`, `[::1]:8008` (RFC 3986, section 3.2.2). A zone is kept, for people. */
+/** Host and port as in a URL: `localhost:8008`, `[::1]:8008` (RFC 3986, section 3.2.2). For people: an IPv6 zone is kept. */
 export function authority(host: string, port: number): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
@@ -19,8 +19,8 @@ export function origin({
 }
 
 /**
- * An IPv6 address without its zone: `fe80::1` of `fe80::1%eth0`. A zone is for the host that it is written on, so it
- * stands neither in a URL that is sent nor in a certificate (RFC 6874, section 4).
+ * An IPv6 address without its zone: `fe80::1` of `fe80::1%eth0`. A zone has a meaning only on the host where it is written.
+ * So neither a URL in a request nor a certificate contains it (RFC 6874, section 4).
  */
 export function withoutZone(host: string): string {
   return isIPv6(host) ? host.replace(/%.*$/s, '') : host;

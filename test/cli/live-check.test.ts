@@ -103,7 +103,7 @@ describe('--check --live', () => {
       assert.equal(code, 1);
     }
     const { code, lines } = await check({ routes: ['/primary'] }, here);
-    assert.match(lines[0] ?? '', /^note: frontend\.host: 127\.0\.0\.1 is reached from this host alone/);
+    assert.match(lines[0] ?? '', /^note: frontend\.host: 127\.0\.0\.1 is reachable only from this host/);
     assert.deepEqual([lines[1], code], ['configuration ok', 0]);
   });
 

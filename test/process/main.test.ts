@@ -93,8 +93,8 @@ describe('patroniglue', () => {
     assert.deepEqual([code, stdout], [0, 'configuration ok\n']);
   });
 
-  const alone = 'reached from this host alone: for HAProxy on another, set';
-  it('tells that it is reached from this host alone, when it checks and when it starts', async () => {
+  const alone = 'reachable only from this host: if HAProxy runs on another host, set';
+  it('says that it is reachable only from this host, when it checks and when it starts', async () => {
     for (const host of [undefined, 'localhost', '127.0.1.1', '::1']) {
       const { code, stdout } = await run('--check', '--config', await configFor({ ...(host && { host }), port: 8009 }));
       assert.equal(code, 0);

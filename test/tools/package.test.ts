@@ -95,7 +95,10 @@ describe('the package', () => {
     it('finds the example configuration in order', async () => {
       const example = join(installed, 'config.yml.example');
       const output = await workspace.run('patroniglue --check', command, ['--check', '--config', example], env);
-      assert.match(output, /^note: frontend\.host: localhost is reached from this host alone: .*\nconfiguration ok\n$/);
+      assert.match(
+        output,
+        /^note: frontend\.host: localhost is reachable only from this host: .*\nconfiguration ok\n$/,
+      );
     });
 
     it('serves, and ends with 0 on SIGTERM', async () => {
