@@ -1,5 +1,5 @@
-/** What is logged: `info` is start, stop, warnings and changes; `verbose` adds requests, `debug` adds polls. */
+/** What the log contains: `info` is start, stop, warnings and changes; `verbose` adds requests, `debug` adds polls. */
 export type LogLevel = 'error' | 'info' | 'verbose' | 'debug';
 
-/** How much a line matters. */
+/** The severity of a line. */
 export type LineLevel = LogLevel | 'warn';

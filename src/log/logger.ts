@@ -3,25 +3,25 @@ import { priorityOf } from './journal.js';
 import type { LineLevel, LogLevel } from './levels.js';
 import type { LogOutput } from './output.js';
 
-/** Lines of text for people, or an object of JSON each. */
+/** Lines of text for people, or a JSON object a line. */
 export type LogFormat = 'text' | 'json';
 
-/** The facts of an event, for machines. Figures are rounded to what they mean; a unit is in the name. */
+/** The facts of an event, for machines. Figures are rounded to a useful precision; a field's name ends in its unit. */
 type LineFields = Readonly<Record<string, unknown>> & { readonly event: string };
 
 /** Writes lines. */
 export interface Log {
-  /** The message is taken as it is, whatever a client or an upstream put into it. */
+  /** Writes a message. It may hold any text of a client or an upstream: winston expands nothing in it. */
   write(level: LineLevel, message: string, fields: LineFields): void;
-  /** Are requests logged? */
+  /** True if requests are logged. */
   isVerbose(): boolean;
-  /** Lines are written so from now on. */
+  /** Sets the format of all further lines. */
   use(format: LogFormat): void;
 }
 
-/** Where lines go, and what is known of their reader. */
+/** Where lines go. */
 export interface LogTarget extends Pick<LogOutput, 'stream'> {
-  /** It is systemd's journal: it has the time of a line already, and takes its priority. */
+  /** The lines go to systemd's journal, which adds the time itself and reads a line's priority. */
   readonly isJournal?: boolean;
 }
 
@@ -30,8 +30,8 @@ const { combine, json, printf, timestamp } = winston.format;
 const MESSAGE = Symbol.for('message');
 
 /**
- * The log: one line an event, with the time in ISO 8601 and milliseconds; as text, or as JSON with the event's fields for
- * machines. In systemd's journal each begins with its priority, and text has no time of its own.
+ * The log: one line for each event, with the time in ISO 8601 and milliseconds. A line is text, or JSON with the event's
+ * fields for machines. For systemd's journal, each line begins with its priority, and text lines have no time.
  */
 export function createLog(level: LogLevel, format: LogFormat, target: LogTarget): Log {
   const formatOf = (next: LogFormat): winston.Logform.Format => lineFormat(next, target.isJournal ?? false);
@@ -43,7 +43,8 @@ export function createLog(level: LogLevel, format: LogFormat, target: LogTarget)
   });
   return {
     write(lineLevel, message, fields) {
-      // One object: in `log(level, message, fields)` winston looks for %s in the message, and drops all fields where it finds one.
+      // Pass one object: winston's `log(level, message, fields)` looks for %s in the message, and drops all fields if it
+      // finds one.
       logger.log({ ...fields, level: lineLevel, message });
     },
     isVerbose: () => logger.isVerboseEnabled(),
@@ -58,7 +59,7 @@ function lineFormat(format: LogFormat, isJournal: boolean): winston.Logform.Form
   return combine(timestamp(), format === 'json' ? json() : text(false), withPriority());
 }
 
-/** Lines of text are one line each, whatever an upstream or a client put into them. */
+/** Text: one line for each event, whatever text of an upstream or a client the message holds. */
 const text = (hasTime: boolean): winston.Logform.Format =>
   printf(({ timestamp: at, level, message }) => {
     const line = `${level}: ${printable(String(message))}`;
@@ -70,7 +71,7 @@ const withPriority = winston.format((info) => {
   return info;
 });
 
-/** Control characters and line ends as escapes: nothing that is logged can forge a line or move a terminal. */
+/** Escapes control characters and line ends, so that no message can forge a log line or send commands to a terminal. */
 function printable(text: string): string {
   return text.replace(
     /[\p{Cc}\u2028\u2029]/gu,
