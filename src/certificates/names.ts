@@ -1,17 +1,20 @@
 import { isIP } from 'node:net';
 import { type PeerCertificate, checkServerIdentity } from 'node:tls';
 
-/** So many names of a certificate are listed; that of a whole platform may have hundreds. */
+/** The most names that a message lists. A certificate for a whole platform may have hundreds. */
 const MAX_LISTED = 10;
 
-/** And so much of each: a host name has at most 253 characters (RFC 1035, section 2.3.4), and its sender is not trusted. */
+/**
+ * The most characters of a name in a message. A host name has at most 253 (RFC 1035, section 2.3.4), but the sender of the
+ * certificate is not trusted.
+ */
 const MAX_NAME = 253;
 
 /**
- * Node's own check that a certificate has a name (RFC 9525, section 6), with an error that says which names it has instead:
- * Node's lists no DNS names where an address was asked.
+ * Node's own check that a certificate has a name (RFC 9525, section 6), with a better error: it lists the names that the
+ * certificate has. Node's error lists no DNS names if `asked` is an address.
  *
- * @param asked a name, or an address, which must stand in the certificate as an address
+ * @param asked a name or an address. An address must be an IP entry of the certificate
  */
 export function checkNames(asked: string, certificate: PeerCertificate): Error | undefined {
   const error = checkServerIdentity(asked, certificate);
@@ -19,24 +22,22 @@ export function checkNames(asked: string, certificate: PeerCertificate): Error |
   const names = namesOf(certificate);
   const addresses = names.filter(({ kind, name }) => kind === 'DNS' && isIP(name) !== 0).map(({ name }) => name);
   const asName =
-    addresses.length === 0
-      ? ''
-      : `; ${list(addresses)} stands there as a DNS name, where an address must be an IP entry`;
+    addresses.length === 0 ? '' : `; it has ${list(addresses)} as a DNS name, but an address must be an IP entry`;
   return Object.assign(
     new Error(`the certificate is not for ${asked}, but for ${describe(names, certificate)}${asName}`),
     {
-      code: 'ERR_TLS_CERT_ALTNAME_INVALID', // that of Node's own
+      code: 'ERR_TLS_CERT_ALTNAME_INVALID', // as Node's own error has
     },
   );
 }
 
-/** A name of a certificate, and its kind in the words of OpenSSL's configuration: `DNS`, `IP`, `URI`. */
+/** A name of a certificate, and its kind as OpenSSL's configuration calls it: `DNS`, `IP`, `URI`. */
 interface Name {
   readonly kind: string;
   readonly name: string;
 }
 
-/** Names with a comma or the like are quoted as JSON: https://nodejs.org/api/crypto.html, `x509.subjectAltName`. */
+/** Node quotes a name with a comma or a similar character as JSON: https://nodejs.org/api/crypto.html, `x509.subjectAltName`. */
 function namesOf({ subjectaltname = '' }: PeerCertificate): readonly Name[] {
   const entries = subjectaltname.match(/(?:[^",]|"(?:[^"\\]|\\.)*")+/g) ?? [];
   return entries.map((entry) => {
@@ -47,7 +48,7 @@ function namesOf({ subjectaltname = '' }: PeerCertificate): readonly Name[] {
 
 function describe(names: readonly Name[], { subject }: PeerCertificate): string {
   if (names.length > 0) return list(names.map(({ kind, name }) => `${kind}:${name}`));
-  const { CN = [] } = { ...subject } as { CN?: string | string[] }; // Node gives a subject that is empty as none
+  const { CN = [] } = { ...subject } as { CN?: string | string[] }; // an empty subject is `undefined` in Node
   const common = [CN].flat().join(', ').slice(0, MAX_NAME);
   const commonName = common === '' ? '' : ` (its common name is ${common})`;
   return `no name at all: it has no subjectAltName${commonName}`;

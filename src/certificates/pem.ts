@@ -4,8 +4,8 @@ import { createSecureContext, DEFAULT_CIPHERS } from 'node:tls';
 import { describeEnd, formatDate, type Validity } from './validity.js';
 
 /**
- * What is wrong with a PEM file, in words that follow its name: `is empty`, `holds a private key where ...`. Problems
- * stop the start, warnings do not. No message quotes the file.
+ * What is wrong with a PEM file. Each text follows the file's name: `is empty`, `holds a private key where ...`. With a
+ * problem, patroniglue does not start; with a warning, it does. No text quotes the file's contents.
  */
 export interface PemCheck {
   readonly problems: readonly string[];
@@ -13,11 +13,11 @@ export interface PemCheck {
 }
 
 /**
- * Checks a certificate, or a chain with the certificate itself first. Every certificate of the file is parsed: OpenSSL
- * would find a broken intermediate only when it loads the chain, without a word on which one it is.
+ * Checks a certificate, or a chain that begins with the certificate itself. Every certificate of the file is parsed, because
+ * OpenSSL finds a broken intermediate only when it loads the chain, and does not say which certificate is broken.
  *
- * @param nowMs the wall clock, against which dates are held
- * @param ciphers the cipher string that it will be served with: its `@SECLEVEL` decides what is too weak
+ * @param nowMs the wall clock, for the dates
+ * @param ciphers the cipher string of the server: its `@SECLEVEL` decides which certificates are too weak
  */
 export function checkCertificate(pem: string, nowMs: number, ciphers: string = DEFAULT_CIPHERS): PemCheck {
   const { certificates, problems } = parseCertificates(pem);
@@ -30,8 +30,8 @@ export function checkCertificate(pem: string, nowMs: number, ciphers: string = D
 }
 
 /**
- * Checks a private key, and that it is the key of the (first) certificate. The words follow the name of the key's file.
- * What is wrong with the certificate itself is left to `checkCertificate`.
+ * Checks a private key, and that it is the key of the (first) certificate. The texts follow the name of the key's file.
+ * `checkCertificate` reports the problems of the certificate itself.
  */
 export function checkKeyPair(cert: string, key: string): PemCheck {
   const parsed = parseKey(key);
@@ -41,52 +41,52 @@ export function checkKeyPair(cert: string, key: string): PemCheck {
   const at = certificates.findIndex((certificate) => certificate.checkPrivateKey(parsed));
   if (at === -1) return failed('is not the key of the certificate');
   if (at > 0) {
-    const which = place(at, certificates.length);
-    return failed(`is the key of ${which} in the certificate file, where the certificate itself must come first`);
+    const which = positionInChain(at, certificates.length);
+    return failed(`is the key of ${which} in the certificate file, but the certificate itself must come first`);
   }
-  const other = refusal({ cert, key, ciphers: `${DEFAULT_CIPHERS}:@SECLEVEL=0` }); // strength: checkCertificate
+  const other = refusal({ cert, key, ciphers: `${DEFAULT_CIPHERS}:@SECLEVEL=0` }); // checkCertificate checks the strength
   return other === undefined ? passed : failed(other);
 }
 
 /**
- * Checks a bundle of certificates to trust. A distribution's holds roots that have expired or are too weak, and whoever reads
- * the warning cannot mend them: they are told only where no other is left. Node takes anything as `ca`, an empty text or a key as well, and then trusts
- * nobody.
+ * Checks a bundle of certificates to trust. A distribution's bundle holds roots that have expired or are too weak, and the
+ * operator cannot fix them. So there is a warning only if no good root is left. Node accepts any text as `ca`, even an empty
+ * text or a key, and then trusts no certificate.
  */
 export function checkCa(pem: string, nowMs: number): PemCheck {
   const { certificates, problems } = parseCertificates(pem);
   if (problems.length > 0) return { problems, warnings: [] };
-  // OpenSSL holds trusted certificates to the security level in each handshake; loading one as our own does it now
+  // OpenSSL checks the strength of a trusted certificate in each handshake. Loading it as our own certificate checks it now.
   const weaknessOf = (certificate: X509Certificate) => refusal({ cert: certificate.toString() });
-  // one that is strong is enough, and each costs a millisecond of the event loop: Debian's bundle has 140
+  // `every` stops at the first strong certificate: each one costs a millisecond, and Debian's bundle has 140.
   if (certificates.every((certificate) => weaknessOf(certificate) !== undefined)) {
-    const told = certificates.map(
-      (certificate, index) => `${place(index, certificates.length)} ${weaknessOf(certificate)}`,
+    const weaknesses = certificates.map(
+      (certificate, index) => `${positionInChain(index, certificates.length)} ${weaknessOf(certificate)}`,
     );
-    return { problems: told, warnings: [] };
+    return { problems: weaknesses, warnings: [] };
   }
   const warnings = caDateWarnings(certificates, nowMs);
   if (!certificates.some((certificate) => certificate.checkIssued(certificate))) {
-    warnings.push('holds no self-signed certificate: OpenSSL trusts a chain only up to its root');
+    warnings.push('holds no self-signed certificate: OpenSSL accepts a chain only if the file holds its root');
   }
   return { problems: [], warnings };
 }
 
-/** A certificate of a file, and its place there: `certificate 2 of 3`. */
-export interface PlacedValidity extends Validity {
-  readonly place: string;
+/** The dates of a certificate, and its position in its file: `certificate 2 of 3`. */
+export interface PositionedValidity extends Validity {
+  readonly position: string;
 }
 
-/** The dates of each certificate of a PEM text; none where it cannot be read. */
-export function readValidities(pem: string): readonly PlacedValidity[] {
-  return placed(parseCertificates(pem).certificates);
+/** The dates of each certificate of a PEM text; none if the text cannot be parsed. */
+export function readValidities(pem: string): readonly PositionedValidity[] {
+  return positionedValidities(parseCertificates(pem).certificates);
 }
 
-/** The dates of the certificate to trust that lasts longest: from its end on nobody is trusted. */
-export function readCaValidity(pem: string): PlacedValidity | undefined {
+/** The dates of the certificate to trust that lasts longest. After its end, OpenSSL trusts no certificate. */
+export function readCaValidity(pem: string): PositionedValidity | undefined {
   const { certificates } = parseCertificates(pem);
-  const [last] = [...placed(certificates)].sort((a, b) => b.toMs - a.toMs);
-  return last && { ...last, place: lastPlace(certificates.length) };
+  const [last] = [...positionedValidities(certificates)].sort((a, b) => b.toMs - a.toMs);
+  return last && { ...last, position: lastOf(certificates.length) };
 }
 
 const passed: PemCheck = { problems: [], warnings: [] };
@@ -96,18 +96,21 @@ function failed(problem: string): PemCheck {
 }
 
 interface Block {
-  /** What stands after `BEGIN`: `CERTIFICATE`, `PRIVATE KEY`. */
+  /** The text after `BEGIN`: `CERTIFICATE`, `PRIVATE KEY`. */
   readonly label: string;
   readonly text: string;
 }
 
-/** The PEM blocks of a file (RFC 7468: a label is any text, `X9.42 DH PARAMETERS` for one), or what is wrong with it. Text between the blocks is allowed, and common. */
+/**
+ * The PEM blocks of a file, or what is wrong with the file. RFC 7468 allows any text as a label (`X9.42 DH PARAMETERS`). Text
+ * between the blocks is allowed, and common.
+ */
 function parseBlocks(pem: string): readonly Block[] | string {
   if (pem.trim() === '') return 'is empty';
   const blocks = [...pem.matchAll(/-----BEGIN ([^\r\n]*?)-----[^]*?-----END \1-----/g)];
   const begun = pem.match(/-----BEGIN /g)?.length ?? 0;
   if (begun === 0) return 'is not PEM: no line begins with -----BEGIN (a DER or PKCS#12 file must be converted)';
-  if (blocks.length !== begun) return 'is cut off: a -----BEGIN line is without its -----END line';
+  if (blocks.length !== begun) return 'is cut off: a -----BEGIN line has no -----END line';
   return blocks.map(([text, label = '']) => ({ label, text }));
 }
 
@@ -132,7 +135,7 @@ function parseCertificates(pem: string): Certificates {
     try {
       certificates.push(new X509Certificate(text));
     } catch (error) {
-      problems.push(`${place(index, texts.length)} cannot be read: ${reasonOf(error)}`);
+      problems.push(`${positionInChain(index, texts.length)} cannot be read: ${reasonOf(error)}`);
     }
   }
   return { certificates, problems };
@@ -141,7 +144,7 @@ function parseCertificates(pem: string): Certificates {
 function parseKey(pem: string): KeyObject | string {
   const blocks = parseBlocks(pem);
   if (typeof blocks === 'string') return blocks;
-  const key = blocks.find(({ label }) => label.endsWith('PRIVATE KEY')); // OpenSSL, too, takes the first
+  const key = blocks.find(({ label }) => label.endsWith('PRIVATE KEY')); // OpenSSL takes the first, too
   if (key === undefined) return `holds ${contents(blocks)} where a private key is expected`;
   if (key.label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type: *4,ENCRYPTED/m.test(key.text)) {
     return 'is encrypted: passphrases are not supported, decrypt it (openssl pkey) and guard it by its file mode';
@@ -163,26 +166,26 @@ function contents(blocks: readonly Block[]): string {
 }
 
 function dateWarnings(certificates: readonly X509Certificate[], nowMs: number): string[] {
-  return placed(certificates).flatMap((validity) => {
-    const { place: which, fromMs } = validity;
-    if (nowMs < fromMs) return [`${which} is not valid before ${formatDate(fromMs)}`];
+  return positionedValidities(certificates).flatMap((validity) => {
+    const { position, fromMs } = validity;
+    if (nowMs < fromMs) return [`${position} is not valid before ${formatDate(fromMs)}`];
     const end = describeEnd(validity, nowMs);
-    return end === undefined ? [] : [`${which} ${end}`];
+    return end === undefined ? [] : [`${position} ${end}`];
   });
 }
 
 function caDateWarnings(certificates: readonly X509Certificate[], nowMs: number): string[] {
   if (certificates.length === 1) return dateWarnings(certificates, nowMs);
-  const inForce = placed(certificates).filter(({ fromMs, toMs }) => fromMs <= nowMs && nowMs <= toMs);
+  const inForce = positionedValidities(certificates).filter(({ fromMs, toMs }) => fromMs <= nowMs && nowMs <= toMs);
   const [last] = inForce.sort((a, b) => b.toMs - a.toMs);
   if (last === undefined) return [`none of its ${certificates.length} certificates is valid at present`];
   const end = describeEnd(last, nowMs);
-  return end === undefined ? [] : [`${lastPlace(certificates.length)} ${end}`];
+  return end === undefined ? [] : [`${lastOf(certificates.length)} ${end}`];
 }
 
-function placed(certificates: readonly X509Certificate[]): PlacedValidity[] {
+function positionedValidities(certificates: readonly X509Certificate[]): PositionedValidity[] {
   return certificates.map((certificate, index) => ({
-    place: place(index, certificates.length),
+    position: positionInChain(index, certificates.length),
     ...validityOf(certificate),
   }));
 }
@@ -192,25 +195,26 @@ export function validityOf({ validFrom, validTo }: Pick<X509Certificate, 'validF
   return { fromMs: Date.parse(validFrom), toMs: Date.parse(validTo) };
 }
 
-/** TLS 1.2 wants each certificate certified by the next (RFC 5246, section 7.4.2); many clients still insist. */
+/** In TLS 1.2 each certificate must certify the one before it (RFC 5246, section 7.4.2). Many clients still insist on this. */
 function orderWarnings(certificates: readonly X509Certificate[]): string[] {
   return certificates.flatMap((certificate, index) => {
     const issuer = certificates[index + 1];
     if (issuer === undefined || certificate.checkIssued(issuer)) return [];
-    const [which, other] = [place(index, certificates.length), place(index + 1, certificates.length)];
-    return [`${which} was not issued by ${other}: clients may not accept the chain`];
+    const position = positionInChain(index, certificates.length);
+    const other = positionInChain(index + 1, certificates.length);
+    return [`${position} was not issued by ${other}: clients may not accept the chain`];
   });
 }
 
-function place(index: number, count: number): string {
+function positionInChain(index: number, count: number): string {
   return count === 1 ? 'the certificate' : `certificate ${index + 1} of ${count}`;
 }
 
-function lastPlace(count: number): string {
+function lastOf(count: number): string {
   return count === 1 ? 'the certificate' : `the last of its ${count} certificates`;
 }
 
-/** Why OpenSSL would not take these, or `undefined` when it does. */
+/** Why OpenSSL refuses these; `undefined` if it accepts them. */
 function refusal(options: { cert: string; key?: string; ciphers?: string }): string | undefined {
   try {
     createSecureContext(options);
@@ -222,7 +226,7 @@ function refusal(options: { cert: string; key?: string; ciphers?: string }): str
   }
 }
 
-/** OpenSSL's own short reason: `wrong tag`. It names kinds of errors and never holds data. */
+/** OpenSSL's own short reason: `wrong tag`. It names a kind of error and never holds data of the file. */
 function reasonOf(error: unknown): string {
   const { reason, code } = error as { reason?: string; code?: string };
   return reason ?? code ?? 'unknown error';

@@ -4,19 +4,22 @@ export interface Validity {
   readonly toMs: number;
 }
 
-/** How near a certificate is to its end: 0 far, 1 near, 2 very near, 3 past it. */
+/** How near a certificate is to its end: 0 far, 1 near, 2 very near, 3 expired. */
 type Nearness = 0 | 1 | 2 | 3;
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** 30 and 7 days; of one that lives for less than 90, such as from ACME, a third and a tenth of its life: it is renewed later. */
+/**
+ * When an end is near and very near: 30 and 7 days before it. If a certificate lives for less than 90 days, as those of ACME
+ * do, it is renewed later: then a third and a tenth of its life.
+ */
 function spansOf({ fromMs, toMs }: Validity): { readonly nearMs: number; readonly veryNearMs: number } {
   const lifeMs = toMs - fromMs;
   return { nearMs: Math.min(30 * DAY_MS, lifeMs / 3), veryNearMs: Math.min(7 * DAY_MS, lifeMs / 10) };
 }
 
-/** How near a certificate is to its end at a moment. */
+/** How near a certificate is to its end at `nowMs`. */
 function nearnessAt(validity: Validity, nowMs: number): Nearness {
   const leftMs = validity.toMs - nowMs;
   const { nearMs, veryNearMs } = spansOf(validity);
@@ -25,7 +28,10 @@ function nearnessAt(validity: Validity, nowMs: number): Nearness {
   return leftMs < nearMs ? 1 : 0;
 }
 
-/** `ends on 2026-12-20T10:00:00Z, in less than 30 days`, to follow its name; `undefined` while that is far. Stays true as time passes. */
+/**
+ * `ends on 2026-12-20T10:00:00Z, in less than 30 days`, to follow the certificate's name; `undefined` while the end is far.
+ * The text stays true as time passes.
+ */
 export function describeEnd(validity: Validity, nowMs: number): string | undefined {
   const on = formatDate(validity.toMs);
   const { nearMs, veryNearMs } = spansOf(validity);

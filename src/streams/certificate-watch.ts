@@ -2,7 +2,7 @@ import { type BehaviorSubject, type Observable, type SchedulerLike, concatMap, f
 import { type Validity, describeEnd } from '../certificates/validity.js';
 import type { Config } from '../config/types.js';
 import { origin } from '../network/authority.js';
-import { type PlacedValidity, readCaValidity, readValidities } from '../certificates/pem.js';
+import { type PositionedValidity, readCaValidity, readValidities } from '../certificates/pem.js';
 
 /** How often the dates are looked at, in milliseconds. */
 const EVERY_MS = 60_000;
@@ -85,8 +85,8 @@ export function createCertificateWatch(
 
 /** The certificates of a configuration, each named as its warnings do. */
 function inFiles({ frontend, backend: { tls } }: Config): readonly Watched[] {
-  const watched = (owner: CertificateOwner, key: string, file: string, validities: readonly PlacedValidity[]) =>
-    validities.map(({ place, ...validity }) => ({ owner, name: `${key}: ${file}: ${place}`, ...validity }));
+  const watched = (owner: CertificateOwner, key: string, file: string, validities: readonly PositionedValidity[]) =>
+    validities.map(({ position, ...validity }) => ({ owner, name: `${key}: ${file}: ${position}`, ...validity }));
   const ca = tls.ca === undefined || tls.insecure ? undefined : readCaValidity(tls.ca);
   return [
     ...watched('frontend', 'frontend.certfile', frontend.tls?.certfile ?? '', readValidities(frontend.tls?.cert ?? '')),

@@ -97,7 +97,7 @@ describe('PEM files', { skip: await withoutOpenssl() }, () => {
       'certificate 1 of 2 was not issued by certificate 2 of 2: clients may not accept the chain',
     ]);
     assert.deepEqual(checkKeyPair(reversed, key).problems, [
-      'is the key of certificate 2 of 2 in the certificate file, where the certificate itself must come first',
+      'is the key of certificate 2 of 2 in the certificate file, but the certificate itself must come first',
     ]);
   });
 
@@ -236,7 +236,7 @@ describe('PEM files', { skip: await withoutOpenssl() }, () => {
 
   it('warns of a CA file without a root', () => {
     assert.deepEqual(checkCa(texts.server.cert, now).warnings, [
-      'holds no self-signed certificate: OpenSSL trusts a chain only up to its root',
+      'holds no self-signed certificate: OpenSSL accepts a chain only if the file holds its root',
     ]);
   });
 
@@ -254,7 +254,7 @@ describe('PEM files', { skip: await withoutOpenssl() }, () => {
     assert.deepEqual(checkCertificate(small, now, old), nothing);
     assert.deepEqual(checkKeyPair(small, smallKey), nothing);
 
-    // OpenSSL 3.0 refuses to load it; 3.5 leaves that to the clients, which do
+    // OpenSSL 3.0 refuses to load it; 3.5 loads it, and the clients refuse it
     assert.deepEqual(
       checkCertificate(sha1, now, ordinary).problems,
       loads({ cert: sha1, ciphers: ordinary }) ? [] : ["is too weak for OpenSSL's security level: ca md too weak"],

@@ -140,13 +140,13 @@ describe("Patroni's certificate", { skip: await withoutOpenssl() }, () => {
       assert.equal(message, `the certificate is not for localhost, but for ${has}`);
     });
 
-    it('of which an address that stands there as a DNS name is none', async () => {
+    it('of which an address is none that the certificate has as a DNS name', async () => {
       const { reason, message } = await failureOf(await start(await named('address', 'DNS:node1,DNS:127.0.0.1')));
       assert.equal(reason, 'tls');
       assert.equal(
         message,
-        'the certificate is not for 127.0.0.1, but for DNS:node1, DNS:127.0.0.1; 127.0.0.1 stands there as a DNS name, ' +
-          'where an address must be an IP entry',
+        'the certificate is not for 127.0.0.1, but for DNS:node1, DNS:127.0.0.1; it has 127.0.0.1 as a DNS name, ' +
+          'but an address must be an IP entry',
       );
     });
 
