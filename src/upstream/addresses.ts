@@ -8,13 +8,13 @@ export interface Address {
   readonly family: 4 | 6;
 }
 
-/** A look-up of all addresses of a name, with the signature of a callback of Node's. Replaced in tests. */
+/** Looks up all addresses of a name, and passes them to a callback in Node's style. Replaced in tests. */
 export type ResolveAll = (
   hostname: string,
   callback: (error: NodeJS.ErrnoException | null, addresses: Address[]) => void,
 ) => void;
 
-/** Told what is wrong with the addresses of a name. */
+/** Called with what is wrong with the addresses of a name; `undefined` if nothing is wrong. */
 export type OnAddresses = (warning: string | undefined) => void;
 
 const LOOPBACK: Address[] = [
@@ -28,28 +28,29 @@ const resolveAll: ResolveAll = (hostname, callback) => {
   });
 };
 
-/** Where an upstream is asked. */
+/** The addresses of an upstream. */
 export interface Addresses {
-  /** The addresses to try, for whoever subscribes: emits once and completes, or errors as `dns.lookup` does. */
+  /** The addresses to try. Emits once and completes, or errors as `dns.lookup` does. */
   readonly address$: Observable<Address[]>;
-  /** Told which address has answered. False where that is not the one whose answers count: then the answer does not. */
+  /** Must be called with the address of each answer. False if patroniglue asks another address by now: drop the answer then. */
   readonly answeredBy: (address: string | undefined) => boolean;
 }
 
 /**
  * The addresses of an upstream's host.
  *
- * An address is itself, and `localhost` is both loopback addresses, as RFC 6761 section 6.3 wants it (many a hosts file
- * knows one of them only). Any other name is looked up, and of look-ups at most one is under way: whoever subscribes
- * meanwhile shares it. A look-up cannot be aborted and holds one of libuv's four threads until it ends, so that polls
- * which each began one would, with a name server that does not answer, take all four and pile up behind them.
+ * An address needs no look-up. `localhost` stands for both loopback addresses, as RFC 6761, section 6.3 requires (many hosts
+ * files have only one of them). Any other name is looked up. A look-up cannot be aborted and occupies one of libuv's four
+ * threads until it ends. If every poll started its own, a silent name server would soon occupy all four. So there is at most
+ * one look-up at a time, and all polls share it.
  *
- * A name with several addresses may be that of several nodes (a headless service of Kubernetes, a service of Swarm), or of
- * one host on which Patroni listens at one of them. So all are tried, in the order of the name server, until one answers;
- * from then on that one alone is asked, for as long as the name has it, also while it does not answer: another node's 200 may
- * not stand for it. A name that has it no longer is followed with the next poll.
+ * A name with several addresses may stand for several nodes (a headless service of Kubernetes, a service of Swarm), or for
+ * one host where Patroni listens on one address only. So patroniglue tries all addresses, in the name server's order, until
+ * one answers. From then on it asks only this address as long as the name has it, even if the address does not answer:
+ * patroniglue must not take another node's 200 for this node's. When the name no longer has the address, patroniglue tries
+ * the new addresses.
  *
- * @param onAddresses told after each look-up what is wrong with the addresses, in a sentence; `undefined` where nothing is
+ * @param onAddresses called after each look-up, with a sentence if something is wrong with the addresses
  */
 export function createAddresses(
   host: string,
@@ -61,7 +62,9 @@ export function createAddresses(
   let pinned: string | undefined;
   const choose = (found: Address[]): Address[] => {
     const kept = found.find(({ address }) => address === pinned);
-    onAddresses(pinned === undefined || kept ? severalOf(host, found, pinned) : movedFrom(host, pinned, found));
+    onAddresses(
+      pinned === undefined || kept ? severalAddressesWarning(host, found, pinned) : movedWarning(host, pinned, found),
+    );
     if (!kept) pinned = undefined;
     return kept ? [kept] : found;
   };
@@ -74,7 +77,7 @@ export function createAddresses(
       subscriber.next(choose(addresses));
       subscriber.complete();
     });
-  }).pipe(share({ resetOnRefCountZero: false })); // a look-up that nobody waits for any more is still under way
+  }).pipe(share({ resetOnRefCountZero: false })); // without subscribers, the look-up still goes on
   return {
     address$,
     answeredBy(address) {
@@ -92,26 +95,30 @@ function addressOf(address: string): Address {
   return { address, family: isIPv6(address) ? 6 : 4 };
 }
 
-function severalOf(host: string, addresses: readonly Address[], pinned: string | undefined): string | undefined {
+function severalAddressesWarning(
+  host: string,
+  addresses: readonly Address[],
+  pinned: string | undefined,
+): string | undefined {
   const ofFamily = (family: number): number =>
     new Set(addresses.filter((one) => one.family === family).map(({ address }) => address)).size;
-  if (ofFamily(4) < 2 && ofFamily(6) < 2) return undefined; // one of each is a host's own, as a rule
+  if (ofFamily(4) < 2 && ofFamily(6) < 2) return undefined; // a single host usually has one of each
   const asked = pinned ?? 'the first one that answers';
   return (
-    `backend.host: ${host} has several addresses (${shown(addresses)}), and ${asked} alone is asked: ` +
-    "they may be those of several nodes; write the address of this node's Patroni"
+    `backend.host: ${host} has several addresses (${listed(addresses)}), and patroniglue asks only ${asked}: ` +
+    "they may be several nodes; write the address of this node's Patroni"
   );
 }
 
-function movedFrom(host: string, former: string, addresses: readonly Address[]): string {
+function movedWarning(host: string, former: string, addresses: readonly Address[]): string {
   return (
-    `backend.host: ${host} no longer has the address ${former} that has answered until now, but ${shown(addresses)}: ` +
-    "that may be another node; write the address of this node's Patroni"
+    `backend.host: ${host} no longer has the address ${former}, which answered until now, but ${listed(addresses)}: ` +
+    "this may be another node; write the address of this node's Patroni"
   );
 }
 
-/** In the order of their texts, which is not another one at each look-up. */
-function shown(addresses: readonly Address[]): string {
+/** Sorted as text, because a name server may change the order at each look-up. */
+function listed(addresses: readonly Address[]): string {
   const texts = [...new Set(addresses.map(({ address }) => address))].sort();
   return [...texts.slice(0, 4), ...(texts.length > 4 ? [`${texts.length - 4} more`] : [])].join(', ');
 }

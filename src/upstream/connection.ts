@@ -9,45 +9,46 @@ import { checkNames } from '../certificates/names.js';
 
 /** How connections to the upstream are made. */
 export interface UpstreamAgentOptions {
-  /** A name, or an address, which may have a zone. */
+  /** A name or an address. An address may have a zone. */
   readonly host: string;
   readonly scheme: 'http' | 'https';
-  /** The longest a TCP connection may take, in milliseconds. */
+  /** The longest time to make a TCP connection, in milliseconds. */
   readonly connectMs: number;
-  /** The most bytes that a connection may bring, whatever they are: a body in chunks of one byte, endless 1xx. */
+  /** The most bytes that a connection may receive. Counts all bytes: chunk sizes and 1xx responses, too. */
   readonly maxBytes: number;
   /** For `https`. */
   readonly tls: UpstreamTls;
-  /** Told of the certificate that the upstream has shown, at each handshake that is accepted. */
+  /** Called with the dates of the upstream's certificate after each successful handshake. */
   readonly onCertificate?: ((validity: Validity) => void) | undefined;
 }
 
-/** How the upstream is believed: PEM texts, and whether its certificate is checked. */
+/** How connections to the upstream use TLS. Certificates and key are PEM texts. */
 export interface UpstreamTls {
+  /** True if the upstream's certificate is not checked. */
   readonly insecure: boolean;
   readonly ca?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
-  /** The name or the address that the upstream's certificate must have, where that is not the one that is asked. */
+  /** The name or address that the upstream's certificate must have, if it differs from `host`. */
   readonly servername?: string | undefined;
 }
 
-/** Node's own is 250 ms, and its least is 10. */
+/** The time for each of several addresses. Node's default is 250 ms, its minimum 10 ms. */
 const ADDRESS_ATTEMPT_MS = { least: 10, most: 250 };
 
 /**
- * A connection that is silent for so long is probed by the kernel (TCP keepalive), whose peer's kernel answers, also for a
- * frozen process. One of a host that was started again resets the connection, and Patroni is asked anew.
+ * After this time without data, the kernel probes the connection (TCP keepalive). The other host's kernel answers the probe,
+ * even for a frozen process. If the other host has restarted, its kernel resets the connection, and patroniglue asks again.
  */
 const PROBE_AFTER_MS = 1000;
 
 /**
- * An agent that gives each poll a connection of its own, closed with the answer: Patroni serves its API from a few
- * workers without a socket time-out, and idle clients freeze it (patroni issue 3705).
+ * An HTTP agent that makes a new connection for each poll and closes it after the answer. Patroni serves its API from a few
+ * workers without a socket time-out, so idle clients freeze it (patroni issue 3705).
  *
- * A connection that is not made within `connectMs` is given up. A frozen upstream's accept queue is soon full, and the
- * kernel then repeats its SYN after 1, 3, 7 s: a poll that waited for that would sleep through the thaw, where a new
- * one gets through at once. Of several addresses each gets its share of that time.
+ * The agent gives up a connection that is not made within `connectMs`. The accept queue of a frozen upstream is soon full,
+ * and the kernel then repeats the SYN only after 1, 3 and 7 s. A poll that waits for this would miss the end of the freeze;
+ * a new connection succeeds at once. Several addresses share the time.
  */
 export function createUpstreamAgent(options: UpstreamAgentOptions): HttpAgent | HttpsAgent {
   const { host, scheme, connectMs, maxBytes, tls, onCertificate } = options;
@@ -56,46 +57,46 @@ export function createUpstreamAgent(options: UpstreamAgentOptions): HttpAgent | 
   const common = { keepAlive: false, autoSelectFamily: true, autoSelectFamilyAttemptTimeout };
   const agent = scheme === 'http' ? new HttpAgent(common) : new HttpsAgent({ ...common, ...tlsOptions(tls) });
   const secured = scheme === 'http' ? () => ({}) : once(() => ({ secureContext: secureContextOf(tls) }));
-  const zoned = withoutZone(host) === host ? {} : { host }; // the URL that is asked has none
+  const zoned = withoutZone(host) === host ? {} : { host }; // the URL has no zone
   const createConnection = agent.createConnection.bind(agent);
   agent.createConnection = (connectOptions, callback) => {
     const socket = createConnection({ ...connectOptions, ...zoned, ...secured() }, callback) as Socket;
     giveUpConnecting(socket, connectMs);
     socket.setKeepAlive(true, PROBE_AFTER_MS);
-    boundBytes(socket, maxBytes);
-    if (onCertificate && socket instanceof TLSSocket) tellCertificate(socket, onCertificate);
+    limitBytes(socket, maxBytes);
+    if (onCertificate && socket instanceof TLSSocket) reportCertificate(socket, onCertificate);
     return socket;
   };
   return agent;
 }
 
 /**
- * Each connection makes a whole handshake: one that resumes a session checks neither the certificate's name nor its dates,
- * and each brings the ticket for the next, so that a certificate would be checked once and then never again.
+ * Each connection makes a full handshake. A handshake that resumes a session checks neither the name nor the dates of the
+ * certificate, and each one brings the ticket for the next: with resumption, only the first handshake would check them.
  */
 function tlsOptions({ insecure, servername }: UpstreamTls): AgentOptions {
   return {
     rejectUnauthorized: !insecure,
     maxCachedSessions: 0,
     checkServerIdentity: (asked, certificate) => checkNames(servername ?? withoutZone(asked), certificate),
-    // Server Name Indication is for names alone: RFC 6066, section 3
+    // Server Name Indication must not be an address: RFC 6066, section 3
     ...(servername !== undefined && { servername: isIP(servername) === 0 ? servername : '' }),
   };
 }
 
-/** Parsed once an upstream: a distribution's bundle of CAs takes some 30 ms, which each poll took from the event loop. */
+/** Called once for an upstream: to parse a distribution's bundle of CAs blocks the event loop for about 30 ms. */
 function secureContextOf({ ca, cert, key }: UpstreamTls): SecureContext {
   return createSecureContext({ ca, cert, key });
 }
 
-function tellCertificate(socket: TLSSocket, onCertificate: (validity: Validity) => void): void {
+function reportCertificate(socket: TLSSocket, onCertificate: (validity: Validity) => void): void {
   socket.once('secureConnect', () => {
     const certificate = socket.getPeerX509Certificate();
     if (certificate) onCertificate(validityOf(certificate));
   });
 }
 
-/** The value that `make` gives when it is asked for first. What `make` throws is not kept. */
+/** Calls `make` at the first use and keeps its value. If `make` throws, the next use calls it again. */
 function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;
   return () => (made ??= { value: make() }).value;
@@ -104,7 +105,7 @@ function once<T>(make: () => T): () => T {
 function giveUpConnecting(socket: Socket, connectMs: number): void {
   let lastTurn: NodeJS.Immediate | undefined;
   const timer = setTimeout(() => {
-    // after the sockets were looked at once more: timers that are late come before what has come meanwhile
+    // Wait until the event loop has read the sockets once more: it runs late timers before it reads what came meanwhile.
     lastTurn = setImmediate(() => {
       socket.destroy(withCode('ETIMEDOUT', `not connected within ${connectMs / 1000} s`));
     });
@@ -116,8 +117,8 @@ function giveUpConnecting(socket: Socket, connectMs: number): void {
   socket.once('connect', disarm).once('close', disarm);
 }
 
-function boundBytes(socket: Socket, maxBytes: number): void {
-  // Once connected, when the HTTP client reads already: a reader before it would take its first bytes.
+function limitBytes(socket: Socket, maxBytes: number): void {
+  // Listen for data only after `connect`, when the HTTP client reads already: an earlier listener would take its first bytes.
   socket.once('connect', () => {
     let bytes = 0;
     socket.on('data', (chunk: Buffer) => {
@@ -127,7 +128,7 @@ function boundBytes(socket: Socket, maxBytes: number): void {
   });
 }
 
-/** An error that is classified by its code. */
+/** An error with a code, by which it is classified. */
 export function withCode(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
 }

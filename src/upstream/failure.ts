@@ -1,7 +1,7 @@
 import { AxiosError } from 'axios';
 import type { FailureReason, PollFailure } from '../patroni/types.js';
 
-/** A response that is complete as HTTP, but no answer. */
+/** A complete HTTP response that patroniglue cannot use as an answer. */
 export class MalformedAnswerError extends Error {
   override readonly name = 'MalformedAnswerError';
   readonly reason: FailureReason;
@@ -30,8 +30,8 @@ const REASON_BY_CODE: Readonly<Record<string, FailureReason>> = {
 };
 
 /**
- * What OpenSSL finds wrong with a certificate: the closed list of Node's documentation (tls, "X509 certificate error codes"),
- * and the name that Node gives to all others (a key too weak for the security level, an extension that is not understood).
+ * Node's codes for certificates that OpenSSL refuses: the closed list in Node's documentation (tls, "X509 certificate error
+ * codes"), and `UNSPECIFIED` for all other reasons (a key too weak for the security level, an unknown extension).
  */
 const X509_CODES: ReadonlySet<string> = new Set([
   'UNABLE_TO_GET_ISSUER_CERT',
@@ -65,10 +65,10 @@ const X509_CODES: ReadonlySet<string> = new Set([
   'UNSPECIFIED',
 ]);
 
-/** Node's own findings, and OpenSSL's libraries by their names in errors. */
+/** Codes of Node's own TLS errors, and of errors of OpenSSL's libraries. */
 const TLS_PREFIXES = ['ERR_TLS_', 'ERR_SSL_', 'ERR_OSSL_'];
 
-/** Names what went wrong with a request: codes of Node and OpenSSL become one of a closed set of reasons. */
+/** Turns the error of a request, with codes of Node or OpenSSL, into one of a closed list of reasons. */
 export function classifyFailure(cause: unknown): PollFailure {
   const message = cause instanceof Error ? firstMessage(cause) : String(cause);
   if (cause instanceof MalformedAnswerError) return { reason: cause.reason, message };
@@ -76,7 +76,7 @@ export function classifyFailure(cause: unknown): PollFailure {
 }
 
 function reasonOf(cause: unknown, message: string): FailureReason {
-  if (message.startsWith('maxContentLength')) return 'too-large'; // axios has no code of its own for it
+  if (message.startsWith('maxContentLength')) return 'too-large'; // axios has no code for this
   if (message === 'aborted' || message.includes('stream has been aborted')) return 'cut-off';
   const code = codeOf(cause);
   if (code.startsWith('HPE_')) return 'malformed'; // llhttp, Node's HTTP parser
@@ -84,16 +84,16 @@ function reasonOf(cause: unknown, message: string): FailureReason {
   return REASON_BY_CODE[code] ?? 'other';
 }
 
-/** The innermost code that is known: axios wraps the error, and connecting to several addresses collects one each. */
+/** The code of the innermost error: axios wraps errors, and an attempt with several addresses has one error for each. */
 function codeOf(cause: unknown): string {
   if (cause instanceof AxiosError && cause.cause !== undefined) return codeOf(cause.cause);
   if (cause instanceof AggregateError) return codeOf(cause.errors[0]);
   return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
 }
 
-/** An AggregateError (`localhost` on ::1 and 127.0.0.1) has no message of its own, but those of its attempts. */
+/** The message of an error. An AggregateError (`localhost` on ::1 and 127.0.0.1) has only the messages of its attempts. */
 function firstMessage(error: Error): string {
   if (error instanceof AggregateError) return error.errors.map(String).join('; ').replaceAll('Error: ', '');
   if (error.message === '' && error.cause instanceof Error) return firstMessage(error.cause);
-  return error.message.replace(' - Local (undefined:undefined)', ''); // Node's, where there was no socket to be local
+  return error.message.replace(' - Local (undefined:undefined)', ''); // Node adds this without a socket
 }

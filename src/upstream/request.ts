@@ -8,41 +8,41 @@ import { type Address, type Addresses, type OnAddresses, type ResolveAll, create
 import { type UpstreamAgentOptions, createUpstreamAgent, withCode } from './connection.js';
 import type { Answer, CanonicalRoute } from '../patroni/types.js';
 
-/** Patroni's REST API, as it is reached. */
+/** How patroniglue reaches Patroni's REST API. */
 export interface Upstream extends Omit<UpstreamAgentOptions, 'maxBytes'> {
   readonly host: string;
   readonly port: number;
   /** Look-up of `host`; replaced in tests. */
   readonly resolve?: ResolveAll | undefined;
-  /** Told after each look-up: see {@link createAddresses}. */
+  /** Called after each look-up: see {@link createAddresses}. */
   readonly onAddresses?: OnAddresses | undefined;
 }
 
-/** An answer's body may have so many bytes; a larger one is a failed poll. Patroni's own are some kilobytes. */
+/** The most bytes of an answer's body. A larger body is a failed poll; Patroni's bodies have a few kilobytes. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
-/** Given, since Node would else make an error with a stack for each poll. */
+/** The reason of an abort. Without a reason, Node would make an error with a stack for each poll. */
 const UNSUBSCRIBED = 'unsubscribed';
 
-/** What may come besides the body: status line, headers, chunk sizes. */
+/** The most bytes besides the body: status line, headers, chunk sizes. */
 const MAX_FRAMING_BYTES = 65_536;
 
 /**
- * In so many parts an answer's body may come, each a chunk of it, or what one read brought of it. Each costs a microsecond
- * and some hundred bytes, whatever its size: a megabyte of one-byte chunks held up the event loop for 0.1 s at a time, and
- * left 70 MB of garbage a poll.
+ * The most parts of an answer's body. A part is a chunk, or the share of a chunk that one read brought. Each part costs a
+ * microsecond and some hundred bytes, whatever its size: without this limit, a megabyte of one-byte chunks blocked the event
+ * loop for 0.1 s at a time, and left 70 MB of garbage for each poll.
  */
 export const MAX_PARTS = 4096;
 
 /**
- * So many 1xx responses may come before the answer: one or more have to be read (RFC 9110, section 15.2), and Patroni sends
- * none. Each costs several microseconds, and one read brings thousands.
+ * The most 1xx responses before the answer. A client must be able to read one or more (RFC 9110, section 15.2), but Patroni
+ * sends none. Each costs several microseconds, and one read can bring thousands.
  */
 export const MAX_INTERIM = 16;
 
 /**
- * A cold observable for a route. Each subscription asks once on a connection of its own, emits the answer when its last byte
- * is there and completes, or errors; unsubscription destroys the socket.
+ * A cold observable for a route. Each subscription asks once, on a new connection. It emits the complete answer and
+ * completes, or it errors. Unsubscription destroys the socket.
  */
 export type RequestPatroni = (route: CanonicalRoute) => Observable<Answer>;
 
@@ -52,7 +52,7 @@ export function createRequest(upstream: Upstream): RequestPatroni {
   const { scheme, connectMs } = upstream;
   const { address$, answeredBy } = createAddresses(upstream.host, upstream.resolve, upstream.onAddresses);
   const known$ = address$.pipe(
-    // before the deadline of the poll: nothing has reached the upstream, which is not frozen by that
+    // Before the deadline of the poll: a slow look-up must not count as a frozen upstream, since nothing has reached it.
     timeout({
       first: connectMs,
       with: () => throwError(() => withCode('EAI_AGAIN', `name not looked up within ${connectMs / 1000} s`)),
@@ -62,31 +62,34 @@ export function createRequest(upstream: Upstream): RequestPatroni {
   return (route) => known$.pipe(switchMap((addresses) => ask(client, { scheme, route, addresses, answeredBy })));
 }
 
-/** One question. */
-interface Question extends Pick<Addresses, 'answeredBy'> {
+/** One request to Patroni. */
+interface PatroniRequest extends Pick<Addresses, 'answeredBy'> {
   readonly scheme: Upstream['scheme'];
   readonly route: CanonicalRoute;
   readonly addresses: Address[];
 }
 
-function ask(client: AxiosInstance, { scheme, route, addresses, answeredBy }: Question): Observable<Answer> {
+function ask(client: AxiosInstance, { scheme, route, addresses, answeredBy }: PatroniRequest): Observable<Answer> {
   return new Observable((subscriber) => {
     const abort = new AbortController();
     let address: string | undefined;
     const transport = boundedTransport(scheme, {
       onTooMany(message) {
-        subscriber.error(withCode('ERR_TOO_LARGE', message)); // which aborts the request
+        subscriber.error(withCode('ERR_TOO_LARGE', message)); // this aborts the request
       },
       onResponse({ socket }) {
         address = socket.remoteAddress;
       },
     });
-    client.get<Buffer>(route, { signal: abort.signal, lookup: knowing(addresses), transport }).then(
+    client.get<Buffer>(route, { signal: abort.signal, lookup: fixedLookup(addresses), transport }).then(
       (response) => {
         try {
           const answer = toAnswer(response);
           if (answeredBy(address)) subscriber.next(answer);
-          else subscriber.error(new MalformedAnswerError(`by ${address ?? '?'}, and another address is asked by now`));
+          else
+            subscriber.error(
+              new MalformedAnswerError(`from ${address ?? '?'}, but patroniglue asks another address by now`),
+            );
           subscriber.complete();
         } catch (cause) {
           subscriber.error(cause);
@@ -102,14 +105,14 @@ function ask(client: AxiosInstance, { scheme, route, addresses, answeredBy }: Qu
   });
 }
 
-/** A look-up that knows already. */
-function knowing(addresses: Address[]): NonNullable<AxiosRequestConfig['lookup']> {
+/** A look-up that gives addresses which are known already. */
+function fixedLookup(addresses: Address[]): NonNullable<AxiosRequestConfig['lookup']> {
   return (_hostname: string, _options: object, callback: (error: Error | null, address: Address[]) => void) => {
     callback(null, addresses);
   };
 }
 
-/** axios, made predictable. There is no `timeout`: it does not end a body that drips, and the poll's deadline does. */
+/** axios, made predictable. Without its `timeout`, which does not end a slow body: the poll's deadline does. */
 function createClient({ scheme, host, port, ...options }: Upstream): AxiosInstance {
   const agent = createUpstreamAgent({ ...options, host, scheme, maxBytes: MAX_BODY_BYTES + MAX_FRAMING_BYTES });
   return axios.create({
@@ -117,9 +120,9 @@ function createClient({ scheme, host, port, ...options }: Upstream): AxiosInstan
     baseURL: `${scheme}://${authority(withoutZone(host), port)}`,
     httpAgent: agent,
     httpsAgent: agent,
-    proxy: false, // HTTP_PROXY and friends are for the world outside
+    proxy: false, // HTTP_PROXY and similar variables must not redirect polls
     maxRedirects: 0, // a redirect is an answer
-    validateStatus: null, // and so is every other status
+    validateStatus: null, // every status is an answer
     responseType: 'arraybuffer',
     transformResponse: [],
     decompress: false,
@@ -128,36 +131,36 @@ function createClient({ scheme, host, port, ...options }: Upstream): AxiosInstan
   });
 }
 
-/** Node's own HTTP client, which tells when more parts or 1xx responses have come than may. */
+/** Node's own HTTP client, with a limit of parts and 1xx responses. `onTooMany` is called when one is exceeded. */
 function boundedTransport(
   scheme: Upstream['scheme'],
-  told: { readonly onTooMany: (message: string) => void; readonly onResponse: (response: IncomingMessage) => void },
+  on: { readonly onTooMany: (message: string) => void; readonly onResponse: (response: IncomingMessage) => void },
 ): Pick<typeof http, 'request'> {
   const { request } = scheme === 'http' ? http : https;
-  const upTo = (most: number, what: string): (() => void) => {
+  const countUpTo = (most: number, what: string): (() => void) => {
     let count = 0;
     return () => {
       count += 1;
-      if (count === most + 1) told.onTooMany(`more than ${most} ${what}`); // once, and not for the rest of that read
+      if (count === most + 1) on.onTooMany(`more than ${most} ${what}`); // once: the same read may bring many more
     };
   };
   return {
     request(options: RequestOptions | string | URL, onResponse: unknown): ClientRequest {
-      const countPart = upTo(MAX_PARTS, 'parts');
-      const asking = request(options as RequestOptions, onResponse as (response: IncomingMessage) => void);
-      asking.on('information', upTo(MAX_INTERIM, '1xx responses'));
-      // Behind axios' own listener for the response, which reads it: whoever listens to data before would take its first.
-      return asking.once('response', (response) => {
-        told.onResponse(response);
+      const countPart = countUpTo(MAX_PARTS, 'parts');
+      const clientRequest = request(options as RequestOptions, onResponse as (response: IncomingMessage) => void);
+      clientRequest.on('information', countUpTo(MAX_INTERIM, '1xx responses'));
+      // This listener runs after axios' own, which begins to read: an earlier listener for data would take the first part.
+      return clientRequest.once('response', (response) => {
+        on.onResponse(response);
         response.on('data', countPart);
       });
     },
   };
 }
 
-/** @throws MalformedAnswerError where the response is complete as HTTP, but cannot be passed on */
+/** @throws MalformedAnswerError if the response is complete, but patroniglue cannot pass it on */
 function toAnswer({ status: received, headers, data }: AxiosResponse<Buffer>): Answer {
-  const status = received >= 200 && received <= 599 ? received : 502; // an invalid status is a 5xx: RFC 9110, section 15
+  const status = received >= 200 && received <= 599 ? received : 502; // RFC 9110, section 15: an invalid status counts as 5xx
   const contentType: unknown = headers['content-type'];
   const lengthKnown = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
   const date = Date.parse(String(headers['date']));
@@ -166,7 +169,7 @@ function toAnswer({ status: received, headers, data }: AxiosResponse<Buffer>): A
   try {
     validateHeaderValue('Content-Type', contentType);
   } catch (cause) {
-    throw new MalformedAnswerError('a Content-Type that cannot be repeated', { cause });
+    throw new MalformedAnswerError('a Content-Type with invalid characters', { cause });
   }
   if (!lengthKnown && /^application\/json\b/i.test(contentType) && isCutOffJson(data)) {
     throw new MalformedAnswerError('JSON that ends in the middle', { reason: 'cut-off' });
@@ -179,10 +182,11 @@ const OPENING = [0x5b, 0x7b];
 const CLOSING = [0x5d, 0x7d];
 
 /**
- * Patroni gives no `Content-Length` (`write_response` in `patroni/api.py`): its answers end where the connection does
- * (RFC 9112, section 6.3), so a process that dies in the middle leaves one that is complete as HTTP. Its JSON tells.
- * Brackets are counted, not values parsed: Python writes `NaN` and `Infinity`, which JSON.parse would refuse. One pass
- * over the bytes: a regular expression took minutes for a megabyte that ends inside a string full of quotes.
+ * True if JSON ends too early. Patroni sends no `Content-Length` (`write_response` in `patroni/api.py`): its answers end with
+ * the connection (RFC 9112, section 6.3). If Patroni dies in the middle of an answer, the rest is missing, but the response
+ * is complete HTTP. Only the JSON shows it. This function counts brackets and does not parse: Python writes `NaN` and
+ * `Infinity`, which JSON.parse refuses. It reads each byte once: a regular expression took minutes for a megabyte that ends
+ * inside a string full of quotes.
  */
 function isCutOffJson(json: Buffer): boolean {
   let depth = 0;

@@ -36,7 +36,7 @@ describe("Patroni's certificate", { skip: await withoutOpenssl() }, () => {
 
   const pem = (...names: string[]): string => names.map((name) => readFileSync(name, 'utf8')).join('');
 
-  /** Patroni with a certificate, and those of its chain after it. */
+  /** Patroni with a certificate, followed by the other certificates of its chain. */
   async function start(pair: CertificateFiles, chain: readonly CertificateFiles[] = [], more: TlsOptions = {}) {
     const cert = pem(pair.cert, ...chain.map(({ cert: next }) => next));
     const upstream = await startUpstream({ tls: { cert, key: pem(pair.key), ...more } });
@@ -44,7 +44,7 @@ describe("Patroni's certificate", { skip: await withoutOpenssl() }, () => {
     return upstream;
   }
 
-  /** Where it is asked, and how it is believed. */
+  /** The upstream: its address, and how its certificate is checked. */
   type Options = Partial<UpstreamTls> & { readonly host?: string };
 
   function requestTo({ port }: Upstream, { host = '127.0.0.1', ...more }: Options = {}) {
@@ -69,7 +69,7 @@ describe("Patroni's certificate", { skip: await withoutOpenssl() }, () => {
     const soon = new Date(new Date().getTime() + DAY_MS);
     const special = (name: string, ...more: string[]) =>
       issueCertificate(dir, name, { extensions: [...leaf, ...more], by: files.ca });
-    /** What Patroni shows, and what is trusted besides `files.ca`. */
+    /** The certificates that Patroni shows, and those to trust besides `files.ca`. */
     type Shown = readonly [pair: CertificateFiles, chain?: readonly CertificateFiles[], trusted?: CertificateFiles];
     const cases: readonly [codes: string, show: () => Promise<Shown> | Shown][] = [
       ['CERT_HAS_EXPIRED', () => [files.expired]],

@@ -232,7 +232,7 @@ describe('createRequest', () => {
     assert.equal((await next).status, 200);
   });
 
-  /** A name whose addresses are looked up anew for each poll; a name server gives them in turn. */
+  /** A name that is looked up again for each poll. The name server gives the addresses in another order each time. */
   function named(port: number, addresses: readonly string[]) {
     let order = [...addresses];
     const warnings: (string | undefined)[] = [];
