@@ -5,64 +5,64 @@ import { readAt } from '../patroni/snapshot.js';
 import type { AgentReply, AgentState, Question } from './types.js';
 import type { Snapshot, CanonicalRoute } from '../patroni/types.js';
 
-/** What replies are made from: reading it never waits. */
+/** What the handler makes replies from. No function of it waits. */
 interface AgentSources {
   /** As {@link Snapshots.ask} of the front end. */
   readonly ask: (route: CanonicalRoute) => Snapshot | undefined;
   /** The clock of snapshots, in milliseconds. */
   readonly nowMs: () => number;
-  /** How long a poll may take, in milliseconds. */
-  readonly patienceMs: () => number;
-  /** How much of a time patroniglue itself stood still, in milliseconds. */
+  /** The longest a poll may take, in milliseconds: `backend.timeout`. */
+  readonly pollTimeoutMs: () => number;
+  /** How long patroniglue itself stood still between two moments, in milliseconds. */
   readonly stoodStillMs: (fromMs: number, toMs: number) => number;
-  /** Whether that is more than half of it. */
+  /** True if patroniglue stood still for more than half of the time between two moments. */
   readonly wasMostlyStill: (fromMs: number, toMs: number) => boolean;
 }
 
-/** `other` where what is asked is no route. */
+/** The route in counts and log lines if a client did not ask for a route that is polled. */
 const OTHER = 'other';
 
 /**
- * Makes replies to HAProxy's agent checks from the latest snapshots: at once. A reply is the whole state each time, operating
- * and administrative, since HAProxy goes on with whatever an agent does not mention (`agent-check` in its manual).
+ * Answers HAProxy's agent checks at once, from the latest snapshots. Each reply names the whole state, operational and
+ * administrative, because HAProxy keeps every state that an agent does not mention (`agent-check` in its manual).
  *
- * - fresh and 200: `up ready 100%`. The weight is that of the configuration; a part of it can come to 0.
- * - fresh and not 200: `up maint`, or as `agent.standby` says.
- * - not fresh: `down ready # stale: ...`. HAProxy reads `down` before it acts on `ready`, so the server is not up in between.
- * - not fresh, but no poll has failed, for less than a poll may take (`backend.timeout`): a word that HAProxy logs and that changes
- *   nothing. Patroni was not asked yet, since patroniglue has just started, or stood still itself. HAProxy has no `fall` for
- *   agents: either would take the primary down, and its sessions with it. Time in which patroniglue stood still does not count.
- *   Where that is more than half of the time since the last answer was asked for, failed polls and the lease guard do not count
- *   either: what they rest on is old, and what Patroni would have said since then was never asked.
- * - no question that can be answered: such a word, too.
+ * - Fresh and 200: `up ready 100%`. 100 % is the weight of HAProxy's configuration; a smaller part may be rounded to 0.
+ * - Fresh and not 200: `up maint`, or as `agent.standby` says.
+ * - Not fresh: `down ready # stale: ...`. HAProxy reads `down` before it acts on `ready`, so the server is not up in between.
+ * - Not fresh, but no poll has failed, and this for less than `backend.timeout`: a word that HAProxy logs and that changes
+ *   nothing. patroniglue has not asked Patroni yet, because it has just started or stood still itself. HAProxy has no `fall`
+ *   for agents: a `down` would end the sessions of a healthy primary. The time in which patroniglue stood still does not
+ *   count. If patroniglue stood still for more than half of the time since it asked for the last answer, it ignores failed
+ *   polls and the lease guard as well: they come from old answers, and patroniglue has not asked Patroni since.
+ * - The client's question cannot be answered: a word that HAProxy logs, too.
  *
- * @param count told of each reply's route and state
+ * @param count called with each reply's route and state
  */
 export function createAgentHandler(
-  { ask, nowMs, patienceMs, stoodStillMs, wasMostlyStill }: AgentSources,
+  { ask, nowMs, pollTimeoutMs, stoodStillMs, wasMostlyStill }: AgentSources,
   count: (route: string, state: AgentState) => void = () => undefined,
 ): (question: Question, config: Pick<AgentConfig, 'route' | 'standby'>) => AgentReply {
-  /** Whether it is patroniglue that has not asked for long enough, and not Patroni that does not answer. */
-  const isUnasked = (snapshot: Exclude<Snapshot, { kind: 'fresh' }>, now: number): boolean => {
+  /** True if there is no fresh answer because patroniglue has not asked, and not because Patroni does not answer. */
+  const isNotAsked = (snapshot: Exclude<Snapshot, { kind: 'fresh' }>, now: number): boolean => {
     const { kind, sinceMs, failures } = snapshot;
-    if (now - sinceMs - stoodStillMs(sinceMs, now) >= patienceMs()) return false;
+    if (now - sinceMs - stoodStillMs(sinceMs, now) >= pollTimeoutMs()) return false;
     const hasReason = failures !== undefined || (kind === 'stale' && snapshot.lease !== undefined);
     return !hasReason || wasMostlyStill(kind === 'stale' ? snapshot.sentAtMs : sinceMs, now);
   };
   const replyTo = (target: string, standby: AgentConfig['standby']): AgentReply => {
     const route = canonicalRoute(target);
-    if (route === undefined) return complaint(`not-a-route:${asWord(target)}`);
+    if (route === undefined) return unchanged(`not-a-route:${toWord(target)}`);
     const latest = ask(route);
-    if (latest === undefined) return down(OTHER, `${route} is not polled, and no more routes are learned`);
+    if (latest === undefined) return down(OTHER, `${route} is not polled, and cache.learn allows no more routes`);
     const now = nowMs();
     const snapshot = readAt(latest, now);
     if (snapshot.kind === 'fresh') {
       const { status } = snapshot.answer;
       if (status === 200) return { route, state: 'up', line: 'up ready 100%' };
-      if (standby === 'down') return { ...down(route, `Patroni says ${status}`), state: 'standby' };
+      if (standby === 'down') return { ...down(route, `Patroni answers ${status}`), state: 'standby' };
       return { route, state: 'standby', line: `up ${standby}` };
     }
-    if (isUnasked(snapshot, now)) return complaint('no-answer-of-Patroni-yet', route);
+    if (isNotAsked(snapshot, now)) return unchanged('no-answer-from-Patroni-yet', route);
     return down(route, describeUnknown(snapshot, now));
   };
   return (question, config) => {
@@ -73,7 +73,7 @@ export function createAgentHandler(
   };
 }
 
-/** What is asked, or what is to be said where nothing can be. */
+/** The route that a client asks for, or the reply if its question is malformed. */
 function targetOf(question: Question, route: string): string | AgentReply {
   switch (question.kind) {
     case 'nothing':
@@ -83,9 +83,9 @@ function targetOf(question: Question, route: string): string | AgentReply {
       return asked === '' ? route : asked;
     }
     case 'line-without-end':
-      return complaint(String.raw`line-without-end:agent-send-must-end-with-\n`);
+      return unchanged(String.raw`line-without-end:agent-send-must-end-with-\n`);
     case 'line-too-long':
-      return complaint('line-too-long');
+      return unchanged('line-too-long');
   }
 }
 
@@ -93,12 +93,12 @@ function down(route: string, why: string): AgentReply {
   return { route, state: 'down', line: `down ready # ${why}` };
 }
 
-/** One word that is none of HAProxy's: it is reported, and changes nothing. */
-function complaint(word: string, route = OTHER): AgentReply {
+/** A reply of one word that HAProxy does not know: HAProxy logs the word and changes nothing. */
+function unchanged(word: string, route = OTHER): AgentReply {
   return { route, state: 'unchanged', line: word };
 }
 
-/** Spaces, tabs and commas would end the word, and what follows them might be one of HAProxy's. */
-function asWord(text: string): string {
+/** Replaces spaces, tabs and commas: they would end the word, and HAProxy might act on the next word. */
+function toWord(text: string): string {
   return text.slice(0, 60).replace(/[^\w./?=&%~:+*@!$'();-]/g, '_');
 }

@@ -1,31 +1,32 @@
 import { type Server, type Socket, createServer } from 'node:net';
 import type { AgentReply, Question } from './types.js';
 
-/** How agent checks are answered. */
+/** How a server answers agent checks. */
 export interface AgentServerOptions {
   readonly handle: (question: Question) => AgentReply;
-  /** How long a client has time to say what it asks, in milliseconds. */
+  /** How long the server waits for a client's question, in milliseconds. */
   readonly waitMs: () => number;
-  /** Told of every reply. */
+  /** Called with each reply and the client's address. */
   readonly onReply?: (reply: AgentReply, address: string) => void;
 }
 
-/** Longer than any route that is served. */
+/** The most characters of a line: more than any route has. */
 const MAX_LINE = 2048;
 
-/** From the reply to the end of the connection: HAProxy resets it at once. */
+/** How long the connection stays open after the reply. HAProxy itself resets it at once. */
 const LINGER_MS = 1000;
 
 /**
- * A server for HAProxy's agent checks: reads a line or nothing, writes a line, and ends the connection. Does not listen yet.
+ * A server for HAProxy's agent checks, which does not listen yet. It reads one line or nothing, writes one line, and ends the
+ * connection.
  *
- * A client has `waitMs` to ask, and a second to go; what it says after its line is not heard.
+ * A client has `waitMs` to ask, and one second to close the connection. The server ignores all bytes after the first line.
  */
 export function createAgentServer({ handle, waitMs, onReply }: AgentServerOptions): Server {
-  // allowHalfOpen: whoever has said all and closes its half is answered, too
+  // allowHalfOpen: a client that closes its half of the connection gets its reply, too
   return createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    const address = socket.remoteAddress ?? '-'; // after a reset, there is none
-    socket.on('error', () => undefined); // a reset, which is how HAProxy ends a check
+    const address = socket.remoteAddress ?? '-'; // undefined after a reset
+    socket.on('error', () => undefined); // HAProxy ends a check with a reset
     readQuestion(socket, waitMs(), (question) => {
       const reply = handle(question);
       socket.end(`${reply.line}\n`);
@@ -38,9 +39,9 @@ export function createAgentServer({ handle, waitMs, onReply }: AgentServerOption
   });
 }
 
-/** Calls back once: with a line, with what is wrong with it, or that there was none. Not at all if the client is gone before. */
+/** Calls `done` once with the client's question, also if this is malformed or empty; never if the client has gone before. */
 function readQuestion(socket: Socket, waitMs: number, done: (question: Question) => void): void {
-  let heard = '';
+  let received = '';
   let ignored = 0;
   let isOver = false;
   const finish = (question: Question): void => {
@@ -50,24 +51,24 @@ function readQuestion(socket: Socket, waitMs: number, done: (question: Question)
     done(question);
   };
   const waiting = setTimeout(() => {
-    // after the sockets were read once more: timers that are late come before what has come meanwhile
+    // Wait until the event loop has read the sockets once more: it runs late timers before it reads what came meanwhile.
     setImmediate(() => {
-      finish(heard === '' ? { kind: 'nothing' } : { kind: 'line-without-end' });
+      finish(received === '' ? { kind: 'nothing' } : { kind: 'line-without-end' });
     });
   }, waitMs);
   socket.on('data', (bytes: Buffer) => {
     if (isOver) {
-      ignored += bytes.length; // read, so that its end is seen
+      ignored += bytes.length; // keep reading, to notice the end of the connection
       if (ignored > MAX_LINE) socket.destroy();
       return;
     }
-    heard += bytes.toString('latin1', 0, MAX_LINE + 1);
-    const [line] = /^[^\r\n]*(?=[\r\n])/.exec(heard) ?? [];
-    if ((line ?? heard).length > MAX_LINE) finish({ kind: 'line-too-long' });
+    received += bytes.toString('latin1', 0, MAX_LINE + 1);
+    const [line] = /^[^\r\n]*(?=[\r\n])/.exec(received) ?? [];
+    if ((line ?? received).length > MAX_LINE) finish({ kind: 'line-too-long' });
     else if (line !== undefined) finish({ kind: 'line', text: line });
   });
   socket.once('end', () => {
-    finish(heard === '' ? { kind: 'nothing' } : { kind: 'line', text: heard });
+    finish(received === '' ? { kind: 'nothing' } : { kind: 'line', text: received });
   });
   socket.once('close', () => {
     isOver = true;

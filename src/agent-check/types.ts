@@ -1,12 +1,12 @@
-/** What a client has said in the time that it had. */
+/** What a client of agent checks has sent within `agent.wait`. */
 export type Question =
   | { readonly kind: 'nothing' }
-  /** Without its end. */
+  /** `text` has no line end. */
   | { readonly kind: 'line'; readonly text: string }
   | { readonly kind: 'line-without-end' }
   | { readonly kind: 'line-too-long' };
 
-/** What a reply makes of the server: `unchanged` where it only says what is wrong. */
+/** The state into which a reply puts HAProxy's server. `unchanged`: the reply only says what is wrong. */
 export type AgentState = 'up' | 'standby' | 'down' | 'unchanged';
 
 /** A reply to an agent check. */
@@ -14,6 +14,6 @@ export interface AgentReply {
   /** A canonical route, or `other`. */
   readonly route: string;
   readonly state: AgentState;
-  /** Without its end. */
+  /** The reply, without its line end. */
   readonly line: string;
 }

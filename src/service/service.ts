@@ -110,7 +110,7 @@ async function run(
   const agentSources = {
     ask: (route: CanonicalRoute) => cache.ask(route),
     nowMs,
-    patienceMs: () => config$.getValue().backend.timeoutMs,
+    pollTimeoutMs: () => config$.getValue().backend.timeoutMs,
     stoodStillMs: heartbeat.stoodStillMs,
     wasMostlyStill: (fromMs: number, toMs: number) => wasMostlyStill(heartbeat, fromMs, toMs),
   };

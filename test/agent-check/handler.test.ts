@@ -29,7 +29,7 @@ const stillness = (heartbeat: Stillness) => ({
   stoodStillMs: heartbeat.stoodStillMs,
   wasMostlyStill: (fromMs: number, toMs: number) => wasMostlyStill(heartbeat, fromMs, toMs),
 });
-/** Stood still from so long to so long before now. */
+/** A standstill of patroniglue: its beginning and its end, in milliseconds before now. */
 const stillFor = (beganAgoMs: number, endedAgoMs: number): Stillness => ({
   stoodStillMs: (fromMs, toMs) =>
     Math.max(0, Math.min(NOW_MS - endedAgoMs, toMs) - Math.max(NOW_MS - beganAgoMs, fromMs)),
@@ -52,7 +52,12 @@ describe('a reply to an agent check', () => {
     heartbeat = neverStill,
   ): AgentReply =>
     createAgentHandler(
-      { ask: (asked) => snapshots[asked], nowMs: () => NOW_MS, patienceMs: () => PATIENCE_MS, ...stillness(heartbeat) },
+      {
+        ask: (asked) => snapshots[asked],
+        nowMs: () => NOW_MS,
+        pollTimeoutMs: () => PATIENCE_MS,
+        ...stillness(heartbeat),
+      },
       checks.count,
     )(question, { route, standby });
 
@@ -64,7 +69,7 @@ describe('a reply to an agent check', () => {
   for (const [standby, expected] of [
     ['maint', 'up maint'],
     ['drain', 'up drain'],
-    ['down', 'down ready # Patroni says 503'],
+    ['down', 'down ready # Patroni answers 503'],
   ] as const) {
     it(`is "${expected}" while Patroni says anything else, with agent.standby: ${standby}`, () => {
       const reply = replyTo(NOTHING, { '/primary': fresh(503) }, standby);
@@ -88,7 +93,7 @@ describe('a reply to an agent check', () => {
   it('changes nothing while the first poll may be under way, and is down from then on', () => {
     assert.deepEqual(replyTo(NOTHING, { '/primary': pending(PATIENCE_MS - 1) }), {
       ...{ route: '/primary', state: 'unchanged' },
-      line: 'no-answer-of-Patroni-yet',
+      line: 'no-answer-from-Patroni-yet',
     });
     assert.equal(
       replyTo(NOTHING, { '/primary': pending(PATIENCE_MS) }).line,
@@ -100,7 +105,7 @@ describe('a reply to an agent check', () => {
     const ended = (forMs: number): Snapshot => ({
       ...{ kind: 'fresh', answer: answer(200), sentAtMs: NOW_MS - 4000 - forMs, freshUntilMs: NOW_MS - forMs },
     });
-    assert.equal(replyTo(NOTHING, { '/primary': ended(PATIENCE_MS - 1) }).line, 'no-answer-of-Patroni-yet');
+    assert.equal(replyTo(NOTHING, { '/primary': ended(PATIENCE_MS - 1) }).line, 'no-answer-from-Patroni-yet');
     assert.match(
       replyTo(NOTHING, { '/primary': ended(PATIENCE_MS) }).line,
       /^down ready # stale: no answer for 6\.0 s$/,
@@ -110,13 +115,13 @@ describe('a reply to an agent check', () => {
   describe('after patroniglue stood still', () => {
     const failures = { count: 1, sinceMs: NOW_MS - 9000, last: { reason: 'refused', message: 'x' } } as const;
     const lease = { lastSeenAtMs: NOW_MS - 25_000, endsAtMs: NOW_MS - 8000 };
-    /** Its answer was asked for so long ago, and ended 4 s later unless told. */
+    /** A stale answer: asked for `agoMs` ago, ended 4 s later unless `endedAgoMs` is given. */
     const asked = (agoMs: number, endedAgoMs = agoMs - 4000): Extract<Snapshot, { kind: 'stale' }> => ({
       ...{ kind: 'stale', answer: answer(200), sentAtMs: NOW_MS - agoMs, sinceMs: NOW_MS - endedAgoMs },
     });
     const replyAfter = (snapshot: Snapshot, fromMs: number, toMs: number): string =>
       replyTo(NOTHING, { '/primary': snapshot }, 'maint', '/primary', stillFor(fromMs, toMs)).line;
-    const UNCHANGED = 'no-answer-of-Patroni-yet';
+    const UNCHANGED = 'no-answer-from-Patroni-yet';
 
     it('changes nothing for as long as a poll may take, from the end of the standstill', () => {
       assert.equal(replyAfter(asked(13_000), 12_500, 0), UNCHANGED);
@@ -183,7 +188,7 @@ describe('a reply to an agent check', () => {
   it('is down for a route which there is no room to learn', () => {
     assert.deepEqual(replyTo(line('/replica'), {}), {
       ...{ route: 'other', state: 'down' },
-      line: 'down ready # /replica is not polled, and no more routes are learned',
+      line: 'down ready # /replica is not polled, and cache.learn allows no more routes',
     });
   });
 
@@ -227,7 +232,7 @@ describe('a reply to an agent check', () => {
       {
         ask: (route: CanonicalRoute) => ({ '/primary': fresh(200) })[route as string],
         nowMs: () => NOW_MS,
-        patienceMs: () => PATIENCE_MS,
+        pollTimeoutMs: () => PATIENCE_MS,
         ...stillness(neverStill),
       },
       counts.count,

@@ -13,9 +13,9 @@ import type { Answer, CanonicalRoute } from '../../src/patroni/types.js';
 
 const [TTL_MS, INTERVAL_MS, TIMEOUT_MS] = [4000, 1000, 2000]; // by default
 const UP = 'up ready 100%';
-const UNCHANGED = 'no-answer-of-Patroni-yet';
+const UNCHANGED = 'no-answer-from-Patroni-yet';
 
-/** Moments of the interval at which it is stopped: many of them with a poll in flight. */
+/** Moments of the interval at which the test stops patroniglue: many of them with a poll in flight. */
 const MOMENTS_MS = Array.from({ length: 20 }, (_, index) => 5000 + index * 50 + 5);
 
 type Request = (process: StillProcess, sentAtMs: number) => Observable<Answer>;
@@ -38,7 +38,7 @@ interface Told {
   readonly line: string;
 }
 
-/** What agent checks are told of a service that is stopped once, when it polled, and what its log says. */
+/** A service that is stopped once: its replies to agent checks, the moments of its polls, and its log. */
 function run(standstill: { readonly fromMs: number; readonly toMs: number }, request: Request) {
   const virtual = new VirtualTimeScheduler();
   const process = createStillProcess(virtual, standstill);
@@ -67,7 +67,7 @@ function run(standstill: { readonly fromMs: number; readonly toMs: number }, req
   const handle = createAgentHandler({
     ask: (route) => cache.ask(route),
     nowMs: () => scheduler.now(),
-    patienceMs: () => TIMEOUT_MS,
+    pollTimeoutMs: () => TIMEOUT_MS,
     stoodStillMs: heartbeat.stoodStillMs,
     wasMostlyStill: (fromMs, toMs) => wasMostlyStill(heartbeat, fromMs, toMs),
   });
@@ -79,7 +79,7 @@ function run(standstill: { readonly fromMs: number; readonly toMs: number }, req
   const { fromMs, toMs } = standstill;
   const lines: string[] = [];
   const polling = changes(cache, scheduler).subscribe({ next: ({ kind }) => lines.push(kind), error: assert.ifError });
-  // Before its first timer after the waking, before its sockets are read, after both, and then again and again.
+  // After the waking: before the first timer, before the sockets are read, after both, and then again and again.
   const after = Array.from({ length: 800 }, (_, index) => toMs + index * 5 + 0.75);
   for (const atMs of [fromMs, toMs - 0.01, toMs + 0.25, ...after]) virtual.schedule(check, atMs);
   virtual.maxFrames = toMs + 4000;
@@ -127,7 +127,7 @@ describe('an agent check after patroniglue stood still', () => {
         );
         const downAtMs = told.find(({ line }) => line.startsWith('down'))?.atMs ?? Infinity;
         const label = `stopped at ${fromMs} ms, down at ${downAtMs} ms`;
-        // From the end of the answer on, if it has not ended in the standstill, but from no failure that is its own.
+        // `down` may come from the end of the answer, if this was not in the standstill, but from no failure of patroniglue.
         assert.ok(downAtMs >= toMs && downAtMs <= toMs + TIMEOUT_MS + 10, label);
         assert.ok(
           told.filter(({ atMs }) => atMs > downAtMs).every(({ line }) => line.startsWith('down')),

@@ -211,7 +211,7 @@ describe("HAProxy's agent checks of a Patroni cluster", { skip: await skipReason
   for (const [standby, primaryTarget, status, says] of [
     ['drain', '/health', 'DRAIN (agent)', /^via agent : up$/],
     ['drain', undefined, 'DOWN', /^via agent : up$/],
-    ['down', undefined, 'DOWN (agent)', /^via agent : down \(Patroni says 503\)$/],
+    ['down', undefined, 'DOWN (agent)', /^via agent : down \(Patroni answers 503\)$/],
   ] as const) {
     behaviour(
       `show a standby as ${status} with agent.standby: ${standby}${primaryTarget ? ` and http checks of ${primaryTarget}` : ''}`,

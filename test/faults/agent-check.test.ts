@@ -72,7 +72,7 @@ describe('agent checks of the service', () => {
   it('are answered for agent.route, which is polled from the start, and for any other', async () => {
     assert.equal(await check(), UP);
     assert.equal(await check('/replica\n'), UP);
-    assert.equal(await check('/health\n'), 'no-answer-of-Patroni-yet\n', 'it is learned now');
+    assert.equal(await check('/health\n'), 'no-answer-from-Patroni-yet\n', 'it is learned now');
     await eventually('/health is polled', 5000, async () => (await check('/health\n')) === UP);
   });
 
@@ -94,7 +94,7 @@ describe('agent checks of the service', () => {
     await sleep(3500);
     const replies = Promise.all(Array.from({ length: 20 }, () => check('/primary\n'))); // they wait in the queue
     service.signal('SIGCONT');
-    const others = (await replies).filter((reply) => reply !== UP && reply !== 'no-answer-of-Patroni-yet\n');
+    const others = (await replies).filter((reply) => reply !== UP && reply !== 'no-answer-from-Patroni-yet\n');
     assert.deepEqual(others, []);
     await eventually('up', 5000, async () => (await check('/primary\n')) === UP);
   });

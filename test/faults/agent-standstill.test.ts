@@ -17,7 +17,7 @@ import {
 import { eventually, within } from '../support/time/wait.js';
 
 const UP = 'up ready 100%\n';
-const UNCHANGED = 'no-answer-of-Patroni-yet\n';
+const UNCHANGED = 'no-answer-from-Patroni-yet\n';
 
 /** Of a poll, and so of the patience after a standstill: as long as may be, since this machine may be busy. */
 const TIMEOUT_S = 3.9;
