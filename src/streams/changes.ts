@@ -14,9 +14,9 @@ import { describeDuration, describeFailure, describeUnknown } from '../patroni/s
 import type { Cache, PolledRoute } from './cache.js';
 import type { FailureSeries, Snapshot, CanonicalRoute } from '../patroni/types.js';
 
-/** What an operator is told of a route: transitions, never states that go on. */
+/** A transition of a route, for the log. There is no change for a state that continues. */
 export type Change =
-  /** What a health check is told is another than before. */
+  /** The reply to health checks differs from the one before. */
   | {
       readonly kind: 'reply-changed';
       readonly route: CanonicalRoute;
@@ -35,11 +35,11 @@ export type Change =
       /** From the first failed poll to the answer, in milliseconds. */
       readonly lastedMs: number;
     }
-  /** Somebody asked for a route that was not polled: it is, from now on. */
+  /** A client asked for a route that was not polled. patroniglue polls it from now on. */
   | { readonly kind: 'route-learned'; readonly route: CanonicalRoute }
-  /** Nobody has asked for a learned route for long, or there is no room for it any more: it is polled no more. */
+  /** patroniglue no longer polls a learned route: no client has asked for it for long, or a reload has left no place for it. */
   | { readonly kind: 'route-forgotten'; readonly route: CanonicalRoute }
-  /** A route that could not be learned, since `maxLearned` are; told once until there is room again. */
+  /** patroniglue did not learn a route, because it has learned `maxLearned` already. Emitted once until a place is free. */
   | { readonly kind: 'route-refused'; readonly route: CanonicalRoute; readonly maxLearned: number };
 
 /** The transitions of all routes, as they happen. Subscribes to `route$` and its routes, and so runs the polls. */
@@ -49,7 +49,7 @@ export function changes(
 ): Observable<Change> {
   const { route$, refused$ } = cache;
   return merge(
-    // mergeMap: every route is followed for as long as it lives
+    // mergeMap: all routes are polled at the same time, each to its end
     route$.pipe(mergeMap((polled) => changesOf(polled, scheduler))),
     refused$.pipe(map((route): Change => ({ kind: 'route-refused', route, maxLearned: cache.maxLearned }))),
   );
@@ -71,13 +71,13 @@ function changesBetween(route: CanonicalRoute, before: Snapshot, after: Snapshot
     const { failures } = before;
     found.push({ kind: 'polls-recovered', route, failures, lastedMs: atMs - failures.sinceMs });
   }
-  if (toldStatus(before) !== toldStatus(after)) {
+  if (replyStatus(before) !== replyStatus(after)) {
     found.push({ kind: 'reply-changed', route, from: before, to: after, atMs });
   }
   return found;
 }
 
-function toldStatus(snapshot: Snapshot): number | string {
+function replyStatus(snapshot: Snapshot): number | string {
   return snapshot.kind === 'fresh' ? snapshot.answer.status : snapshot.kind;
 }
 
@@ -96,23 +96,23 @@ export function describeChange(change: Change): string {
     case 'polls-recovered':
       return `${change.route}: polls are answered again: ${change.failures.count} failed in ${describeDuration(change.lastedMs)}`;
     case 'route-learned':
-      return `${change.route}: learned: somebody asks for it, and it is polled from now on`;
+      return `${change.route}: learned: a client asked for it, and patroniglue polls it from now on`;
     case 'route-forgotten':
-      return `${change.route}: forgotten: nobody has asked for it, or there is no room for it, and it is polled no more`;
+      return `${change.route}: forgotten: no client has asked for it lately, or cache.learn leaves no place for it; patroniglue no longer polls it`;
     case 'route-refused':
-      return `${change.route}: not learned: ${change.maxLearned} routes are, the most that cache.learn allows`;
+      return `${change.route}: not learned: patroniglue has learned ${change.maxLearned} routes already, the most that cache.learn allows`;
   }
 }
 
-/** The facts of a change, for machines. Words, also for a status: a field has one type in whoever stores it. */
+/** The facts of a change, for machines. A status is text: log stores expect one type for each field. */
 export function factsOf(change: Change): Readonly<Record<string, string | number>> {
   const { route } = change;
   switch (change.kind) {
     case 'reply-changed':
       return {
         route,
-        from: String(toldStatus(change.from)),
-        to: String(toldStatus(change.to)),
+        from: String(replyStatus(change.from)),
+        to: String(replyStatus(change.to)),
         reason: reasonOf(change.to),
       };
     case 'polls-failing':
@@ -127,7 +127,7 @@ export function factsOf(change: Change): Readonly<Record<string, string | number
   }
 }
 
-/** Why a health check is told what it is: a closed list, with those of failed polls. */
+/** Why health checks get this reply: one word of a closed list, which includes the reasons of failed polls. */
 function reasonOf(snapshot: Snapshot): string {
   if (snapshot.kind === 'fresh') return 'answered';
   if (snapshot.failures) return snapshot.failures.last.reason;

@@ -13,27 +13,27 @@ import type { Polling } from './polling.js';
 import { jsonObject, objectIn } from '../patroni/json-body.js';
 import type { Answer } from '../patroni/types.js';
 
-/** A member that answered within this time is remembered, and a warning stands for as long, in milliseconds. */
+/** How long a member is remembered after its last answer, and how long a warning stays in force, in milliseconds. */
 const REMEMBERED_MS = 10 * 60_000;
 
-/** At most so many members are remembered: the answers may be anything. */
+/** The most members that are remembered: answers may name any number of members. */
 const MOST_MEMBERS = 16;
 
-/** A longer body is not looked through: Patroni's health answers have some kilobytes. */
+/** The largest body that is parsed. Patroni's health answers have a few kilobytes. */
 const MOST_BYTES = 65_536;
 
-/** So much of a name is told. */
+/** The most characters of a name in a warning. */
 const MOST_CHARACTERS = 80;
 
-/** Notices when the upstream answers as different members of a cluster: one node's 200 may then stand for another's. */
+/** Notices when the upstream answers as different members of a cluster: then a 200 may come from another node. */
 export interface MemberWatch {
   /** What is wrong now, in a sentence. */
   warning(): string | undefined;
-  /** Emits what is wrong, each time that an answer shows it. Never errors. */
+  /** Emits what is wrong, each time an answer shows it. Never errors. */
   readonly warning$: Observable<string>;
 }
 
-/** Watches the answers of the upstream in force; another `backend.host` or `backend.port` begins anew. */
+/** Watches the answers of the upstream in force. Forgets all members when `backend.host` or `backend.port` changes. */
 export function createMemberWatch(
   config$: BehaviorSubject<Config>,
   answered$: Polling['answered$'],
@@ -45,11 +45,11 @@ export function createMemberWatch(
     warning$: config$.pipe(
       map(({ backend }) => `${backend.host}:${backend.port}`),
       distinctUntilChanged(),
-      // switchMap: what another upstream said is of no use
+      // switchMap: answers of the former upstream do not matter
       switchMap(() => {
         found = undefined;
-        const tellApart = createTellApart(scheduler);
-        return answered$.pipe(map(({ answer }) => tellApart(answer)));
+        const compare = createMemberComparison(scheduler);
+        return answered$.pipe(map(({ answer }) => compare(answer)));
       }),
       filter((warning) => warning !== undefined),
       tap((warning) => {
@@ -59,27 +59,28 @@ export function createMemberWatch(
   };
 }
 
-/** What is wrong with answers that came at the same time, in a sentence; `undefined` where they are of one member. */
+/** What is wrong with answers that came at the same time, in a sentence; `undefined` if one member gave them all. */
 export function memberWarning(answers: readonly Answer[]): string | undefined {
   const members = answers.map(memberIn).filter((member) => member !== undefined);
   const [first, ...others] = members;
   const other = others.find(({ text }) => text !== first?.text);
-  return first && other && sentenceOf(first, other);
+  return first && other && membersWarning(first, other);
 }
 
-/** Who answered. */
+/** The member of the cluster that gave an answer. */
 interface Member {
-  /** `node1`, or its PostgreSQL's system identifier and start. */
+  /** `node1`, or its PostgreSQL's system identifier and start time. */
   readonly text: string;
-  /** The name is Patroni's own, which another start of PostgreSQL does not change. */
+  /** True if `text` is the member's name in Patroni, which a restart of PostgreSQL does not change. */
   readonly isName: boolean;
 }
 
 /**
- * Tells the members of one answer after another apart. Another name is another member. Where Patroni does not say its name
- * (before 3.2) another start of PostgreSQL may be a restart; an earlier start that is back is another member.
+ * Compares the member of each answer with that of the answer before. A different name means a different member. Patroni
+ * before 3.2 does not say its name: then a new start time may come from a restart of PostgreSQL, but an earlier start time
+ * that returns means a different member.
  */
-function createTellApart(scheduler: SchedulerLike): (answer: Answer) => string | undefined {
+function createMemberComparison(scheduler: SchedulerLike): (answer: Answer) => string | undefined {
   const seenAtMs = new Map<string, number>();
   let latest: Member | undefined;
   return (answer) => {
@@ -89,11 +90,11 @@ function createTellApart(scheduler: SchedulerLike): (answer: Answer) => string |
     const before = latest;
     const wasSeen = nowMs - (seenAtMs.get(member.text) ?? -Infinity) < REMEMBERED_MS;
     seenAtMs.delete(member.text);
-    seenAtMs.set(member.text, nowMs); // the last of the map: the first is the oldest
+    seenAtMs.set(member.text, nowMs); // move it to the end of the map, so that the oldest member is the first
     for (const text of [...seenAtMs.keys()].slice(0, -MOST_MEMBERS)) seenAtMs.delete(text);
     latest = member;
     if (before === undefined || before.text === member.text || before.isName !== member.isName) return undefined;
-    return member.isName || wasSeen ? sentenceOf(before, member) : undefined;
+    return member.isName || wasSeen ? membersWarning(before, member) : undefined;
   };
 }
 
@@ -107,13 +108,13 @@ function memberIn({ body }: Answer): Member | undefined {
     return { text: text.slice(0, MOST_CHARACTERS), isName: true };
   }
   const { database_system_identifier: system, postmaster_start_time: start } = said;
-  if (typeof system !== 'string' || typeof start !== 'string') return undefined; // PostgreSQL does not run, say
+  if (typeof system !== 'string' || typeof start !== 'string') return undefined; // for example, PostgreSQL does not run
   return { text: `${system}, started ${start}`.slice(0, MOST_CHARACTERS), isName: false };
 }
 
-function sentenceOf(one: Member, other: Member): string {
+function membersWarning(one: Member, other: Member): string {
   return (
-    `backend.host: Patroni answers as different members (${one.text}; ${other.text}): a 200 may be that of another node; ` +
+    `backend.host: Patroni answers as different members (${one.text}; ${other.text}): a 200 may come from another node; ` +
     "write the address of this node's Patroni"
   );
 }

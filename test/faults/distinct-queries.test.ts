@@ -74,7 +74,7 @@ describe('a flood of distinct queries', () => {
     assert.equal(told.length, 1, told.join('\n'));
     assert.match(
       told[0] ?? '',
-      /warn: \/replica\?lag=4: not learned: 4 routes are, the most that cache\.learn allows$/,
+      /warn: \/replica\?lag=4: not learned: patroniglue has learned 4 routes already, the most that cache\.learn allows$/,
     );
   });
 });

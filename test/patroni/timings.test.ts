@@ -15,8 +15,8 @@ describe('the bound of cache.ttl', () => {
     assert.equal(ttlWarning(unguarded(10_000), of(30, 10, 10)), undefined);
     assert.equal(
       ttlWarning(unguarded(10_001), of(30, 10, 10)),
-      "cache.ttl (10.001 s) is over Patroni's ttl - loop_wait - retry_timeout (30 - 10 - 10 = 10 s): a kept 200 could " +
-        "stand beside a new primary's; set it to 10 or less",
+      "cache.ttl (10.001 s) is over Patroni's ttl - loop_wait - retry_timeout (30 - 10 - 10 = 10 s): patroniglue could " +
+        "still answer an old primary's 200 when a new primary answers 200; set it to 10 or less",
     );
   });
 
@@ -29,14 +29,14 @@ describe('the bound of cache.ttl', () => {
     assert.equal(ttlWarning(unguarded(15_000), of(30, 10, 30, '3.2.0')), undefined);
     assert.match(
       ttlWarning(unguarded(16_000), of(30, 10, 30, '4.1.4')) ?? '',
-      /\(30 - 1 - 14 = 15 s; it works with these, though 30, 10 and 30 are written\): /,
+      /\(30 - 1 - 14 = 15 s; Patroni uses these values, although its configuration says 30, 10 and 30\): /,
     );
   });
 
   it('is nothing that can be kept to where Patroni leaves no room, and the warning says what to change there', () => {
     assert.match(
       ttlWarning(unguarded(1), of(20, 10, 10)) ?? '',
-      /= 0 s\).*; mend Patroni's timings: set ttl to 30 or more, or retry_timeout to 5 or less$/,
+      /= 0 s\).*; change Patroni's timings: set ttl to 30 or more, or retry_timeout to 5 or less$/,
     );
     assert.match(ttlWarning(unguarded(1), of(10, 10, 10)) ?? '', /timings: set ttl to 30 or more$/);
   });
@@ -70,8 +70,8 @@ describe("the time that a leader's 200 counts without its DCS", () => {
     assert.equal(
       ttlWarning(guarded(4000), of(30, 10, 15)),
       "Patroni's loop_wait + 2 * retry_timeout (10 + 2 * 15 = 40 s) is over its ttl (30 s), and Patroni before 3.2 does not " +
-        "adjust them: the lease guard ends a primary's 200 20 s after Patroni has read its DCS, where Patroni itself may go " +
-        'on for longer; set ttl to 40 or more, or retry_timeout to 10 or less',
+        "adjust them: the lease guard ends a primary's 200 20 s after Patroni has read its DCS, but Patroni itself may " +
+        'answer 200 for longer; set ttl to 40 or more, or retry_timeout to 10 or less',
     );
     assert.equal(ttlWarning(unguarded(4000), of(30, 10, 15)), undefined);
     assert.equal(ttlWarning(guarded(4000), of(30, 10, 15, '4.1.4')), undefined);

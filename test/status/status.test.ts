@@ -44,7 +44,7 @@ describe('the past', () => {
       history.changed({ kind: 'route-refused', route: LAG, maxLearned });
     }
     assert.equal(history.changes().length, 50);
-    assert.match(history.changes()[0]?.text ?? '', /not learned: 59 routes/);
+    assert.match(history.changes()[0]?.text ?? '', /not learned: patroniglue has learned 59 routes/);
   });
 });
 

@@ -81,9 +81,9 @@ describe('changes', () => {
       const snapshot$ = cold<Snapshot>('ab-|', { a: pending, b: ok });
       const line$ = changesOf(scheduler, { route: REPLICA, learned: true, snapshot$ }).pipe(map(describeChange));
       expectObservable(line$).toBe('lc-f', {
-        l: '/replica: learned: somebody asks for it, and it is polled from now on',
+        l: '/replica: learned: a client asked for it, and patroniglue polls it from now on',
         c: '/replica: pending -> 200',
-        f: '/replica: forgotten: nobody has asked for it, or there is no room for it, and it is polled no more',
+        f: '/replica: forgotten: no client has asked for it lately, or cache.learn leaves no place for it; patroniglue no longer polls it',
       });
     });
   });
@@ -92,7 +92,7 @@ describe('changes', () => {
     runMarbles(({ cold, expectObservable }, scheduler) => {
       const refused$ = cold('-r', { r: REPLICA });
       const line$ = changes({ route$: NEVER, refused$, maxLearned: 16 }, scheduler).pipe(map(describeChange));
-      const r = '/replica: not learned: 16 routes are, the most that cache.learn allows';
+      const r = '/replica: not learned: patroniglue has learned 16 routes already, the most that cache.learn allows';
       expectObservable(line$).toBe('-r', { r });
     });
   });
