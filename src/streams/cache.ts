@@ -24,42 +24,43 @@ import type { Snapshot, CanonicalRoute } from '../patroni/types.js';
 /** A route's polling, from its beginning to its end. */
 export interface PolledRoute {
   readonly route: CanonicalRoute;
-  /** Polled because somebody asks for it; otherwise prefetched. */
+  /** True if the route is polled because a client asked for it; false if it is prefetched. */
   readonly learned: boolean;
   /**
-   * Its snapshots, as they become known; completes when the route is forgotten. Subscribe once: the subscription runs the
-   * polls, and the route is in the cache until its end.
+   * The route's snapshots, as they become known. Completes when the route is forgotten. Subscribe once: the subscription
+   * runs the polls, and the route stays in the cache until the subscription ends.
    */
   readonly snapshot$: Observable<Snapshot>;
 }
 
 /** Which routes are polled. */
 export interface RoutePlan {
-  /** The routes that are polled whether or not somebody asks for them. */
+  /** The routes that are polled even if no client asks for them. */
   readonly prefetched: readonly CanonicalRoute[];
-  /** The most routes that may be learned at a time; 0 for none. */
+  /** The most learned routes at a time; 0 for none. */
   readonly maxLearned: number;
 }
 
-/** What we know: the latest snapshot of every canonical route that is polled. */
+/** The latest snapshot of every polled route. */
 export interface Cache extends RoutePlan {
-  /** The prefetched routes at subscription, then each further one as it is learned, or planned. Subscribe once. */
+  /** The prefetched routes at subscription, then each route that is learned or added by {@link Cache.change}. Subscribe once. */
   readonly route$: Observable<PolledRoute>;
-  /** A route for which there was no room: the first since a learned one was last forgotten. */
+  /** A route that was not learned because there was no place for it. Emits again only after a place has become free. */
   readonly refused$: Observable<CanonicalRoute>;
   /** The latest snapshot; `undefined` for a route that is not polled. Never waits. */
   latest(route: CanonicalRoute): Snapshot | undefined;
   /**
-   * The same for somebody who asks: a route that is not polled is from now on, and a learned one is kept. `undefined`
-   * where there is no room to learn it. Never waits.
+   * The latest snapshot for a client that asks for the route. If the route is not polled, it is learned; if it is a learned
+   * route, its fifteen minutes start again. `undefined` if there is no place to learn it. Never waits.
    */
   ask(route: CanonicalRoute): Snapshot | undefined;
   /**
-   * From now on polls by another plan. A route that was polled before is not touched: one that is no longer prefetched lives
-   * on as a learned one that was just asked for, while there is room; those that were learned last go first.
+   * Polls by another plan from now on. Routes that stay are not interrupted. A route that is no longer prefetched becomes a
+   * learned one, with its fifteen minutes starting now. If there are then more than `maxLearned`, the routes learned last are
+   * dropped first.
    */
   change(plan: RoutePlan): void;
-  /** The routes that are polled now, prefetched and learned. */
+  /** All routes that are polled now, prefetched and learned. */
   routes(): readonly CanonicalRoute[];
 }
 
@@ -67,7 +68,7 @@ export interface Cache extends RoutePlan {
 export interface CacheOptions extends Pick<RoutePlan, 'maxLearned'> {
   /** Polls a route while it is subscribed. */
   readonly snapshots: (route: CanonicalRoute) => Observable<Snapshot>;
-  /** A learned route that nobody asked for in so many milliseconds is forgotten. */
+  /** A learned route is forgotten if no client has asked for it in this time, in milliseconds; production has 15 minutes. */
   readonly forgetAfterMs: number;
   /** Timer and clock at once. */
   readonly scheduler: SchedulerLike;
@@ -75,27 +76,27 @@ export interface CacheOptions extends Pick<RoutePlan, 'maxLearned'> {
 
 interface Entry {
   readonly latest$: BehaviorSubject<Snapshot>;
-  /** Not prefetched: kept while it is asked for. */
+  /** True if the route is learned: it is kept only while clients ask for it. */
   readonly learned$: BehaviorSubject<boolean>;
   readonly asked$: Subject<void>;
-  /** There is no room for it any more. */
+  /** Emits if there is no place for the route any more. */
   readonly dropped$: Subject<void>;
 }
 
 /**
- * A cache that polls `prefetched`, and what is asked for besides. Until {@link Cache.route$} and its routes are subscribed
- * nothing is polled and nothing learned; unsubscription ends all polls.
+ * A cache that polls the `prefetched` routes, and other routes when clients ask for them. It polls and learns nothing until
+ * {@link Cache.route$} and its routes are subscribed. Unsubscription ends all polls.
  */
 export function createCache(prefetched: readonly CanonicalRoute[], options: CacheOptions): Cache {
   const { snapshots, forgetAfterMs, scheduler } = options;
   let plan: RoutePlan = { prefetched: [...new Set(prefetched)], maxLearned: options.maxLearned };
-  const entries = new Map<CanonicalRoute, Entry>(); // in the order in which they came
+  const entries = new Map<CanonicalRoute, Entry>(); // in the order of their addition
   const planned$ = new Subject<CanonicalRoute>();
-  const wanted$ = new Subject<CanonicalRoute>();
-  const unlearned$ = new Subject<CanonicalRoute>();
-  const roomMade$ = new Subject<void>();
+  const learning$ = new Subject<CanonicalRoute>();
+  const notLearned$ = new Subject<CanonicalRoute>();
+  const placeFree$ = new Subject<void>();
 
-  const follow = (route: CanonicalRoute, learned: boolean): PolledRoute => {
+  const addRoute = (route: CanonicalRoute, learned: boolean): PolledRoute => {
     const latest$ = new BehaviorSubject<Snapshot>({ kind: 'pending', sinceMs: scheduler.now() });
     const entry: Entry = {
       latest$,
@@ -104,8 +105,8 @@ export function createCache(prefetched: readonly CanonicalRoute[], options: Cach
       dropped$: new Subject(),
     };
     entries.set(route, entry);
-    // switchMap: a route that becomes a learned one has its full time from then
-    const unasked$ = entry.learned$.pipe(
+    // switchMap: when a prefetched route becomes a learned one, its full time starts
+    const notAsked$ = entry.learned$.pipe(
       switchMap((isLearned) =>
         isLearned ? entry.asked$.pipe(startWith(undefined), debounceTime(forgetAfterMs, scheduler)) : NEVER,
       ),
@@ -114,17 +115,17 @@ export function createCache(prefetched: readonly CanonicalRoute[], options: Cach
       tap((snapshot) => {
         latest$.next(snapshot);
       }),
-      takeUntil(merge(unasked$, entry.dropped$)),
+      takeUntil(merge(notAsked$, entry.dropped$)),
     );
     const forget$ = defer(() => {
       entries.delete(route);
-      roomMade$.next();
+      placeFree$.next();
       return EMPTY;
     });
     return { route, learned, snapshot$: concat(snapshot$, forget$) };
   };
 
-  const fromStart = plan.prefetched.map((route) => follow(route, false));
+  const fromStart = plan.prefetched.map((route) => addRoute(route, false));
   return {
     get prefetched() {
       return plan.prefetched;
@@ -134,12 +135,12 @@ export function createCache(prefetched: readonly CanonicalRoute[], options: Cach
     },
     route$: merge(
       from(fromStart),
-      planned$.pipe(map((route) => follow(route, false))),
-      wanted$.pipe(map((route) => follow(route, true))),
+      planned$.pipe(map((route) => addRoute(route, false))),
+      learning$.pipe(map((route) => addRoute(route, true))),
     ),
-    refused$: unlearned$.pipe(
-      // exhaustMap: silent until a place is free; whoever varies a query does so thousands of times
-      exhaustMap((route) => roomMade$.pipe(take(1), ignoreElements(), startWith(route))),
+    refused$: notLearned$.pipe(
+      // exhaustMap: silent until a place is free. A client that varies a query asks for thousands of routes.
+      exhaustMap((route) => placeFree$.pipe(take(1), ignoreElements(), startWith(route))),
     ),
     latest: (route) => entries.get(route)?.latest$.getValue(),
     routes: () => [...entries.keys()],
@@ -147,14 +148,14 @@ export function createCache(prefetched: readonly CanonicalRoute[], options: Cach
       let entry = entries.get(route);
       if (entry === undefined) {
         if (entries.size - plan.prefetched.length >= plan.maxLearned) {
-          unlearned$.next(route);
+          notLearned$.next(route);
           return undefined;
         }
-        wanted$.next(route);
+        learning$.next(route);
         entry = entries.get(route);
       }
       if (entry?.learned$.getValue()) entry.asked$.next();
-      return entry?.latest$.getValue() ?? { kind: 'pending', sinceMs: scheduler.now() }; // none while nothing is polled
+      return entry?.latest$.getValue() ?? { kind: 'pending', sinceMs: scheduler.now() }; // no entry before `route$` is subscribed
     },
     change({ prefetched: next, maxLearned }) {
       plan = { prefetched: [...new Set(next)], maxLearned };
@@ -165,7 +166,7 @@ export function createCache(prefetched: readonly CanonicalRoute[], options: Cach
       const learned = [...entries.values()].filter(({ learned$ }) => learned$.getValue());
       for (const { dropped$ } of learned.slice(maxLearned)) dropped$.next();
       for (const route of plan.prefetched) if (!entries.has(route)) planned$.next(route);
-      roomMade$.next();
+      placeFree$.next();
     },
   };
 }

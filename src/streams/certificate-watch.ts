@@ -4,28 +4,28 @@ import type { Config } from '../config/types.js';
 import { origin } from '../network/authority.js';
 import { type PositionedValidity, readCaValidity, readValidities } from '../certificates/pem.js';
 
-/** How often the dates are looked at, in milliseconds. */
+/** How often the dates are checked, in milliseconds. */
 const EVERY_MS = 60_000;
 
-/** Whose certificate: the front end's, our own as Patroni's client, the CA's that Patroni is trusted by, Patroni's. */
+/** Whose certificate: the front end's, patroniglue's own as a client of Patroni, that of the CA for Patroni, Patroni's. */
 export type CertificateOwner = 'frontend' | 'client' | 'ca' | 'patroni';
 
-/** A certificate that nears its end, or is past it. */
+/** A certificate that ends soon or has expired. */
 export interface CertificateWarning {
   readonly owner: CertificateOwner;
-  /** By the wall clock, in milliseconds. */
+  /** The end of the certificate: milliseconds of the wall clock. */
   readonly toMs: number;
   /** `Patroni's certificate ends on 2026-12-20T10:00:00Z, in less than 30 days` */
   readonly message: string;
 }
 
-/** The certificates in force, held against the wall clock as time passes. */
+/** Compares the certificates in force with the wall clock as time passes. */
 export interface CertificateWatch {
-  /** When each ends, by the wall clock in milliseconds: the first of a chain, and of CAs the one that lasts longest. */
+  /** The end of each certificate, in milliseconds of the wall clock: of a chain the first one's, of CAs the latest. */
   readonly ends: () => ReadonlyMap<CertificateOwner, number>;
-  /** What has come near its end since the files were read: what was near then is among the warnings of the configuration. */
+  /** Warnings that have become true since the files were read. The configuration itself has the earlier warnings. */
   readonly warnings: () => readonly string[];
-  /** Emits each of these as it comes: within a minute, and at once for what Patroni shows first. */
+  /** Emits each new warning: within a minute, and at once for the first certificate that Patroni shows. */
   readonly warning$: Observable<CertificateWarning>;
 }
 
@@ -36,9 +36,9 @@ interface Watched extends Validity {
 }
 
 /**
- * Watches the certificates of whatever configuration is in force.
+ * Watches the certificates of the configuration in force.
  *
- * @param shown$ Patroni's certificate, each time that Patroni shows it
+ * @param shown$ Patroni's certificate, each time Patroni shows it
  */
 export function createCertificateWatch(
   config$: BehaviorSubject<Config>,
@@ -48,43 +48,44 @@ export function createCertificateWatch(
 ): CertificateWatch {
   let config: Config | undefined;
   let files: readonly Watched[] = [];
-  let toldAtReading: readonly string[] = [];
+  let warningsAtReading: readonly string[] = [];
   let patroni: Watched | undefined;
   let known: readonly CertificateWarning[] = [];
 
   const read = (next: Config): void => {
-    if (config && origin(config.backend) !== origin(next.backend)) patroni = undefined; // what the former one has shown is of no use
+    if (config && origin(config.backend) !== origin(next.backend)) patroni = undefined; // it was the former upstream's
     config = next;
-    files = inFiles(next);
-    toldAtReading = warningsOf(files, wallMs()).map(({ message }) => message);
+    files = certificatesInFiles(next);
+    warningsAtReading = warningsOf(files, wallMs()).map(({ message }) => message);
   };
-  const see = (validity: Validity): boolean => {
+  /** True if it is the first certificate that this Patroni shows. */
+  const keepShown = (validity: Validity): boolean => {
     const isFirst = patroni === undefined;
     patroni = { owner: 'patroni', name: "Patroni's certificate", ...validity };
     return isFirst;
   };
-  const lookAgain = (): readonly CertificateWarning[] => {
+  const newWarnings = (): readonly CertificateWarning[] => {
     const checked = patroni && config?.backend.tls.insecure === false ? [patroni] : [];
     const near = warningsOf([...files, ...checked], wallMs());
     const before = known.map(({ message }) => message);
-    known = near.filter(({ message }) => !toldAtReading.includes(message));
+    known = near.filter(({ message }) => !warningsAtReading.includes(message));
     return known.filter(({ message }) => !before.includes(message));
   };
   return {
     ends() {
-      // from last to first, so that of a chain its first certificate is the one that is left
+      // From last to first: of a chain, the map keeps the first certificate.
       return new Map([...files, ...(patroni ? [patroni] : [])].reverse().map(({ owner, toMs }) => [owner, toMs]));
     },
     warnings: () => known.map(({ message }) => message),
-    // concatMap: the warnings are there already, in their order
-    warning$: merge(config$.pipe(tap(read)), shown$.pipe(filter(see)), timer(EVERY_MS, EVERY_MS, scheduler)).pipe(
-      concatMap(lookAgain),
+    // concatMap: a list of warnings, emitted in its order
+    warning$: merge(config$.pipe(tap(read)), shown$.pipe(filter(keepShown)), timer(EVERY_MS, EVERY_MS, scheduler)).pipe(
+      concatMap(newWarnings),
     ),
   };
 }
 
-/** The certificates of a configuration, each named as its warnings do. */
-function inFiles({ frontend, backend: { tls } }: Config): readonly Watched[] {
+/** The certificates of a configuration, each with the name that its warnings use. */
+function certificatesInFiles({ frontend, backend: { tls } }: Config): readonly Watched[] {
   const watched = (owner: CertificateOwner, key: string, file: string, validities: readonly PositionedValidity[]) =>
     validities.map(({ position, ...validity }) => ({ owner, name: `${key}: ${file}: ${position}`, ...validity }));
   const ca = tls.ca === undefined || tls.insecure ? undefined : readCaValidity(tls.ca);

@@ -2,13 +2,13 @@ import { uptime } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
 
-/** The three clocks that are read, in milliseconds; replaced in tests. */
+/** The three clocks of the system, in milliseconds; replaced in tests. */
 export interface ClockSources {
-  /** CLOCK_MONOTONIC: unmoved by steps of the wall clock, but stands still while the machine is suspended. */
+  /** CLOCK_MONOTONIC: ignores steps of the wall clock, but stops while the machine is suspended. */
   readonly monotonicMs: () => number;
-  /** CLOCK_BOOTTIME: counts the suspended time too. Coarse (10 ms), and a file of /proc is read for it. */
+  /** CLOCK_BOOTTIME: counts suspended time, too. Coarse (10 ms), and read from a file in /proc. */
   readonly bootMs: () => number;
-  /** CLOCK_REALTIME: read only to notice that something happened to time, never for an age. */
+  /** CLOCK_REALTIME: used only to notice a suspend or a step of the wall clock, never for an age. */
   readonly wallMs: () => number;
 }
 
@@ -19,22 +19,23 @@ const systemSources: ClockSources = {
   wallMs: () => Date.now(),
 };
 
-/** Steps in which boot time is told: /proc/uptime has hundredths; where it cannot be read there are whole seconds. */
+/** The resolution of boot time: /proc/uptime has hundredths of a second. If it is not readable, there are only seconds. */
 const COARSENESS_MS = 10;
 const COARSENESS_WITHOUT_PROC_MS = 1000;
 
-/** Two clocks that were read further apart than this were not read together: the process stood still in between. */
+/** If two clocks are read further apart than this, the process stood still in between, and both are read again. */
 const READ_TOGETHER_MS = 5;
 
 /**
- * A clock that never goes back, that no step of the wall clock moves, and that counts the time in which the machine
- * was suspended. `now()` is in milliseconds from an arbitrary start.
+ * A clock that never goes back, ignores steps of the wall clock, and counts the time in which the machine was suspended.
+ * `now()` is in milliseconds from an arbitrary start.
  *
- * Linux's monotonic clock stops in suspend, and boot time, which does not, is too coarse and too dear to read for each
- * reply (and under LXC its file is served by a program that may hang). But waking moves the wall clock against the
- * monotonic one by the time slept, in the same step of the kernel that moves boot time (`timekeeping_resume`). So boot
- * time is read only after those two have moved apart, which a stepped wall clock causes too: then it shows no sleep.
- * A sleep counts from twice the coarseness of boot time up, and is taken too high by it rather than too low.
+ * Linux's monotonic clock stops in suspend. Boot time does not stop, but it is too coarse and too expensive to read for each
+ * reply (and under LXC a program that may hang serves its file). When the machine wakes, the kernel moves the wall clock
+ * ahead of the monotonic clock by the time slept, in the same step in which it moves boot time (`timekeeping_resume`). So this
+ * clock reads boot time only if these two have moved apart. A step of the wall clock moves them apart, too; then boot time
+ * shows no sleep. A sleep counts if it is longer than twice the resolution of boot time. It is counted too long by this
+ * resolution rather than too short.
  */
 export function createClock(sources: ClockSources = systemSources): { now(): number } {
   const { monotonicMs, bootMs, wallMs } = sources;
@@ -46,7 +47,7 @@ export function createClock(sources: ClockSources = systemSources): { now(): num
     wallLead = leadOf(wallMs, monotonicMs);
     const lead = leadOf(bootMs, monotonicMs);
     const coarsenessMs = bootMs() % 1000 === 0 ? COARSENESS_WITHOUT_PROC_MS : COARSENESS_MS;
-    // From one look to the next, not from the start: one that was wrong must not hide a later sleep.
+    // Compare with the last reading, not with the first: one wrong reading must not hide a later sleep.
     const sleptMs = lead - bootLead;
     bootLead = lead;
     if (sleptMs > 2 * coarsenessMs) suspendedMs += sleptMs + coarsenessMs;
@@ -62,7 +63,7 @@ export function createClock(sources: ClockSources = systemSources): { now(): num
   };
 }
 
-/** How far a clock is ahead of the monotonic one. */
+/** How far a clock is ahead of the monotonic clock. */
 function leadOf(clockMs: () => number, monotonicMs: () => number): number {
   for (;;) {
     const beforeMs = monotonicMs();
@@ -72,8 +73,8 @@ function leadOf(clockMs: () => number, monotonicMs: () => number): number {
 }
 
 /**
- * The scheduler of production: RxJS's own timers, with `now()` from {@link createClock}. Timers do stop in suspend;
- * whoever reads a snapshot checks its age again.
+ * The scheduler of production: RxJS's own timers, with `now()` from {@link createClock}. Timers stop in suspend, so each
+ * reader of a snapshot must check its age again.
  */
 export function createScheduler(clock: { now(): number } = createClock()): SchedulerLike {
   return {

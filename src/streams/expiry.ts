@@ -17,19 +17,19 @@ import type { PollOutcome, Snapshot, SnapshotEvent } from '../patroni/types.js';
 
 const RECHECK_MS = 1;
 
-/** How long answers count. */
+/** How long answers are fresh. */
 export interface ExpiryOptions {
   /** Time to live, in milliseconds from the moment at which the poll was sent. */
   readonly ttlMs: number;
   /** Timer and clock at once. */
   readonly scheduler: SchedulerLike;
-  /** What is known already; unless told, nothing. */
+  /** The snapshot to begin with; `pending` by default. */
   readonly known?: Snapshot;
 }
 
 /**
- * The snapshots that follow from a route's outcomes: what is known at subscription, a new one at each outcome, and a
- * `stale` one at the moment at which the newest answer's time runs out. Ends and errors as `outcome$` does.
+ * The snapshots that follow from a route's outcomes: the known one at subscription, a new one at each outcome, and a
+ * `stale` one at the moment at which the newest answer ends. Ends and errors as `outcome$` does.
  */
 export function expire(outcome$: Observable<PollOutcome>, options: ExpiryOptions): Observable<Snapshot> {
   const { ttlMs, scheduler, known = { kind: 'pending', sinceMs: scheduler.now() } } = options;
@@ -37,11 +37,11 @@ export function expire(outcome$: Observable<PollOutcome>, options: ExpiryOptions
     connect((shared$) => merge(shared$, expiries(shared$, options))),
     scan((snapshot: Snapshot, event: SnapshotEvent) => afterEvent(snapshot, event, ttlMs, scheduler.now()), known),
     startWith(known),
-    distinctUntilChanged(), // an expiry that a late answer made void leaves the snapshot as it was
+    distinctUntilChanged(), // an expiry after a newer answer does not change the snapshot
   );
 }
 
-/** Fires when the newest answer's time is over; a failed poll neither renews nor shortens it. */
+/** Emits when the newest answer's time is over. A failed poll neither renews nor shortens this time. */
 function expiries(
   outcome$: Observable<PollOutcome>,
   { ttlMs, scheduler, known }: ExpiryOptions,
@@ -53,7 +53,7 @@ function expiries(
   return (known?.kind === 'fresh' ? endsAtMs$.pipe(startWith(known.freshUntilMs)) : endsAtMs$).pipe(
     // switchMap: a new answer restarts the countdown
     switchMap((endsAtMs) =>
-      // Node's timers may fire a few milliseconds early (they start at the event loop's cached time): look again then.
+      // Node's timers may fire a few milliseconds early (they start at the event loop's cached time): then check again.
       timer(Math.max(0, endsAtMs - scheduler.now()), RECHECK_MS, scheduler).pipe(
         first(() => scheduler.now() >= endsAtMs),
       ),

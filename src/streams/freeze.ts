@@ -20,47 +20,48 @@ import {
 import type { Answer, PollFailure, PollOutcome } from '../patroni/types.js';
 
 /**
- * How long a sentinel waits before another takes its place. Each one that is replaced stays in Patroni's queue until the
- * thaw, so the pauses double: a minute costs five connections, twelve hours some 750.
+ * How long a sentinel request waits before another one replaces it. Each replaced request stays in Patroni's queue until the
+ * end of the freeze, so the pauses double: a minute costs five connections, twelve hours about 750.
  */
 export const SENTINEL_PAUSES_MS = { first: 2_000, longest: 60_000 } as const;
 
-/** A pause is shorter by up to this share: many nodes that were frozen together do not ask together. */
+/** A pause is shorter by up to this share, so that many nodes which froze together do not ask together. */
 const JITTER = 0.05;
 
-/** Says when a route may be polled, and is told how its polls end. */
+/** Decides when a route may be polled. */
 export interface Gate {
   readonly mayPoll: () => boolean;
-  readonly saw: (outcome: PollOutcome) => void;
+  /** Must be called with each outcome of the route. */
+  readonly onOutcome: (outcome: PollOutcome) => void;
 }
 
-/** What an operator is told of a freeze. */
+/** A transition of a freeze, for the log. */
 export type FreezeChange =
   | { readonly kind: 'frozen'; readonly sinceMs: number }
-  /** A poll was answered again, or failed at once: then nobody is there who could be frozen. */
+  /** Patroni answered a poll again, or a poll failed at once: then no Patroni is there that could be frozen. */
   | { readonly kind: 'thawed'; readonly lastedMs: number; readonly failure?: PollFailure }
-  /** A reload began anew with its upstream: the sentinel is closed, and a freeze that lasts will be noticed again. */
+  /** A reload made a new upstream. The sentinel is closed; if the freeze goes on, patroniglue notices it again. */
   | { readonly kind: 'forgotten'; readonly lastedMs: number };
 
-/** Whether an upstream is frozen, and what its routes have to do about it. */
+/** Notices when an upstream is frozen, and pauses the polls of its routes. */
 export interface Freeze {
-  /** The gate of a route that is asked by `request`. Polls of a slow route end a freeze, but never begin one. */
+  /** The gate of a route, which `request` asks. Polls of a slow route can end a freeze, but never begin one. */
   readonly gate: (request: Observable<Answer>, slow: boolean) => Gate;
-  /** The upstream may answer again: every route is to be polled at once. */
+  /** The upstream may answer again: poll every route at once. */
   readonly thaw$: Observable<void>;
-  /** A freeze lasts: nothing is to be asked. */
+  /** True during a freeze: ask nothing then. */
   readonly isFrozen: () => boolean;
-  /** When every route was last to be polled at once, by the scheduler's clock; `-Infinity` before. */
+  /** When `thaw$` last emitted, by the scheduler's clock; `-Infinity` before that. */
   readonly thawedAtMs: () => number;
-  /** When the first poll was sent of those that were given up, with none answered since; `undefined` without. */
+  /** When the first poll of this freeze was sent; `undefined` without a freeze. */
   readonly sinceMs: () => number | undefined;
   /** Beginning and end of each freeze. Subscribe once: the subscription keeps the sentinel waiting. Never ends. */
   readonly change$: Observable<FreezeChange>;
 }
 
-/** How a freeze is found out and waited for. */
+/** How a freeze is noticed, and how patroniglue waits for its end. */
 export interface FreezeOptions {
-  /** Between polls of a route, in milliseconds. */
+  /** From poll to poll of a route, in milliseconds. */
   readonly intervalMs: number;
   /** Timer and clock at once. */
   readonly scheduler: SchedulerLike;
@@ -69,22 +70,22 @@ export interface FreezeOptions {
 }
 
 /**
- * Spares an upstream that is frozen. From 3.3.9, 4.0.8 and 4.1.1 on Patroni hands each connection to a few workers through
- * a queue without bound (`process_request` in `patroni/api.py`): while the workers hang, a poll that is given up stays there,
- * with one of Patroni's file descriptors, until the thaw.
+ * Pauses the polls of a frozen upstream. From 3.3.9, 4.0.8 and 4.1.1 on, Patroni hands each connection to a few workers
+ * through an unbounded queue (`process_request` in `patroni/api.py`). While the workers hang, each poll that patroniglue gives
+ * up stays in this queue until the end of the freeze, with one of Patroni's file descriptors.
  *
- * A freeze begins when a poll is given up at its deadline, and no route was answered since that poll was sent, nor during
- * the last interval. From then on one request waits, the sentinel, however long: its answer, or its end, shows that
- * Patroni is there again, and every route is polled at once. A route whose last poll was answered is still polled, once: it
- * may be that only another one hangs.
+ * A freeze begins when a poll reaches its deadline, and Patroni has answered no route since this poll was sent, nor during
+ * the last interval. From then on a single request waits without a deadline: the sentinel. Its answer or its end shows that
+ * Patroni works again, and every route is polled at once. A route whose last poll was answered is still polled once more,
+ * because maybe only the other route hangs.
  *
- * Connections that are refused, or that are not made since the accept queue is full, cost Patroni nothing, and begin no
- * freeze: they are tried again with each tick.
+ * A connection that Patroni's host refuses, or that is not made because the accept queue is full, costs Patroni nothing and
+ * begins no freeze: each tick tries again.
  */
 export function createFreeze({ intervalMs, scheduler, random }: FreezeOptions): Freeze {
   const waiting$ = new BehaviorSubject<Observable<Answer> | undefined>(undefined);
   const thaw$ = new Subject<void>();
-  const told$ = new Subject<FreezeChange>();
+  const transition$ = new Subject<FreezeChange>();
   let answeredAtMs = -Infinity;
   let thawedAtMs = -Infinity;
   let sinceMs: number | undefined;
@@ -96,7 +97,7 @@ export function createFreeze({ intervalMs, scheduler, random }: FreezeOptions): 
   };
   const end = (failure?: PollFailure): void => {
     if (sinceMs === undefined) return;
-    told$.next({ kind: 'thawed', lastedMs: scheduler.now() - sinceMs, ...(failure && { failure }) });
+    transition$.next({ kind: 'thawed', lastedMs: scheduler.now() - sinceMs, ...(failure && { failure }) });
     sinceMs = undefined;
   };
   const answered = (): void => {
@@ -105,18 +106,19 @@ export function createFreeze({ intervalMs, scheduler, random }: FreezeOptions): 
     if (waiting$.getValue()) thaw();
   };
   const failed = (failure: PollFailure): void => {
-    if (waiting$.getValue() || failure.reason === 'timed-out') return; // not connected: a full accept queue is part of a freeze
+    // A connection that timed out does not end a freeze: the accept queue of a frozen upstream is full.
+    if (waiting$.getValue() || failure.reason === 'timed-out') return;
     end(failure);
   };
   const givenUp = (request: Observable<Answer>, sentAtMs: number): void => {
     const isAnswering = answeredAtMs >= Math.min(sentAtMs, scheduler.now() - intervalMs);
     if (isAnswering || waiting$.getValue()) return;
-    if (sinceMs === undefined) told$.next({ kind: 'frozen', sinceMs: sentAtMs });
+    if (sinceMs === undefined) transition$.next({ kind: 'frozen', sinceMs: sentAtMs });
     sinceMs ??= sentAtMs;
     waiting$.next(request);
   };
   const sentinel$ = waiting$.pipe(
-    // switchMap: there is one sentinel, and none after the thaw
+    // switchMap: there is at most one sentinel, and none after the thaw
     switchMap((request) => (request ? sentinel(request, scheduler, random) : EMPTY)),
     tap(thaw),
   );
@@ -125,7 +127,7 @@ export function createFreeze({ intervalMs, scheduler, random }: FreezeOptions): 
       let wasAnswered = false;
       return {
         mayPoll: () => waiting$.getValue() === undefined || wasAnswered,
-        saw(outcome) {
+        onOutcome(outcome) {
           wasAnswered = outcome.kind === 'answered';
           if (outcome.kind === 'answered') answered();
           else if (!outcome.givenUp) failed(outcome.failure);
@@ -137,13 +139,13 @@ export function createFreeze({ intervalMs, scheduler, random }: FreezeOptions): 
     isFrozen: () => waiting$.getValue() !== undefined,
     thawedAtMs: () => thawedAtMs,
     sinceMs: () => sinceMs,
-    change$: merge(told$, sentinel$.pipe(ignoreElements())),
+    change$: merge(transition$, sentinel$.pipe(ignoreElements())),
   };
 }
 
 /**
- * Emits once, when `request` is answered or ends, whatever its age; then completes. A request may be lost, as with the worker
- * that held it: another takes its place, after pauses that grow.
+ * Emits once, when `request` is answered or ends, however long this takes; then completes. Patroni may lose a request, for
+ * example together with its worker. So another request replaces it, after pauses that grow.
  */
 function sentinel(request: Observable<Answer>, scheduler: SchedulerLike, random: () => number): Observable<void> {
   return defer(() => {
@@ -159,7 +161,7 @@ function sentinel(request: Observable<Answer>, scheduler: SchedulerLike, random:
       catchError(() => EMPTY),
       endWith(undefined),
     );
-    // switchMap: the one that is replaced is closed
+    // switchMap: closes the request that is replaced
     return merge(of(undefined), replace$).pipe(
       switchMap(() => ended$),
       take(1),

@@ -13,38 +13,38 @@ import {
 } from 'rxjs';
 import type { PollOutcome } from '../patroni/types.js';
 
-/** From beat to beat, in milliseconds. */
+/** The time from beat to beat, in milliseconds. */
 const BEAT_MS = 100;
 
-/** Two beats that are further apart than this had a standstill between them: what is shorter is a busy machine. */
+/** If two beats are further apart than this, there was a standstill. Shorter delays come from a busy machine. */
 const MOST_APART_MS = 2 * BEAT_MS;
 
-/** So many standstills are remembered, the newest: no question goes back further than a time to live. */
+/** The newest standstills that are remembered. No caller asks further back than a time to live. */
 const REMEMBERED = 64;
 
 /**
- * A time in which this process did nothing: it was stopped, its machine was suspended, or its event loop was blocked. On
- * the scheduler's clock, in milliseconds, from the last beat before it to the first after it.
+ * A time in which this process did nothing: it was stopped, its machine was suspended, or its event loop was blocked. Measured
+ * from the last beat before it to the first beat after it, in milliseconds of the scheduler's clock.
  */
 export interface Standstill {
   readonly fromMs: number;
   readonly toMs: number;
 }
 
-/** What is known of the times in which this process stood still. */
+/** Notices the times in which this process stood still. */
 export interface Heartbeat {
   /**
-   * Each standstill at its end, when whatever came in meanwhile has been read. Never errors, never completes. The heart beats
-   * while this is subscribed.
+   * Each standstill after its end, when the sockets have been read. Never errors, never completes. The heart beats only while
+   * this is subscribed.
    */
   readonly standstill$: Observable<Standstill>;
-  /** How much of a time was standstill, in milliseconds. Also at its very end, before it is noticed by a beat. */
+  /** How long this process stood still between two moments, in milliseconds. Includes a standstill before the next beat. */
   readonly stoodStillMs: (fromMs: number, toMs: number) => number;
 }
 
 /**
- * A timer that notices that it fired late. The scheduler is timer and clock at once: production's clock counts the time in
- * which the machine was suspended, although timers stop then.
+ * A timer that notices when it fires late. The scheduler is timer and clock at once: production's clock counts suspended
+ * time, although timers stop then.
  */
 export function createHeartbeat(scheduler: SchedulerLike): Heartbeat {
   const remembered: Standstill[] = [];
@@ -69,7 +69,7 @@ export function createHeartbeat(scheduler: SchedulerLike): Heartbeat {
         remembered.push(standstill);
         if (remembered.length > REMEMBERED) remembered.shift();
       }),
-      // Two turns of the event loop: in the first sockets are read, before the second deadlines end what was not answered.
+      // Wait two turns of the event loop: in the first one, it reads the sockets; before the second one, late deadlines end.
       concatMap((standstill) =>
         timer(0, scheduler).pipe(
           concatMap(() => timer(0, scheduler)),
@@ -86,7 +86,7 @@ export function createHeartbeat(scheduler: SchedulerLike): Heartbeat {
   };
 }
 
-/** True where this process did nothing for more than half of a time: what did not happen in it is nobody else's failure. */
+/** True if this process stood still for more than half of the time between two moments: then Patroni is not to blame. */
 export function wasMostlyStill(
   { stoodStillMs }: Pick<Heartbeat, 'stoodStillMs'>,
   fromMs: number,
@@ -96,21 +96,22 @@ export function wasMostlyStill(
 }
 
 /**
- * Says of each outcome of a route whether it counts. A poll that failed while this process mostly stood still does not: Patroni
- * did not have its time, and whoever read of the failure would take it for Patroni's. A standstill makes one such failure; a
- * further one right after it counts: on a host without CPU time for us all polls may be of that kind, and Patroni frozen.
+ * Decides for each outcome of a route whether it counts. A poll does not count if it failed while this process mostly stood
+ * still: Patroni did not have enough time, and a reader of the log would blame Patroni. One standstill causes one such
+ * failure. A second one directly after it counts: on a host without enough CPU time, every poll may fail like this while
+ * Patroni is frozen as well.
  */
-export function createJudge(heartbeat: Pick<Heartbeat, 'stoodStillMs'>): (outcome: PollOutcome) => boolean {
-  let isExcused = false;
+export function createOutcomeFilter(heartbeat: Pick<Heartbeat, 'stoodStillMs'>): (outcome: PollOutcome) => boolean {
+  let wasIgnored = false;
   return ({ kind, sentAtMs, endedAtMs }) => {
-    const isOwn = kind === 'failed' && wasMostlyStill(heartbeat, sentAtMs, endedAtMs);
-    const counts = !isOwn || isExcused;
-    isExcused = isOwn;
+    const isOwnFailure = kind === 'failed' && wasMostlyStill(heartbeat, sentAtMs, endedAtMs);
+    const counts = !isOwnFailure || wasIgnored;
+    wasIgnored = isOwnFailure;
     return counts;
   };
 }
 
-/** Standstills that were long enough to miss a poll. */
+/** Standstills that are long enough to miss a poll. */
 export function missedPolls(
   { standstill$ }: Pick<Heartbeat, 'standstill$'>,
   intervalMs: number,

@@ -9,23 +9,23 @@ import {
   withConfig,
 } from '../patroni/timings-in-force.js';
 
-/** What Patroni has said of its timings so far. */
+/** Patroni's timings, as far as Patroni has said them. */
 export interface KnownTimings {
-  /** The timings of a Patroni of that version; its own defaults while it has said nothing. */
+  /** The timings of a Patroni of that version; Patroni's defaults until it has said its own. */
   readonly timingsOf: TimingsOf;
   /** The timings in force; `undefined` until both configuration and version are known. */
   readonly inForce: () => PatroniTimings | undefined;
-  /** Whether no node of the cluster is to be a primary; `undefined` while Patroni has not said. */
+  /** True for a standby cluster, which has no primary; `undefined` until Patroni has said its configuration. */
   readonly standbyCluster: () => boolean | undefined;
-  /** Patroni has said its dynamic configuration. */
-  readonly sawConfig: (config: DynamicConfig) => void;
-  /** Patroni has said its version. */
-  readonly sawVersion: (version: string) => void;
-  /** Another upstream: what the former one said is of no use. */
+  /** Keeps Patroni's dynamic configuration. */
+  readonly setConfig: (config: DynamicConfig) => void;
+  /** Keeps Patroni's version. */
+  readonly setVersion: (version: string) => void;
+  /** Forgets all, when the upstream changes. */
   readonly forget: () => void;
 }
 
-/** Nothing is known yet. */
+/** Timings of which nothing is known yet. */
 export function createKnownTimings(): KnownTimings {
   let configs: KnownConfigs = [];
   let version: string | undefined;
@@ -33,11 +33,11 @@ export function createKnownTimings(): KnownTimings {
     timingsOf: (ofVersion) => knownTimings(configs, ofVersion) ?? ASSUMED_TIMINGS,
     inForce: () => (version === undefined ? undefined : knownTimings(configs, version)),
     standbyCluster: () => configs[0] && isStandbyCluster(configs[0]),
-    sawConfig(config) {
+    setConfig(config) {
       configs = withConfig(configs, config, version);
     },
-    sawVersion(said) {
-      version = said;
+    setVersion(next) {
+      version = next;
     },
     forget() {
       [configs, version] = [[], undefined];

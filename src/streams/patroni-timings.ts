@@ -18,27 +18,27 @@ import { type DynamicConfig, configIn } from '../patroni/timings-in-force.js';
 import { deadline } from './deadline.js';
 import type { Answer } from '../patroni/types.js';
 
-/** When Patroni is asked for its dynamic configuration. */
+/** When patroniglue asks Patroni for its dynamic configuration. */
 export interface ConfigAsking {
-  /** Emits as polls of Patroni are answered. It is asked again then and not before, so that a frozen one is spared. */
+  /** Emits when Patroni answers a poll. patroniglue waits for this before it asks again, to spare a frozen Patroni. */
   readonly answered$: Observable<unknown>;
-  /** Emits when the pause is over before its time. */
+  /** Ends a pause early. */
   readonly again$: Observable<unknown>;
-  /** The pause after the first question that brought nothing, in milliseconds; it is twice as long after each further one. */
+  /** The pause after the first request without a configuration, in milliseconds; doubled after each further one. */
   readonly retryMs: () => number;
-  /** The pause after one that brought something, and the longest, in milliseconds. */
+  /** The pause after a request that brought a configuration, and the longest pause, in milliseconds. */
   readonly everyMs: number;
-  /** The longest that an answer may take, in milliseconds. */
+  /** The longest an answer may take, in milliseconds. */
   readonly deadlineMs: () => number;
   /** Timer and clock at once. */
   readonly scheduler: SchedulerLike;
 }
 
 /**
- * Patroni's dynamic configuration: asked for at subscription, and after each pause as soon as a poll was answered. What
- * Patroni does not answer changes nothing. Never errors; does not complete before `answered$` does.
+ * Patroni's dynamic configuration. Asks for it at subscription, and after each pause as soon as Patroni has answered a poll.
+ * Emits only answers with a configuration. Never errors; does not complete before `answered$` does.
  *
- * @param config$ asks once when subscribed; where it completes without an answer, that brought nothing
+ * @param config$ asks once when subscribed; it may complete without an answer
  */
 export function dynamicConfigs(config$: Observable<Answer>, asking: ConfigAsking): Observable<DynamicConfig> {
   const { answered$, again$, retryMs, everyMs, deadlineMs, scheduler } = asking;
@@ -48,7 +48,7 @@ export function dynamicConfigs(config$: Observable<Answer>, asking: ConfigAsking
     return defer(() => config$.pipe(deadline(deadlineMs(), scheduler))).pipe(
       map(configIn),
       defaultIfEmpty(undefined),
-      catchError(() => of(undefined)), // next to the request: outside of `repeat` it would end the asking for good
+      catchError(() => of(undefined)), // caught inside `repeat`: outside, an error would end all further requests
       tap((config) => {
         failures = config === undefined ? failures + 1 : 0;
       }),

@@ -3,13 +3,13 @@ import { canonicalRoute, isSlow } from '../patroni/routes.js';
 import type { CanonicalRoute } from '../patroni/types.js';
 import type { RoutePlan } from './cache.js';
 
-/** What the configuration says of Patroni and of times: all that polls depend on but their routes. */
+/** The part of a configuration that all polls depend on: Patroni and times, but not routes. */
 export interface PollSettings {
   readonly backend: Pick<Config['backend'], 'host' | 'port' | 'scheme' | 'tls' | 'timeoutMs'>;
   readonly times: Pick<Config['cache'], 'ttlMs' | 'intervalMs' | 'slowTtlMs' | 'slowIntervalMs' | 'leaseGuard'>;
 }
 
-/** The settings of a configuration. */
+/** The poll settings of a configuration. */
 export function settingsOf({ backend, cache }: Config): PollSettings {
   const { host, port, scheme, tls, timeoutMs } = backend;
   const { ttlMs, intervalMs, slowTtlMs, slowIntervalMs, leaseGuard } = cache;
@@ -19,7 +19,7 @@ export function settingsOf({ backend, cache }: Config): PollSettings {
   };
 }
 
-/** Which routes a configuration has polled. */
+/** The routes that a configuration polls. */
 export function planOf(config: Config): RoutePlan {
   const prefetched = prefetchedOf(config)
     .map(canonicalRoute)
@@ -28,8 +28,8 @@ export function planOf(config: Config): RoutePlan {
 }
 
 /**
- * The routes that are polled from the start, as written. The route of agent checks is among them: HAProxy acts on an agent's
- * first word, and so it must not be learned first.
+ * The routes that are polled from the start, as written. The route of agent checks is one of them: HAProxy acts on the first
+ * reply to an agent check, so patroniglue must know Patroni's answer before.
  */
 export function prefetchedOf({ backend: { routes }, agent }: Config): readonly string[] {
   if (agent.port === undefined) return routes;
@@ -37,7 +37,7 @@ export function prefetchedOf({ backend: { routes }, agent }: Config): readonly s
   return routes.some((route) => canonicalRoute(route) === asked) ? routes : [...routes, agent.route];
 }
 
-/** How long answers of a route are fresh, and the time from poll to poll, in milliseconds. */
+/** How long answers to a route are fresh, and the time from poll to poll, in milliseconds. */
 export function paceOf(
   { ttlMs, intervalMs, slowTtlMs, slowIntervalMs }: PollSettings['times'],
   route: CanonicalRoute,

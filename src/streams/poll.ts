@@ -22,45 +22,47 @@ import type { Answer, PollFailure, PollOutcome } from '../patroni/types.js';
 export interface PollOptions {
   /** From poll start to poll start, in milliseconds. */
   readonly intervalMs: number;
-  /** When in the interval, by the scheduler's clock, all polls but the first begin; unless told, when the first did. */
+  /** The moment in the interval at which all later polls begin, by the scheduler's clock; by default that of the first poll. */
   readonly phaseMs?: number;
-  /** Further polls begin with it. */
+  /** Each emission begins another poll. */
   readonly refresh$?: Observable<unknown>;
-  /** Whether a poll may begin when its time has come; unless told, it may. Told of each outcome. */
+  /** Decides whether a poll may begin when its time has come, and is called with each outcome; by default every poll may. */
   readonly gate?: Gate;
-  /** Whether an outcome counts: of one that does not nobody is told. Unless told, each does. */
+  /** False for an outcome that must be ignored: it is not emitted, and the gate does not see it. By default all count. */
   readonly counts?: (outcome: PollOutcome) => boolean;
   /** The longest a poll may take, from send to last byte, in milliseconds. */
   readonly deadlineMs: number;
   /** Timer and clock at once. */
   readonly scheduler: SchedulerLike;
-  /** Names the failure in an error of `request`. */
+  /** Turns an error of `request` into a failure. */
   readonly classify: (cause: unknown) => PollFailure;
 }
 
-const OPEN: Gate = { mayPoll: () => true, saw: () => undefined };
+const OPEN: Gate = { mayPoll: () => true, onOutcome: () => undefined };
 
 /**
- * One outcome per finished poll: the first poll at once, then one an interval, by the clock, and when told to. Never errors, never completes;
- * a tick that finds a poll in flight, or the gate shut, is skipped. At the deadline, and on unsubscription, `request` is unsubscribed.
+ * One outcome per finished poll. The first poll begins at once, then one in each interval, by the clock, and one with each
+ * `refresh$`. A tick is skipped while a poll is in flight or the gate is closed. Unsubscribes from `request` at the deadline
+ * and on unsubscription. Never errors, never completes.
  *
- * @param request asks once when subscribed, emits one answer when its last byte is there
+ * @param request asks once when subscribed, and emits one complete answer
  */
 export function poll(request: Observable<Answer>, options: PollOptions): Observable<PollOutcome> {
   const { gate = OPEN, counts = () => true, refresh$ = EMPTY, scheduler } = options;
   return merge(timer(0, scheduler), ticks(options), refresh$).pipe(
     filter(gate.mayPoll),
-    // exhaustMap: a slow upstream gets no queue, and no cancelled half-answers
+    // exhaustMap: a slow upstream gets no queue of polls, and no poll is cancelled by the next
     exhaustMap(() => pollOnce(request, options, endingBeforeTick(options))),
     filter(counts),
-    tap(gate.saw),
+    tap(gate.onOutcome),
   );
 }
 
 /**
- * One poll, from subscription to its outcome. Never errors. At its end, and on unsubscription, `request` is unsubscribed.
+ * One poll, from subscription to its outcome. Never errors. Unsubscribes from `request` at the end of the poll and on
+ * unsubscription.
  *
- * @param endMs when it is given up, in milliseconds from its start
+ * @param endMs when the poll is given up, in milliseconds from its start
  */
 export function pollOnce(
   request: Observable<Answer>,
@@ -72,7 +74,7 @@ export function pollOnce(
     return request.pipe(
       deadline(endMs, scheduler),
       map((answer): PollOutcome => ({ kind: 'answered', answer, sentAtMs, endedAtMs: scheduler.now() })),
-      // caught here, next to the request: outside exhaustMap it would end the route's polling for good
+      // caught here, next to the request: outside exhaustMap, an error would end the route's polling
       catchError((cause: unknown) => {
         const times = { sentAtMs, endedAtMs: scheduler.now() };
         return of<PollOutcome>(
@@ -85,7 +87,7 @@ export function pollOnce(
   });
 }
 
-/** One an interval, each timed anew by the clock: RxJS's `interval` is Node's, which is late a little more each time. */
+/** One tick in each interval. Each is timed by the clock, because Node's `setInterval`, as RxJS uses it, drifts. */
 function ticks({ intervalMs, phaseMs, scheduler }: PollOptions): Observable<unknown> {
   return defer(() => {
     const nowMs = scheduler.now();
@@ -101,8 +103,8 @@ function ticks({ intervalMs, phaseMs, scheduler }: PollOptions): Observable<unkn
 }
 
 /**
- * The deadline, or a little less where it would fall together with a tick: that tick would find the poll in flight or
- * not by chance, and lose an interval with a frozen upstream for nothing.
+ * The deadline, or a little less if it would coincide with a tick. Otherwise chance decides whether this tick finds the poll
+ * still in flight and is skipped, which costs an interval with a frozen upstream.
  */
 function endingBeforeTick({ intervalMs, deadlineMs }: PollOptions): number {
   const marginMs = Math.min(20, intervalMs / 10);

@@ -5,27 +5,27 @@ import { type RequestPatroni, type Upstream, createRequest } from '../upstream/r
 import { type Freeze, createFreeze } from './freeze.js';
 import { type PollSettings, settingsOf } from './poll-settings.js';
 
-/** Connecting is given up a little before the next tick, so that the tick finds no poll in flight and asks anew. */
+/** The share of an interval to make a connection: a little less than 1, so that the next tick finds no poll in flight. */
 const CONNECT_SHARE = 0.9;
 
-/** No less than this for connecting, however short the interval. */
+/** The least time to make a connection, also with a very short interval. */
 const LEAST_CONNECT_MS = 100;
 
-/** Patroni as it is polled by one configuration, and whether it is frozen. */
+/** Patroni as one configuration polls it. */
 export interface PolledUpstream {
   readonly settings: PollSettings;
   readonly request: RequestPatroni;
   readonly freeze: Freeze;
 }
 
-/** What a polled upstream needs from outside, and whom it tells of Patroni's certificate and addresses. */
+/** What a polled upstream needs from outside, with listeners for Patroni's certificate and addresses. */
 export interface PolledUpstreamParts extends Pick<Upstream, 'onCertificate' | 'onAddresses'> {
   readonly scheduler: SchedulerLike;
   /** From 0 to 1, as `Math.random`. */
   readonly random: () => number;
 }
 
-/** Patroni by these settings. Nothing is asked before a request is subscribed. */
+/** Makes the upstream for these settings. It asks nothing until a request is subscribed. */
 export function createPolledUpstream(settings: PollSettings, parts: PolledUpstreamParts): PolledUpstream {
   const { scheduler, random, onCertificate, onAddresses } = parts;
   const { intervalMs } = settings.times;
@@ -36,17 +36,17 @@ export function createPolledUpstream(settings: PollSettings, parts: PolledUpstre
   };
 }
 
-/** Requests to Patroni as a configuration says, without polling. */
+/** Requests to the Patroni of a configuration, without polling. */
 export function requestOf(config: Config, onAddresses?: OnAddresses): RequestPatroni {
   return requestBy(settingsOf(config), { onAddresses });
 }
 
-/** Connecting is given up before the deadline of the poll: a connection that was never made cost Patroni nothing. */
+/** The time to connect ends before the deadline of the poll: so a missing connection is not taken for a frozen Patroni. */
 function requestBy(
   { backend, times }: PollSettings,
-  told: Pick<Upstream, 'onCertificate' | 'onAddresses'>,
+  listeners: Pick<Upstream, 'onCertificate' | 'onAddresses'>,
 ): RequestPatroni {
   const { timeoutMs } = backend;
   const connectMs = Math.min(timeoutMs * CONNECT_SHARE, Math.max(times.intervalMs * CONNECT_SHARE, LEAST_CONNECT_MS));
-  return createRequest({ ...backend, ...told, connectMs });
+  return createRequest({ ...backend, ...listeners, connectMs });
 }

@@ -28,45 +28,45 @@ import { classifyFailure } from '../upstream/failure.js';
 import type { RequestPatroni } from '../upstream/request.js';
 import { type Cache, createCache } from './cache.js';
 import type { FreezeChange } from './freeze.js';
-import { type Heartbeat, createJudge, missedPolls } from './heartbeat.js';
-import { createPhases } from './poll-phases.js';
+import { type Heartbeat, createOutcomeFilter, missedPolls } from './heartbeat.js';
+import { createPollPhases } from './poll-phases.js';
 import { type PollSettings, paceOf, planOf, settingsOf } from './poll-settings.js';
 import { poll } from './poll.js';
 import { type PolledUpstream, createPolledUpstream } from './polled-upstream.js';
-import { bursts } from './refresh-bursts.js';
+import { refreshBursts } from './refresh-bursts.js';
 import { slowGate } from './slow-gate.js';
 import { type RoutePolling, snapshotsOf } from './snapshots.js';
 
-/** A learned route that nobody asked for in this time is forgotten: a Nagios check comes every five minutes. */
+/** A learned route is forgotten if no client has asked for it in this time. A Nagios check comes every five minutes. */
 const FORGET_AFTER_MS = 15 * 60_000;
 
-/** Learned routes begin a burst within this time, each in its turn: many polls at once would hold up the event loop. */
+/** Learned routes begin a burst within this time, one after the other: many polls at once would delay the event loop. */
 const SPREAD_MS = 40;
 
-/** Patroni is polled, and the cache knows what it said. */
+/** Polls Patroni, and keeps its answers in the cache. */
 export interface Polling {
   /** The subscription of its routes runs the polls. */
   readonly cache: Cache;
-  /** Each poll as it ends. */
+  /** The outcome of each poll. */
   readonly outcome$: Observable<PolledOutcome>;
-  /** The same of the polls that were answered. */
+  /** The answer of each poll that was answered. */
   readonly answered$: Observable<PolledAnswer>;
-  /** Patroni's certificate, with each poll over HTTPS. */
+  /** The dates of Patroni's certificate, with each poll over HTTPS. */
   readonly certificate$: Observable<Validity>;
-  /** A warning that the addresses of the upstream's name are not those of one host, when that is news. */
+  /** A new warning that the upstream's name may stand for several hosts. */
   readonly addressWarning$: Observable<string>;
-  /** The same warning by the latest look-up. */
+  /** The warning of the latest look-up. */
   readonly addressWarning: () => string | undefined;
   /**
-   * Asks the upstream once, whatever is known: a cold observable, as those of {@link createRequest}. In a freeze it asks
-   * nothing, and completes.
+   * Asks the upstream once, without the cache: a cold observable as those of {@link createRequest}. During a freeze it asks
+   * nothing and completes.
    */
   readonly request: RequestPatroni;
   /** Beginning and end of each freeze of the upstream. Subscribe once: the subscription keeps the sentinel waiting. */
   readonly freeze$: Observable<FreezeChange>;
-  /** Since when the upstream is frozen, by the scheduler's clock; `undefined` where it is not. */
+  /** Since when the upstream is frozen, by the scheduler's clock; `undefined` if it is not frozen. */
   readonly frozenSinceMs: () => number | undefined;
-  /** Polls by another configuration from now on. What stays as it was is not touched. */
+  /** Polls by another configuration from now on. Polls whose settings stay the same are not interrupted. */
   readonly reconfigure: (config: Config) => void;
 }
 
@@ -76,7 +76,7 @@ export interface PolledOutcome {
   readonly outcome: PollOutcome;
 }
 
-/** What Patroni said to a poll. */
+/** Patroni's answer to a poll, and its route. */
 export interface PolledAnswer {
   readonly route: CanonicalRoute;
   readonly answer: Answer;
@@ -88,9 +88,9 @@ export interface PollingParts {
   /** Patroni's timings, for the lease guard. */
   readonly timingsOf: TimingsOf;
   readonly wallMs: () => number;
-  /** Patroni may have changed: it is asked at once, and again, in a burst. */
+  /** Patroni may have changed: each emission begins a burst of polls. */
   readonly refresh$: Observable<unknown>;
-  /** After a standstill that was long enough to miss polls each route is asked at once, and its failed polls are not Patroni's. */
+  /** After a standstill that missed polls, each route is polled at once. A poll that failed because of it does not count. */
   readonly heartbeat: Heartbeat;
   /** From 0 to 1, as `Math.random`. */
   readonly random: () => number;
@@ -99,7 +99,7 @@ export interface PollingParts {
 /** Polls Patroni as a configuration says, while the cache's routes are subscribed. */
 export function createPolling(config: Config, parts: PollingParts): Polling {
   const { scheduler, heartbeat } = parts;
-  const phaseOf = createPhases();
+  const phaseOf = createPollPhases();
   const outcome$ = new Subject<PolledOutcome>();
   const certificate$ = new Subject<Validity>();
   const addressWarning$ = new Subject<string>();
@@ -113,7 +113,7 @@ export function createPolling(config: Config, parts: PollingParts): Polling {
         certificate$.next(validity);
       },
       onAddresses(warning) {
-        if (asked !== settings) return; // a look-up of a former upstream's name, which was still under way
+        if (asked !== settings) return; // a look-up for a former upstream, which ends only now
         const isNews = warning !== undefined && warning !== addressWarning;
         addressWarning = warning;
         if (isNews) addressWarning$.next(warning);
@@ -121,7 +121,7 @@ export function createPolling(config: Config, parts: PollingParts): Polling {
     });
   const upstream$ = new BehaviorSubject(upstreamOf(settings));
   const { prefetched, maxLearned } = planOf(config);
-  const burst$ = bursts(parts.refresh$, scheduler).pipe(share()); // one for all routes
+  const burst$ = refreshBursts(parts.refresh$, scheduler).pipe(share()); // the same burst for all routes
   const snapshots = (route: CanonicalRoute): Observable<Snapshot> => {
     const spreadMs = prefetched.includes(route) ? 0 : phaseOf(SPREAD_MS);
     const ofBursts$ = burst$.pipe(filter((step) => step === 0 || !isSlow(route)));
@@ -132,12 +132,12 @@ export function createPolling(config: Config, parts: PollingParts): Polling {
           spreadMs === 0 ? identity : delay(spreadMs, scheduler),
         );
         const { outcome$: ofRoute$, ...polling } = pollingOf(route, upstream, phaseOf, { ...parts, refresh$ });
-        const told$ = ofRoute$.pipe(
+        const reported$ = ofRoute$.pipe(
           tap((outcome) => {
             outcome$.next({ route, outcome });
           }),
         );
-        return { ...polling, outcome$: told$ };
+        return { ...polling, outcome$: reported$ };
       }),
     );
     return snapshotsOf(polling$, scheduler);
@@ -158,7 +158,7 @@ export function createPolling(config: Config, parts: PollingParts): Polling {
         const { freeze, request } = upstream$.getValue();
         return freeze.isFrozen() ? EMPTY : request(route);
       }),
-    // switchMap: the former upstream is left alone
+    // switchMap: closes the sentinel of the former upstream
     freeze$: merge(upstream$.pipe(switchMap(({ freeze }) => freeze.change$)), forgotten$),
     frozenSinceMs: () => upstream$.getValue().freeze.sinceMs(),
     reconfigure(next) {
@@ -181,7 +181,7 @@ export function createPolling(config: Config, parts: PollingParts): Polling {
 function pollingOf(
   route: CanonicalRoute,
   { settings: { backend, times }, request, freeze }: PolledUpstream,
-  phaseOf: ReturnType<typeof createPhases>,
+  phaseOf: ReturnType<typeof createPollPhases>,
   { scheduler, timingsOf, wallMs, refresh$, heartbeat }: PollingParts,
 ): RoutePolling {
   const slow = isSlow(route);
@@ -196,7 +196,7 @@ function pollingOf(
     phaseMs: phaseOf(intervalMs),
     refresh$,
     gate: slow ? slowGate(gate, freeze, scheduler) : gate,
-    counts: createJudge(heartbeat),
+    counts: createOutcomeFilter(heartbeat),
     deadlineMs: backend.timeoutMs,
     scheduler,
     classify: classifyFailure,

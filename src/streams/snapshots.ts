@@ -3,9 +3,9 @@ import { withTimeToLive } from '../patroni/snapshot.js';
 import { expire } from './expiry.js';
 import type { PollOutcome, Snapshot } from '../patroni/types.js';
 
-/** How a route is polled, until it is polled otherwise. */
+/** How a route is polled under one configuration. */
 export interface RoutePolling {
-  /** Whose answers they are, such as `localhost:8008`: those of another upstream count for nothing. */
+  /** The upstream that answers, such as `localhost:8008`. Answers of a former upstream do not count. */
   readonly upstream: string;
   /** Polls while it is subscribed. */
   readonly outcome$: Observable<PollOutcome>;
@@ -14,14 +14,14 @@ export interface RoutePolling {
 }
 
 /**
- * A route's snapshots while the way in which it is polled changes: what is known is kept, for no longer than the new time to
- * live, unless it comes from another upstream. Ends and errors as `polling$` and its outcomes do.
+ * A route's snapshots, while reloads change how it is polled. The known answer is kept, for no longer than the new time to
+ * live; it is dropped if it comes from another upstream. Ends and errors as `polling$` and its outcomes do.
  */
 export function snapshotsOf(polling$: Observable<RoutePolling>, scheduler: SchedulerLike): Observable<Snapshot> {
   return defer(() => {
     let latest: { readonly snapshot: Snapshot; readonly upstream: string } | undefined;
     return polling$.pipe(
-      // switchMap: a poll of the former way is ended, and one of the new way made at once
+      // switchMap: ends a poll by the former configuration, and polls by the new one at once
       switchMap(({ upstream, outcome$, ttlMs }) => {
         const isKept = latest?.upstream === upstream;
         const known = latest && isKept ? withTimeToLive(latest.snapshot, ttlMs, scheduler.now()) : undefined;

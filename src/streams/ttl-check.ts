@@ -27,24 +27,24 @@ import { ttlWarning, unknownTimingsWarning } from './ttl-warning.js';
 
 const EVERY_MS = 60_000;
 
-/** A Patroni that answers polls for so long, and has not said its timings, is worth a warning. */
+/** If Patroni answers polls for this time, but has not said its timings, there is a warning. */
 const OVERDUE_MS = 60_000;
 const CONFIG = '/config' as CanonicalRoute;
 
-/** What Patroni says of its timings, and `cache.ttl` held against it. */
+/** Compares `cache.ttl` with Patroni's timings. */
 export interface TtlCheck {
-  /** The largest safe `cache.ttl`, in milliseconds; `undefined` while Patroni has not said. */
+  /** The largest safe `cache.ttl`, in milliseconds; `undefined` until Patroni has said its timings. */
   safeTtlMs(): number | undefined;
   /** What is wrong now, in a sentence. */
   warning(): string | undefined;
   /**
-   * Emits what is wrong, or that nothing is, as it changes. The subscription asks Patroni, and makes its timings known: at
-   * once, then while its polls are answered, after each reload and every minute; sooner while they are not known.
+   * Emits each change of the warning, `undefined` if nothing is wrong. The subscription asks Patroni for its timings, and keeps
+   * them: at once, after each reload and every minute, as long as Patroni answers polls; sooner while they are not known.
    */
   readonly warning$: Observable<string | undefined>;
 }
 
-/** Checks the `cache.ttl` of whatever configuration is in force. Where `/config` is polled, it is not asked for besides. */
+/** Checks the `cache.ttl` of the configuration in force. If `/config` is polled anyway, there is no extra request for it. */
 export function createTtlCheck(
   config$: BehaviorSubject<Config>,
   timings: KnownTimings,
@@ -55,7 +55,7 @@ export function createTtlCheck(
   const asking: ConfigAsking = {
     answered$,
     again$: reloaded$,
-    retryMs: () => config$.getValue().cache.intervalMs / 2, // over by the next round of polls
+    retryMs: () => config$.getValue().cache.intervalMs / 2, // over before the next polls
     everyMs: EVERY_MS,
     deadlineMs: () => config$.getValue().backend.timeoutMs,
     scheduler,
@@ -74,7 +74,7 @@ export function createTtlCheck(
     filter((said) => said !== undefined),
     distinctUntilChanged(),
   );
-  const told$ = merge(merge(asked$, polled$).pipe(tap(timings.sawConfig)), version$.pipe(tap(timings.sawVersion)));
+  const learned$ = merge(merge(asked$, polled$).pipe(tap(timings.setConfig)), version$.pipe(tap(timings.setVersion)));
   let isOverdue = false;
   const overdue$ = answered$.pipe(
     take(1),
@@ -102,7 +102,7 @@ export function createTtlCheck(
         timings.forget();
         isOverdue = false;
       }),
-      switchMap(() => merge(told$, reloaded$, overdue$).pipe(startWith(undefined))),
+      switchMap(() => merge(learned$, reloaded$, overdue$).pipe(startWith(undefined))),
       map(warning),
       distinctUntilChanged(),
     ),

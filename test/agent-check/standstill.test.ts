@@ -5,7 +5,7 @@ import { createAgentHandler } from '../../src/agent-check/handler.js';
 import { createCache } from '../../src/streams/cache.js';
 import { changes } from '../../src/streams/changes.js';
 import { expire } from '../../src/streams/expiry.js';
-import { createHeartbeat, createJudge, missedPolls, wasMostlyStill } from '../../src/streams/heartbeat.js';
+import { createHeartbeat, createOutcomeFilter, missedPolls, wasMostlyStill } from '../../src/streams/heartbeat.js';
 import { poll } from '../../src/streams/poll.js';
 import { answer, refused } from '../support/time/marbles.js';
 import { type StillProcess, createStillProcess } from '../support/time/still-process.js';
@@ -58,7 +58,7 @@ function run(standstill: { readonly fromMs: number; readonly toMs: number }, req
         scheduler,
         classify: refused,
       });
-      return expire(outcome$.pipe(filter(createJudge(heartbeat))), { ttlMs: TTL_MS, scheduler });
+      return expire(outcome$.pipe(filter(createOutcomeFilter(heartbeat))), { ttlMs: TTL_MS, scheduler });
     },
     maxLearned: 0,
     forgetAfterMs: Infinity,

@@ -19,7 +19,7 @@ import {
   SENTINEL_PAUSES_MS,
   createFreeze,
 } from '../../src/streams/freeze.js';
-import { createPhases } from '../../src/streams/poll-phases.js';
+import { createPollPhases } from '../../src/streams/poll-phases.js';
 import { poll } from '../../src/streams/poll.js';
 import { slowGate } from '../../src/streams/slow-gate.js';
 import { answer, refused, runMarbles } from '../support/time/marbles.js';
@@ -120,7 +120,7 @@ function play(options: SceneOptions, script: (scene: Scene) => void): void {
     const refresh$ = new Observable<void>((subscriber) => {
       refreshes.add(subscriber);
     });
-    const phaseOf = createPhases();
+    const phaseOf = createPollPhases();
     const outcomes = (route: string): Observable<unknown> => {
       const slow = route === '/cluster';
       const intervalMs = slow ? SLOW_INTERVAL_MS : INTERVAL_MS;
@@ -484,15 +484,15 @@ describe('what is known of a freeze', () => {
       },
       answered: (gate: Gate | undefined, atMs: number): void => {
         nowMs = atMs;
-        gate?.saw({ kind: 'answered', answer: answer(200), sentAtMs: atMs - 5, endedAtMs: atMs });
+        gate?.onOutcome({ kind: 'answered', answer: answer(200), sentAtMs: atMs - 5, endedAtMs: atMs });
       },
       givenUp: (gate: Gate | undefined, atMs: number, sentAtMs = atMs - DEADLINE_MS): void => {
         nowMs = atMs;
-        gate?.saw({ kind: 'failed', failure: DEADLINE, sentAtMs, endedAtMs: atMs, givenUp: true });
+        gate?.onOutcome({ kind: 'failed', failure: DEADLINE, sentAtMs, endedAtMs: atMs, givenUp: true });
       },
       refused: (gate: Gate | undefined, atMs: number): void => {
         nowMs = atMs;
-        gate?.saw({ kind: 'failed', failure: refused('x'), sentAtMs: atMs, endedAtMs: atMs });
+        gate?.onOutcome({ kind: 'failed', failure: refused('x'), sentAtMs: atMs, endedAtMs: atMs });
       },
     };
   }

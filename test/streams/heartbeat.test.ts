@@ -5,7 +5,7 @@ import { createClock, createScheduler } from '../../src/streams/clock.js';
 import {
   type Standstill,
   createHeartbeat,
-  createJudge,
+  createOutcomeFilter,
   missedPolls,
   wasMostlyStill,
 } from '../../src/streams/heartbeat.js';
@@ -136,13 +136,13 @@ describe('a poll that failed', () => {
         d: failed(4000, 6000),
         e: failed(5000, 7000),
       };
-      const outcome$ = cold('abdce', outcomes).pipe(filter(createJudge(still)));
+      const outcome$ = cold('abdce', outcomes).pipe(filter(createOutcomeFilter(still)));
       expectObservable(outcome$).toBe('a-d-e', outcomes);
     });
   });
 
   it('counts where the one before it did not: Patroni may be frozen beside a process without CPU time', () => {
-    const counts = createJudge({ stoodStillMs: (fromMs, toMs) => toMs - fromMs });
+    const counts = createOutcomeFilter({ stoodStillMs: (fromMs, toMs) => toMs - fromMs });
     const given = [failed(0, 2000), failed(2000, 4000), failed(4000, 6000)];
     assert.deepEqual(given.map(counts), [false, true, true]);
     assert.equal(counts({ kind: 'answered', answer: answer(200), sentAtMs: 6000, endedAtMs: 6001 }), true);
@@ -152,7 +152,7 @@ describe('a poll that failed', () => {
   it('is the only one that is left out: answers count, whatever their age', () => {
     runMarbles(({ cold, expectObservable }) => {
       const answered: PollOutcome = { kind: 'answered', answer: answer(200), sentAtMs: 900, endedAtMs: 5001 };
-      expectObservable(merge(cold('a', { a: answered }), NEVER).pipe(filter(createJudge(still)))).toBe('a', {
+      expectObservable(merge(cold('a', { a: answered }), NEVER).pipe(filter(createOutcomeFilter(still)))).toBe('a', {
         a: answered,
       });
     });

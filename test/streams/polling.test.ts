@@ -83,7 +83,7 @@ describe('a cache that is polled as the configuration says', () => {
     /** By Patroni's `Date` 4 s have passed since, and maybe one more; by this host's clock 7 s. */
     const wallMs = (): number => SEEN_S * 1000 + 7000;
 
-    /** How old `dcs_last_seen` is taken to be, in milliseconds, at the end of the poll, or at its beginning; without a lease `undefined`. */
+    /** The assumed age of `dcs_last_seen` at the beginning or the end of the poll, in milliseconds; without a lease `undefined`. */
     async function ageOfLease(
       host: string,
       date: string,

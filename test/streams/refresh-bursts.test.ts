@@ -1,6 +1,6 @@
 import { describe, it } from 'node:test';
 import { map } from 'rxjs';
-import { bursts } from '../../src/streams/refresh-bursts.js';
+import { refreshBursts } from '../../src/streams/refresh-bursts.js';
 import { runMarbles } from '../support/time/marbles.js';
 
 /** A burst from its first step on, as marbles: each step is its number. */
@@ -10,21 +10,23 @@ describe('bursts', () => {
   it('come close together at first, for two seconds', () => {
     runMarbles(({ hot, expectObservable }, scheduler) => {
       const refresh$ = hot('5ms r');
-      expectObservable(bursts(refresh$, scheduler).pipe(map((step) => `${step}`))).toBe(`5ms ${BURST}`);
+      expectObservable(refreshBursts(refresh$, scheduler).pipe(map((step) => `${step}`))).toBe(`5ms ${BURST}`);
     });
   });
 
   it('come one at a time, however often they are asked for: one more, after the one under way', () => {
     runMarbles(({ hot, expectObservable }, scheduler) => {
       const refresh$ = hot('r 99ms rrrrrrrrrr 800ms rrr');
-      expectObservable(bursts(refresh$, scheduler).pipe(map((step) => `${step}`))).toBe(`${BURST}${BURST}`);
+      expectObservable(refreshBursts(refresh$, scheduler).pipe(map((step) => `${step}`))).toBe(`${BURST}${BURST}`);
     });
   });
 
   it('come anew after a burst that nobody disturbed', () => {
     runMarbles(({ hot, expectObservable }, scheduler) => {
       const refresh$ = hot('r 2999ms r');
-      expectObservable(bursts(refresh$, scheduler).pipe(map((step) => `${step}`))).toBe(`${BURST} 999ms ${BURST}`);
+      expectObservable(refreshBursts(refresh$, scheduler).pipe(map((step) => `${step}`))).toBe(
+        `${BURST} 999ms ${BURST}`,
+      );
     });
   });
 });

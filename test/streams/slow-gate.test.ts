@@ -13,11 +13,11 @@ function scene() {
   let thawedAtMs = -Infinity;
   const seen: PollOutcome[] = [];
   const clock = { now: () => nowMs, schedule: () => assert.fail('nothing is scheduled') };
-  const inner = { mayPoll: () => isOpen, saw: (outcome: PollOutcome) => seen.push(outcome) };
+  const inner = { mayPoll: () => isOpen, onOutcome: (outcome: PollOutcome) => seen.push(outcome) };
   const gate = slowGate(inner, { thawedAtMs: () => thawedAtMs }, clock);
   const see = (outcome: PollOutcome): void => {
     nowMs = outcome.endedAtMs;
-    gate.saw(outcome);
+    gate.onOutcome(outcome);
   };
   return {
     seen,
