@@ -44,7 +44,7 @@ function updates({ route$ }: Cache): Observable<string> {
   );
 }
 
-/** The same, while `action` is done at each of these moments. */
+/** The same, with `action` at each of these moments. */
 function updatesDuring<T>(cache: Cache, moment$: Observable<T>, action: (value: T) => void): Observable<string> {
   return merge(updates(cache), moment$.pipe(tap(action), ignoreElements()));
 }

@@ -49,7 +49,7 @@ describe('the watch over certificates', { skip: await withoutOpenssl() }, () => 
   const parse = (text: string): Config =>
     parseConfig({ text, file: 'c.yml', nowMs: wallMs, readFile: (file) => texts.get(file) ?? '' });
 
-  /** Begins so many days before the end of `pair`. */
+  /** Starts the watch this many days before the end of `pair`. */
   function start(daysBefore: number, text: string): void {
     wallMs = END_MS - daysBefore * DAY_MS;
     scheduler = new VirtualTimeScheduler(undefined, 0);
@@ -63,7 +63,7 @@ describe('the watch over certificates', { skip: await withoutOpenssl() }, () => 
     });
   }
 
-  /** A minute passes, and with it the wall clock comes to so many days before the end of `pair`. */
+  /** A minute passes, and the wall clock moves to this many days before the end of `pair`. */
   function come(daysBefore: number): readonly string[] {
     const count = told.length;
     wallMs = END_MS - daysBefore * DAY_MS;

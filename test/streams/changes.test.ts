@@ -23,7 +23,7 @@ function changesOf(scheduler: SchedulerLike, ...routes: PolledRoute[]): Observab
   return changes({ route$: of(...routes), refused$: NEVER, maxLearned: 16 }, scheduler);
 }
 
-/** The lines that these snapshots of one route, a second apart, give an operator. */
+/** The log lines for these snapshots of one route, one a second. */
 function lines(...snapshots: Snapshot[]): string[] {
   const found: string[] = [];
   runMarbles(({ cold, flush }, scheduler) => {

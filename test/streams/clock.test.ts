@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { createClock } from '../../src/streams/clock.js';
 import { type Machine, createMachine } from '../support/time/machine.js';
 
-/** A machine, and what a clock on it tells. */
+/** A machine with its three clocks, and patroniglue's clock on it. */
 function createClockedMachine(): Machine & { now(): number } {
   const machine = createMachine();
   return { ...machine, ...createClock(machine) };

@@ -5,12 +5,12 @@ import type { TestScheduler } from 'rxjs/testing';
 import { deadline } from '../../src/streams/deadline.js';
 import { runMarbles } from '../support/time/marbles.js';
 
-/** `t` where it is the deadline that ended it. */
+/** `t` if the deadline ended the source. */
 function told(source$: Observable<string>): Observable<string> {
   return source$.pipe(catchError((cause: unknown) => of(cause instanceof TimeoutError ? 't' : 'another error')));
 }
 
-/** Its timers fire so much later; one of 0 ms, which waits for a turn of the event loop, fires after 1 ms. */
+/** A scheduler whose timers fire this much too late. A timer of 0 ms waits for a turn of the event loop and fires after 1 ms. */
 function late(virtual: TestScheduler, byMs: number): SchedulerLike {
   return {
     now: () => virtual.now(),

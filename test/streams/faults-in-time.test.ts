@@ -34,18 +34,18 @@ interface Pace {
 }
 const PACE: Pace = { ttlMs: 4000, intervalMs: 1000, deadlineMs: 1500 };
 
-/** The upstream fails for polls that begin in this time; the last before is sent at 2000 ms, so its answer ends at 6000. */
+/** The upstream fails for polls that begin in this time. The last poll before is sent at 2000 ms, so its answer ends at 6000. */
 const FAULT = { fromMs: 2500, untilMs: 9500 };
 const HEALTHY_MS = 30;
 
-/** What a poll meets that is sent at that moment. */
+/** How the upstream treats a poll that is sent at that moment. */
 type Request = (sentAtMs: number, scheduler: SchedulerLike) => Observable<Answer>;
 
 function answeringAfter(delayMs: number, status: number): Request {
   return (_, scheduler) => timer(delayMs, scheduler).pipe(map(() => answer(status)));
 }
 
-/** Fails with the reason itself, which is `classify`'s to name. */
+/** Fails with the name of the reason, which `classify` reads. */
 function failingAfter(delayMs: number, reason: FailureReason): Request {
   return (_, scheduler) => {
     const failed$ = throwError(() => new Error(reason));
@@ -56,18 +56,18 @@ function failingAfter(delayMs: number, reason: FailureReason): Request {
 const healthy = answeringAfter(HEALTHY_MS, 200);
 const hanging: Request = () => NEVER;
 
-/** What checks are told, by letter: `x` is our own 503. */
+/** The replies to checks, by letter: `x` is patroniglue's own 503. */
 const TOLD = { x: 'none', a: 200, b: 500, c: 302, d: 503 } as const;
 
 interface Row {
   readonly fault: string;
   readonly request: Request;
-  /** What a check is told at each millisecond, where it differs from the one before. */
+  /** The reply to a check at each millisecond, if it differs from the one before. */
   readonly told: string;
-  /** Log lines besides that of the first answer. */
+  /** The log lines after that of the first answer. */
   readonly lines: number;
   readonly pace?: Pace;
-  /** When nobody looks any more. */
+  /** When the test ends. */
   readonly untilMs?: number;
 }
 
@@ -148,7 +148,7 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-/** Polls with these requests, and what came of it: what is told at each millisecond, and what is logged. */
+/** Polls with these requests. Returns the reply to a check at each millisecond, and the log. */
 function watch(
   requests: ReadonlyMap<CanonicalRoute, Request>,
   scheduler: SchedulerLike,
@@ -186,9 +186,9 @@ function watch(
   return {
     lines,
     mostInFlight: () => most,
-    /** Runs the polls: to subscribe once. */
+    /** Runs the polls. Subscribe once. */
     logged$: logged$.pipe(ignoreElements()),
-    /** Looks every millisecond, after all that happens in it. */
+    /** Asks every millisecond, after all other events of this millisecond. */
     toldOf: (route: CanonicalRoute) =>
       // not `timer(0, 1)`: in virtual time each of its turns is a child of the one before, thousands deep
       concat(timer(0, scheduler), timer(1, scheduler).pipe(repeat())).pipe(
@@ -234,7 +234,7 @@ describe('a hiccup of the upstream is not seen, whenever it begins', () => {
   const pace = { ttlMs: 4000, intervalMs: 1000, deadlineMs: 2000 };
   const beginnings = Array.from({ length: 40 }, (_, index) => 2000 + index * 25);
 
-  /** What is told from the first answer on, with an upstream that is so for so long. */
+  /** The replies from the first answer on, with an upstream in this state for this time. */
   function assertUnseen(requestUntil: (untilMs: number) => Request, forMs: number): void {
     for (const fromMs of beginnings) {
       const fault = { fromMs, untilMs: fromMs + forMs };

@@ -41,7 +41,7 @@ const ROUTES = ['/primary', '/replica', '/read-only'];
 interface Connection {
   readonly route: string;
   readonly atMs: number;
-  /** When the answer came, or we closed it. */
+  /** When the answer came, or when patroniglue closed the connection. */
   endedAtMs?: number;
   answered?: boolean;
 }
@@ -51,23 +51,23 @@ interface Scene {
   readonly freeze: Freeze;
   readonly connections: readonly Connection[];
   readonly changes: readonly FreezeChange[];
-  /** How often it was tried to connect. */
+  /** How often patroniglue tried to connect. */
   attempts(): number;
-  /** Open and not answered. */
+  /** The open connections without an answer. */
   open(): readonly Connection[];
-  /** Those that were made since. */
+  /** The connections made since that moment. */
   since(ms: number): readonly Connection[];
   /** Polls a further route from now on. */
   follow(route: string): void;
-  /** Nothing is answered from now on. */
+  /** From now on, the upstream answers nothing. */
   readonly hang: (which?: (route: string) => boolean) => void;
-  /** All that is open, and all that comes, is answered; but what is lost never is. */
+  /** The upstream answers all open and all new requests, except the lost ones. */
   readonly thaw: () => void;
-  /** What is open now is never answered. */
+  /** The upstream loses all open requests: it never answers them. */
   lose(): void;
-  /** From now on each connection ends like that, at once. */
+  /** From now on each connection fails at once, for this reason. */
   refuse(cause: Error | undefined): void;
-  /** All that is open is closed by the upstream. */
+  /** The upstream closes all open connections. */
   readonly close: () => void;
   refresh(): void;
   at(ms: number, body: () => void): void;
@@ -178,7 +178,7 @@ function play(options: SceneOptions, script: (scene: Scene) => void): void {
   });
 }
 
-/** Everything in the middle of which a thaw may come. */
+/** The moments from `fromMs` to `untilMs`, one every `stepMs`. */
 function* through(fromMs: number, untilMs: number, stepMs: number): Generator<number> {
   for (let ms = fromMs; ms < untilMs; ms += stepMs) yield ms;
 }
@@ -453,7 +453,7 @@ describe('a slow route', () => {
 describe('what is known of a freeze', () => {
   const DEADLINE = { reason: 'timed-out', message: 'x' } as const;
 
-  /** Two routes with a clock that the test moves; each of their requests waits for the test. */
+  /** Two routes with a clock that the test moves. The test ends each of their requests. */
   function known(startMs = 0) {
     let nowMs = startMs;
     const scheduler = {

@@ -185,7 +185,7 @@ describe('what is remembered of standstills', () => {
     };
     const heartbeat = createHeartbeat(late);
     const subscription = heartbeat.standstill$.subscribe({ error: assert.ifError });
-    /** So much time passes from one beat to the next, and one more beat. */
+    /** This much time passes from one beat to the next, then one more beat. */
     const beat = (apartMs: number): void => {
       lateMs = apartMs - 100;
       shiftMs += lateMs;

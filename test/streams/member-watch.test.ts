@@ -18,7 +18,7 @@ const named = (name: string): Answer => saying({ patroni: { version: '4.1.4', sc
 const started = (at: string): Answer =>
   saying({ database_system_identifier: '7', postmaster_start_time: at, patroni: { version: '3.0.2', scope: 'main' } });
 
-/** What is told of answers that come a second after each other. */
+/** The warnings about answers that come one second apart. */
 function toldOf(answers: readonly Answer[]): {
   readonly told: readonly string[];
   readonly standing: string | undefined;

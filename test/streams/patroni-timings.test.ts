@@ -8,7 +8,7 @@ import type { Answer } from '../../src/patroni/types.js';
 const saying = (ttl: number): Answer => ({ status: 200, body: Buffer.from(JSON.stringify({ ttl })) });
 const NONSENSE: Answer = { status: 502, body: Buffer.from('no') };
 
-/** The `ttl` in what Patroni says. It is asked every 20 ms, and after a failure in 2 ms. */
+/** The `ttl` in Patroni's answers. patroniglue asks every 20 ms, and 2 ms after a failure. */
 function told(
   config$: Observable<Answer>,
   scheduler: TestScheduler,
@@ -33,7 +33,7 @@ describe('the dynamic configuration', () => {
       const config$ = cold<Answer>('(n|)', { n: NONSENSE });
       const answered$ = hot('       -----p----p----p----p 24ms p----p');
       expectObservable(told(config$, scheduler, { answered$ }), '^ 52ms !').toBe('-');
-      // over at 2, 9, 18 and 36: the last pause is, long before a poll is answered
+      // the pauses end at 2, 9, 18 and 36: the last one long before a poll is answered
       expectSubscriptions(config$.subscriptions).toBe(['(^!)', '-----(^!)', '10ms (^!)', '20ms (^!)', '45ms (^!)']);
     });
   });

@@ -25,7 +25,7 @@ function configOf(sections: Readonly<Record<string, object>>): Config {
   return parseConfig({ text: JSON.stringify(sections), file: 'config.yml', nowMs: 0, readFile: () => '' });
 }
 
-/** A cache that polls, and what comes of it. */
+/** A cache that polls, and the outcomes of its polls. */
 function polling(config: Config, parts: Partial<PollingParts> = {}) {
   const outcomes: Outcome[] = [];
   const scheduler = parts.scheduler ?? createScheduler();
@@ -80,7 +80,7 @@ describe('a cache that is polled as the configuration says', () => {
 
     const SEEN_S = 1_800_000_000;
     const DATED_S = SEEN_S + 4;
-    /** By Patroni's `Date` 4 s have passed since, and maybe one more; by this host's clock 7 s. */
+    /** Since `dcs_last_seen`, 4 s or up to 5 s have passed by Patroni's `Date`, and 7 s by this host's clock. */
     const wallMs = (): number => SEEN_S * 1000 + 7000;
 
     /** The assumed age of `dcs_last_seen` at the beginning or the end of the poll, in milliseconds; without a lease `undefined`. */

@@ -21,14 +21,14 @@ const route = (path: string): CanonicalRoute => canonicalRoute(path) ?? assert.f
 /** Patroni's defaults: 10 s are safe. */
 const ANSWER = saying({ ttl: 30, loop_wait: 10, retry_timeout: 10 });
 
-/** A check of `cache.ttl`, 4 s, with all that it is told. */
+/** A check of a `cache.ttl` of 4 s, with its inputs. */
 interface Bench {
   readonly check: TtlCheck;
   readonly timings: KnownTimings;
   readonly config$: BehaviorSubject<Config>;
-  /** What it emitted last. */
+  /** The last warning that it emitted. */
   readonly told: () => string | undefined;
-  /** How often `/config` was asked for besides the polls. */
+  /** How often patroniglue asked for `/config`, polls not counted. */
   readonly asked: () => number;
   readonly frozen: (is: boolean) => void;
   readonly says: (answer: Answer) => void;
