@@ -21,9 +21,9 @@ export const BREAKAGES = {
   'too-slow': ['took over 5 s for its request', 'find out who asks this port'],
   'proxy-header': [
     'sent a PROXY header that is not expected',
-    'set frontend.proxy-protocol and check-send-proxy alike',
+    'set both frontend.proxy-protocol and check-send-proxy, or neither',
   ],
-  'no-proxy-header': ['sent no PROXY header', 'set frontend.proxy-protocol and check-send-proxy alike'],
+  'no-proxy-header': ['sent no valid PROXY header', 'set both frontend.proxy-protocol and check-send-proxy, or neither'],
   silent: ['sent nothing', 'nothing: a check that only connects does so'],
 } as const satisfies Record<string, readonly [what: string, cure: string]>;
 

@@ -100,7 +100,7 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     },
     noProxyHeader: seldom((address, why) => {
       const cure = 'use check-send-proxy at HAProxy, or set frontend.proxy-protocol: false';
-      log.write('warn', `${address} sent no PROXY header: ${why}; ${cure}`, { event: 'no-proxy-header', address });
+      log.write('warn', `${address} sent no valid PROXY header: ${why}; ${cure}`, { event: 'no-proxy-header', address });
     }),
     proxyHeader: seldom((address) => {
       const cure = 'set frontend.proxy-protocol: true, or take check-send-proxy out at HAProxy';

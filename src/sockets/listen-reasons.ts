@@ -14,7 +14,7 @@ export function whyNotListening({ host, port, section }: Wanted, cause: unknown)
     case 'EADDRINUSE':
       return `cannot listen on ${host} port ${port}: the port is taken: stop the other program, or set ${section}.port`;
     case 'EACCES':
-      return `cannot listen on ${host} port ${port}: no right to listen on this port: take one from 1024 up, or grant CAP_NET_BIND_SERVICE`;
+      return `cannot listen on ${host} port ${port}: no right to listen on this port: set ${section}.port to 1024 or higher, or grant CAP_NET_BIND_SERVICE`;
     case 'EADDRNOTAVAIL':
       return `cannot listen on ${host}: it is no address of this host; set ${key} to one of them ("ip address" lists them), or to 0.0.0.0 for all`;
     case 'EAFNOSUPPORT':
@@ -22,9 +22,9 @@ export function whyNotListening({ host, port, section }: Wanted, cause: unknown)
     case 'EINVAL':
       return `cannot listen on ${host}: a link-local address needs its interface, as in fe80::1%eth0`;
     case 'ENOTFOUND':
-      return `cannot listen on ${host}: no such name is known; set ${key} to a name or an address of this host`;
+      return `cannot listen on ${host}: the name is not known; set ${key} to a name or an address of this host`;
     case 'EAI_AGAIN':
-      return `cannot listen on ${host}: the name server does not answer; an address in ${key} needs none`;
+      return `cannot listen on ${host}: the name server does not answer; set ${key} to an address, which needs no name server`;
     case undefined:
     default:
       return `cannot listen on ${host} port ${port}: ${cause instanceof Error ? cause.message : String(cause)}`;

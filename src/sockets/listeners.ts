@@ -151,7 +151,7 @@ export function createListeners(options: ListenersOptions): Listeners {
       }
       if (kept.length + opened.length === 0) {
         const which = `none of its addresses (${addresses.join(', ')}) is on this host`;
-        throw new ListenError(`cannot listen on ${place.host}: ${which}; set ${options.section}.host to one that is`);
+        throw new ListenError(`cannot listen on ${place.host}: ${which}; set ${options.section}.host to an address of this host`);
       }
     };
 

@@ -33,7 +33,7 @@ const REFUSAL = [
   'Cache-Control: no-store',
   'Connection: close',
   '',
-  'a PROXY protocol header is expected (frontend.proxy-protocol): curl --haproxy-protocol ..., check-send-proxy in HAProxy\n',
+  'a PROXY protocol header is expected (frontend.proxy-protocol): use curl --haproxy-protocol ..., or check-send-proxy in HAProxy\n',
 ].join('\r\n');
 
 /** Lets nobody in without a header while one is expected, and everybody else at once. */

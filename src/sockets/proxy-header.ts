@@ -30,7 +30,7 @@ const INCOMPLETE: ProxyHeader = { kind: 'incomplete' };
 export function readProxyHeader(bytes: Buffer): ProxyHeader {
   if (startsAs(bytes, V1)) return bytes.length < V1.length ? INCOMPLETE : readV1(bytes);
   if (startsAs(bytes, V2)) return bytes.length < V2_FIXED ? INCOMPLETE : readV2(bytes);
-  return malformed('it does not begin with one');
+  return malformed('the connection begins with other bytes');
 }
 
 /** Whether they may be the beginning of something that begins so, or are. */
@@ -46,15 +46,15 @@ const FAMILIES = new Map([
 
 function readV1(bytes: Buffer): ProxyHeader {
   const end = bytes.subarray(0, V1_MOST).indexOf('\r\n', 0, 'latin1');
-  if (end < 0) return bytes.length < V1_MOST ? INCOMPLETE : malformed('no end of line in 107 bytes');
+  if (end < 0) return bytes.length < V1_MOST ? INCOMPLETE : malformed('no end of line within 107 bytes');
   const length = end + 2;
   const line = bytes.toString('latin1', V1.length, end);
   if (/^UNKNOWN(?: |$)/.test(line)) return { kind: 'complete', length };
   const [family = '', client = '', server = '', ...ports] = line.split(' ');
   const isAddress = FAMILIES.get(family);
-  if (isAddress === undefined) return malformed('neither TCP4, TCP6 nor UNKNOWN');
-  if (!isAddress(client) || !isAddress(server)) return malformed('addresses that are none');
-  if (ports.length !== 2 || !ports.every(isPort)) return malformed('ports that are none');
+  if (isAddress === undefined) return malformed('the protocol is neither TCP4, TCP6 nor UNKNOWN');
+  if (!isAddress(client) || !isAddress(server)) return malformed('an address is not valid');
+  if (ports.length !== 2 || !ports.every(isPort)) return malformed('a port is not valid');
   return { kind: 'complete', length, client };
 }
 
@@ -74,11 +74,11 @@ function readV2(bytes: Buffer): ProxyHeader {
   const [command = 0, family = 0] = bytes.subarray(V2.length);
   const size = bytes.readUInt16BE(14);
   const length = V2_FIXED + size;
-  if (command >> 4 !== 2) return malformed('a version that is neither 1 nor 2');
-  if (command !== LOCAL && command !== PROXY) return malformed('neither LOCAL nor PROXY');
-  if (family >> 4 > 3 || (family & 0xf) > 2) return malformed('an unknown family or protocol');
-  if (length > V2_MOST) return malformed(`more than ${V2_MOST} bytes`);
-  if (size < sizeOf(family)) return malformed('addresses that are cut off');
+  if (command >> 4 !== 2) return malformed('the version is neither 1 nor 2');
+  if (command !== LOCAL && command !== PROXY) return malformed('the command is neither LOCAL nor PROXY');
+  if (family >> 4 > 3 || (family & 0xf) > 2) return malformed('the family or protocol is unknown');
+  if (length > V2_MOST) return malformed(`the header is longer than ${V2_MOST} bytes`);
+  if (size < sizeOf(family)) return malformed('the addresses are cut off');
   if (bytes.length < length) return INCOMPLETE;
   const client = command === PROXY ? clientIn(bytes.subarray(V2_FIXED, length), family) : undefined;
   return { kind: 'complete', length, ...(client !== undefined && { client }) };

@@ -103,7 +103,7 @@ backend check-without
         await eventually('down', 10_000, async () => (await states())['check-without/glue']?.status === 'DOWN');
         const lines = service
           .output()
-          .match(/warn: 127\.0\.0\.1 sent no PROXY header: it does not begin with one; .*/g);
+          .match(/warn: 127\.0\.0\.1 sent no valid PROXY header: the connection begins with other bytes; .*/g);
         assert.equal(lines?.length, 1);
       });
 

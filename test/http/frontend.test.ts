@@ -246,7 +246,7 @@ describe('listen', () => {
     const none = listen({ host: 'x', port: 0, handle, resolve: () => Promise.reject(unknown) });
     await assert.rejects(none, {
       name: 'ListenError',
-      message: /^cannot listen on x: no such name is known; set fron/,
+      message: /^cannot listen on x: the name is not known; set fron/,
     });
     const elsewhere = () => Promise.resolve(['198.51.100.1', '2001:db8::1']);
     await assert.rejects(listen({ host: 'x', port: 0, handle, resolve: elsewhere }), {

@@ -122,7 +122,7 @@ describe('patroniglue', () => {
       ['198.51.100.1', 'it is no address of this host; set frontend.host to one of them'],
       ['2001:db8::1', '(it is no address of this host|this host has no IPv6); set frontend.host to'],
       ['fe80::1', '(a link-local address needs its interface|this host has no IPv6)'],
-      ['nowhere.invalid', '(no such name is known; set frontend.host|the name server does not answer; an address in)'],
+      ['nowhere.invalid', '(the name is not known; set frontend.host|the name server does not answer; set frontend.host)'],
     ] as const) {
       const file = await configFor({ host, port: 8009 });
       const { code, stderr } = await run('--config', file);

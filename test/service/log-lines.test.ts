@@ -36,7 +36,7 @@ describe('what the operator is told', () => {
     [
       'no-proxy-header',
       (address) => {
-        lines.noProxyHeader(address, 'it does not begin with one');
+        lines.noProxyHeader(address, 'the connection begins with other bytes');
       },
     ],
     [

@@ -179,7 +179,7 @@ for (const scheme of ['http', 'https'] as const) {
         const socket = await open();
         socket.write(GET);
         assert.match(await read(socket), /^HTTP\/1\.1 400 [\s\S]*a PROXY protocol header is expected/);
-        assert.deepEqual(refused, [['127.0.0.1', 'it does not begin with one']]);
+        assert.deepEqual(refused, [['127.0.0.1', 'the connection begins with other bytes']]);
         assert.equal(asked.length, 0);
       });
     } else {
