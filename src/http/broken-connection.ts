@@ -6,25 +6,28 @@ import { readProxyHeader } from '../sockets/proxy-header.js';
 /** Why a connection ended before it was a request: in a few words, and what to do about it. */
 export const BREAKAGES = {
   'plain-on-tls': ['speaks no TLS, and this port is HTTPS', 'use check-ssl at HAProxy, https:// elsewhere'],
-  'tls-on-plain': [
-    'speaks TLS, and this port is plain HTTP',
-    'take check-ssl out at HAProxy, or set frontend.certfile',
-  ],
+  'tls-on-plain': ['speaks TLS, and this port is plain HTTP', 'remove check-ssl at HAProxy, or set frontend.certfile'],
   'tls-version': ['and this port have no TLS version in common', 'see frontend.tls-min-version'],
   'tls-ciphers': ['and this port have no TLS cipher in common', 'see frontend.tls-ciphers, and the kind of key'],
-  'tls-certificate': ['refused the certificate', 'give it the CA of frontend.certfile, and the name that it asks for'],
-  'tls-cut-off': ['ended in the middle of its TLS handshake', 'it may not trust frontend.certfile'],
-  'tls-failed': ['failed at its TLS handshake', 'what follows in brackets is the reason of OpenSSL'],
+  'tls-certificate': [
+    'refused the certificate',
+    'give the client the CA of frontend.certfile; the certificate must have the name that the client asks for',
+  ],
+  'tls-cut-off': ['left in the middle of its TLS handshake', 'the client may not trust frontend.certfile'],
+  'tls-failed': ['failed at its TLS handshake', 'the brackets hold the reason that OpenSSL gives'],
   'bare-line-feed': ['ends its lines with LF alone', 'end each line of the request with CR LF, \\r\\n'],
-  malformed: ['sent what is no HTTP request', 'find out who asks this port'],
-  'too-large': ['sent headers of over 8 kB', 'find out who asks this port'],
-  'too-slow': ['took over 5 s for its request', 'find out who asks this port'],
+  malformed: ['sent bytes that are no HTTP request', 'find out which client uses this port'],
+  'too-large': ['sent headers of over 8 kB', 'find out which client uses this port'],
+  'too-slow': ['took over 5 s for its request', 'find out which client uses this port'],
   'proxy-header': [
     'sent a PROXY header that is not expected',
     'set both frontend.proxy-protocol and check-send-proxy, or neither',
   ],
-  'no-proxy-header': ['sent no valid PROXY header', 'set both frontend.proxy-protocol and check-send-proxy, or neither'],
-  silent: ['sent nothing', 'nothing: a check that only connects does so'],
+  'no-proxy-header': [
+    'sent no valid PROXY header',
+    'set both frontend.proxy-protocol and check-send-proxy, or neither',
+  ],
+  silent: ['sent nothing', 'nothing to do: a check that only connects sends nothing'],
 } as const satisfies Record<string, readonly [what: string, cure: string]>;
 
 /** The name of such a reason, in the log and in the metrics. */

@@ -54,7 +54,8 @@ export function createHandler<Page extends PageReply = never>(
 
 /** The reply to what cannot be asked here, whatever the route. */
 function refusalOf({ method, httpVersion, hasBody }: CheckRequest): Reply | undefined {
-  if (!httpVersion.startsWith('1.')) return problem(400, 'HTTP/1.0 and HTTP/1.1 are spoken here', {}, closing(true));
+  if (!httpVersion.startsWith('1.'))
+    return problem(400, 'patroniglue speaks HTTP/1.0 and HTTP/1.1 only', {}, closing(true));
   if (!ALLOWED.includes(method)) {
     const headers = closing(hasBody, { Allow: ALLOWED.join(', ') });
     return problem(405, `${method} is not served here: patroniglue only reads`, {}, headers);

@@ -6,16 +6,16 @@ import { type CheckRequest, type Ends, REFRESH_PATH, type Reply } from './types.
 /** The reply to whoever asks for polls at once, by `POST`; `refresh` is called for those who may: this host, and `from`. */
 export function refreshReply(request: CheckRequest, from: readonly Network[], refresh: () => void): Reply {
   const { method, hasBody, connection = {}, named } = request;
-  if (method !== 'POST') return refused(405, `${REFRESH_PATH} is asked by POST`, { Allow: 'POST' }, hasBody);
-  if (hasBody) return refused(413, 'there is nothing to say: no body', {}, hasBody);
+  if (method !== 'POST') return refused(405, `${REFRESH_PATH} accepts POST only`, { Allow: 'POST' }, hasBody);
+  if (hasBody) return refused(413, `${REFRESH_PATH} accepts no body`, {}, hasBody);
   // A proxy on this host may let in anybody, and anybody may name any address: both must be allowed.
   const client: Ends =
     named === undefined ? connection : { remoteAddress: named, localAddress: connection.localAddress };
   if (![connection, client].every((ends) => isThisHost(ends) || isAmong(from, ends.remoteAddress))) {
-    return refused(403, 'from this host alone, or from frontend.refresh-from', {}, hasBody);
+    return refused(403, 'only this host and the networks of frontend.refresh-from may ask', {}, hasBody);
   }
   refresh();
-  return textReply(202, 'Patroni is asked now\n');
+  return textReply(202, 'patroniglue polls Patroni now\n');
 }
 
 function refused(status: number, why: string, headers: Reply['headers'], hasBody: boolean): Reply {

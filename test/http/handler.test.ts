@@ -237,7 +237,7 @@ describe('reply', () => {
     for (const httpVersion of ['0.9', '2.0']) {
       const reply = ask(fresh, { httpVersion });
       assert.deepEqual([reply.status, reply.headers['Connection']], [400, 'close']);
-      assert.equal(problemOf(reply)['detail'], 'HTTP/1.0 and HTTP/1.1 are spoken here');
+      assert.equal(problemOf(reply)['detail'], 'patroniglue speaks HTTP/1.0 and HTTP/1.1 only');
     }
     for (const httpVersion of ['1.0', '1.1']) assert.equal(ask(fresh, { httpVersion }).status, 200);
   });

@@ -67,10 +67,10 @@ describe('POST /-/refresh', () => {
 
   it('is answered with a sentence, and with the end of the connection where a body may follow', () => {
     const far: Ends = { remoteAddress: '10.0.0.12', localAddress: '10.0.0.11' };
-    assert.equal(ask(HERE).text, 'Patroni is asked now\n');
-    assert.equal(ask(far).text, 'from this host alone, or from frontend.refresh-from\n');
-    assert.equal(ask(HERE, [], { method: 'GET' }).text, '/-/refresh is asked by POST\n');
-    assert.equal(ask(HERE, [], { hasBody: true }).text, 'there is nothing to say: no body\n');
+    assert.equal(ask(HERE).text, 'patroniglue polls Patroni now\n');
+    assert.equal(ask(far).text, 'only this host and the networks of frontend.refresh-from may ask\n');
+    assert.equal(ask(HERE, [], { method: 'GET' }).text, '/-/refresh accepts POST only\n');
+    assert.equal(ask(HERE, [], { hasBody: true }).text, '/-/refresh accepts no body\n');
     assert.deepEqual(
       [ask(far), ask(HERE, [], { method: 'GET' }), ask(HERE)].map(({ headers }) => headers['Connection']),
       [undefined, undefined, undefined],
