@@ -64,19 +64,25 @@ export function createMetrics(sources: MetricSources): Metrics {
   const polls = createCounts<'answered' | FailureReason>();
   const transitions = createCounts<number | 'pending' | 'stale'>();
 
-  registerCounts(registry, 'patroniglue_polls_total', 'Polls of Patroni, by how they ended.', 'outcome', polls);
-  registerCounts(registry, 'patroniglue_transitions_total', 'Changes of what checks are told.', 'to', transitions);
+  registerCounts(registry, 'patroniglue_polls_total', 'Polls of Patroni, by outcome.', 'outcome', polls);
+  registerCounts(
+    registry,
+    'patroniglue_transitions_total',
+    'Changes of the reply to checks, by the new reply.',
+    'to',
+    transitions,
+  );
   registerCounts(
     registry,
     'patroniglue_checks_total',
-    'Requests for a route that were answered; route "other" for what is none that is polled.',
+    'Answered requests for a route; route "other" counts requests for any path that is not polled.',
     'status',
     sources.checks,
   );
   registerCounts(
     registry,
     'patroniglue_agent_checks_total',
-    "HAProxy's agent checks that were answered, by what the reply makes of the server.",
+    'Answered agent checks of HAProxy, by the state that the reply sets for the server.',
     'state',
     sources.agentChecks,
   );
@@ -90,7 +96,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   );
   new Counter({
     name: 'patroniglue_log_lines_dropped_total',
-    help: 'Log lines that were dropped, since nobody read them.',
+    help: 'Log lines that patroniglue dropped, because nobody read them.',
     registers,
     collect() {
       this.reset();
@@ -99,7 +105,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   });
   new Counter({
     name: 'patroniglue_broken_connections_total',
-    help: 'Connections that ended before they were a request, by why.',
+    help: 'Connections that ended before they were a request, by reason.',
     labelNames: ['reason'],
     registers,
     collect() {
@@ -116,19 +122,19 @@ export function createMetrics(sources: MetricSources): Metrics {
   });
   const lag = new Histogram({
     name: 'patroniglue_event_loop_lag_seconds',
-    help: 'The longest time in each second for which nobody was answered.',
+    help: 'The longest time in each second for which the event loop answered nobody.',
     buckets: LAG_BUCKETS_S,
     registers,
   });
   const reloads = new Counter({
     name: 'patroniglue_reloads_total',
-    help: 'Configurations and certificates that were read again.',
+    help: 'Reloads of the configuration and its certificates, by result.',
     labelNames: ['result'],
     registers,
   });
   const refreshes = new Counter({
     name: 'patroniglue_refreshes_total',
-    help: 'Times that Patroni was to be asked at once: POST /-/refresh.',
+    help: 'Requests to poll Patroni at once that patroniglue accepted: POST /-/refresh.',
     registers,
   });
   for (const result of ['accepted', 'refused']) reloads.inc({ result }, 0);
@@ -202,8 +208,10 @@ function registerSnapshots(registry: Registry, { cache, nowMs }: MetricSources):
         }
       },
     });
-  register('patroniglue_snapshot_fresh', 'Whether checks are told what Patroni said (1), or 503 (0).', ({ kind }) =>
-    kind === 'fresh' ? 1 : 0,
+  register(
+    'patroniglue_snapshot_fresh',
+    "1 if patroniglue answers checks with Patroni's answer, 0 if it answers them with its own 503.",
+    ({ kind }) => (kind === 'fresh' ? 1 : 0),
   );
   register('patroniglue_snapshot_age_seconds', 'Time since the poll of the latest answer was sent.', (snapshot, now) =>
     snapshot.kind === 'pending' ? undefined : (now - snapshot.sentAtMs) / 1000,
@@ -216,7 +224,7 @@ function registerSnapshots(registry: Registry, { cache, nowMs }: MetricSources):
 function registerCertificates(registry: Registry, { certificateEnds }: MetricSources): void {
   new Gauge({
     name: 'patroniglue_certificate_expiry_timestamp_seconds',
-    help: "When a certificate ends, in seconds since 1970: the front end's, Patroni's, the client's and the CA's towards Patroni.",
+    help: 'When a certificate ends, in seconds since 1970: frontend, patroni, client (backend.certfile), ca (backend.cafile).',
     labelNames: ['certificate'],
     registers: [registry],
     collect() {
@@ -241,15 +249,23 @@ function registerGauges(registry: Registry, sources: MetricSources): void {
     });
   register(
     'patroniglue_learned_routes',
-    'Routes that are polled because somebody asks for them.',
+    'Routes that patroniglue polls because a client asks for them.',
     () => cache.routes().length - cache.prefetched.length,
   );
-  register('patroniglue_learned_routes_limit', 'The most of them: cache.learn.', () => cache.maxLearned);
+  register(
+    'patroniglue_learned_routes_limit',
+    'The most learned routes at a time: cache.learn.',
+    () => cache.maxLearned,
+  );
   register('patroniglue_open_connections', 'Open connections of clients.', () => connections.open);
-  register('patroniglue_open_connections_limit', 'The most of them: one more ends the oldest.', () => connections.max);
+  register(
+    'patroniglue_open_connections_limit',
+    'The most open connections of clients at a time: one more ends the oldest.',
+    () => connections.max,
+  );
   register(
     'patroniglue_patroni_frozen_seconds',
-    'Time since Patroni has answered no poll, although it accepts connections; 0 while it answers.',
+    'How long Patroni has accepted connections and answered no poll; 0 while it answers.',
     () => {
       const sinceMs = frozenSinceMs();
       return sinceMs === undefined ? 0 : (nowMs() - sinceMs) / 1000;

@@ -30,9 +30,9 @@ export function statusMain(report: StatusReport): string {
   return `<h1>${escaped(node.name ?? 'patroniglue')} <span class="${ready ? 'good' : 'bad'}">${ready ? 'ready' : 'not ready'}</span></h1>
 <p>Polls Patroni at <code>${escaped(upstream)}</code>.</p>
 ${warnings.length === 0 ? '' : `<section><h2>Warnings</h2><ul class="warnings">${warnings.map((warning) => `<li>${escaped(warning)}</li>`).join('')}</ul></section>`}
-<section><h2>What Patroni says of the node</h2>${nodeList(node)}</section>
+<section><h2>What Patroni says about the node</h2>${nodeList(node)}</section>
 <section><h2>Routes</h2>
-<table><thead><tr><th scope="col">route</th><th scope="col">checks are told</th><th scope="col">age of the answer</th><th scope="col">polls</th><th scope="col">last failure</th></tr></thead>
+<table><thead><tr><th scope="col">route</th><th scope="col">reply to checks</th><th scope="col">age of the answer</th><th scope="col">polls</th><th scope="col">last failure</th></tr></thead>
 <tbody>${routes.map(routeRow).join('\n')}</tbody></table></section>
 <section><h2>Changes</h2>${
     changes.length === 0
@@ -53,7 +53,7 @@ function routeRow(report: RouteReport): string {
   const told = state === 'fresh' ? String(status) : `503 <small>${escaped(reason ?? state)}</small>`;
   const failure = report['last-failure'];
   return `<tr class="${state}"><th scope="row"><code>${escaped(route)}</code>${learned ? ' <small>learned</small>' : ''}</th>
-<td data-label="checks are told"><span class="${state === 'fresh' ? 'good' : 'bad'}">${told}</span></td>
+<td data-label="reply to checks"><span class="${state === 'fresh' ? 'good' : 'bad'}">${told}</span></td>
 <td data-label="age">${ageBar(report)}</td>
 <td data-label="polls">${sparkline(polls)}</td>
 <td data-label="last failure">${failure === undefined ? 'none' : `${time(failure.at)} ${escaped(failure.text)}`}</td></tr>`;
@@ -63,7 +63,7 @@ function ageBar({ 'age-ms': ageMs, 'ttl-ms': ttlMs, state }: RouteReport): strin
   if (ageMs === undefined) return 'no answer yet';
   const shown = Math.min(ageMs, ttlMs);
   const words = `${(ageMs / 1000).toFixed(1)} s of ${ttlMs / 1000} s`;
-  return `<progress max="${ttlMs}" value="${shown}" data-age="${ageMs}" aria-label="age of the answer">${words}</progress> <span class="age">${words}${state === 'stale' ? ', over' : ''}</span>`;
+  return `<progress max="${ttlMs}" value="${shown}" data-age="${ageMs}" aria-label="age of the answer">${words}</progress> <span class="age">${words}${state === 'stale' ? ', expired' : ''}</span>`;
 }
 
 const [SPARK_WIDTH, SPARK_HEIGHT] = [120, 24];

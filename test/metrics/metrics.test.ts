@@ -111,7 +111,7 @@ describe('metrics', () => {
     ]);
   });
 
-  it('count changes of what checks are told', async () => {
+  it('count changes of the reply to checks', async () => {
     const stale: Snapshot = { kind: 'stale', answer: answer(200), sentAtMs: 1000, sinceMs: 5000 };
     metrics.changed({ kind: 'reply-changed', route: PRIMARY, from: PENDING, to: FRESH, atMs: 0 });
     metrics.changed({ kind: 'reply-changed', route: PRIMARY, from: FRESH, to: stale, atMs: 0 });

@@ -11,7 +11,7 @@ events.addEventListener('message', ({ data }) => {
 });
 
 events.addEventListener('error', () => {
-  live.textContent = 'connection lost: what you see is old';
+  live.textContent = 'connection lost: this page is out of date';
 });
 
 setInterval(() => {
