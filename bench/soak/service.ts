@@ -99,7 +99,7 @@ function readerOf({ stdout }: Child<object, Held>): Reader {
     rest = whole.pop() ?? '';
     for (const line of whole) {
       lines += Number(/ (\d+) log lines were dropped/.exec(line)?.[1] ?? 0);
-      if (line.includes(' reloaded: ')) reloads += 1;
+      if (line.includes(' reloaded; ')) reloads += 1;
     }
   });
   return {

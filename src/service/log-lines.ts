@@ -69,9 +69,9 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     },
     agentListening(addresses, route) {
       const where =
-        addresses.length === 0 ? 'no longer' : `on ${addresses.join(', ')}, unless told otherwise for ${route}`;
+        addresses.length === 0 ? 'no longer listening' : `listening on ${addresses.join(', ')}, default route ${route}`;
       const alone = areLoopback(addresses) ? ` (${onlyFromHere('agent')})` : '';
-      log.write('info', `agent checks are answered ${where}${alone}`, { event: 'agent-listening', addresses });
+      log.write('info', `agent checks: ${where}${alone}`, { event: 'agent-listening', addresses });
     },
     agentCheck({ route, state, line }, address) {
       log.write('verbose', `agent check by ${address}: ${route}: ${line}`, {
@@ -84,8 +84,8 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     polling(config, { prefetched, maxLearned }) {
       const { ttlMs, intervalMs } = config.cache;
       const upstream = origin(config.backend);
-      const pace = `every ${intervalMs / 1000} s, answers fresh for ${ttlMs / 1000} s`;
-      const learning = maxLearned === 0 ? '' : `; up to ${maxLearned} other routes when somebody asks for them`;
+      const pace = `every ${intervalMs / 1000} s; an answer is fresh for ${ttlMs / 1000} s`;
+      const learning = maxLearned === 0 ? '' : `; up to ${maxLearned} other routes when clients ask for them`;
       log.write('info', `polling ${upstream} for ${prefetched.join(', ')} ${pace}${learning}`, {
         event: 'polling',
         upstream,
@@ -100,11 +100,17 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     },
     noProxyHeader: seldom((address, why) => {
       const cure = 'use check-send-proxy at HAProxy, or set frontend.proxy-protocol: false';
-      log.write('warn', `${address} sent no valid PROXY header: ${why}; ${cure}`, { event: 'no-proxy-header', address });
+      log.write('warn', `${address} sent no valid PROXY header: ${why}; ${cure}`, {
+        event: 'no-proxy-header',
+        address,
+      });
     }),
     proxyHeader: seldom((address) => {
-      const cure = 'set frontend.proxy-protocol: true, or take check-send-proxy out at HAProxy';
-      log.write('warn', `${address} sent a PROXY header, and was refused: ${cure}`, { event: 'proxy-header', address });
+      const cure = 'set frontend.proxy-protocol: true, or remove check-send-proxy at HAProxy';
+      log.write('warn', `${address} sent a PROXY header, and patroniglue refused it: ${cure}`, {
+        event: 'proxy-header',
+        address,
+      });
     }),
     addresses: seldom((warning) => {
       log.write('warn', warning, { event: 'several-addresses' });
@@ -115,11 +121,11 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     crowding(crowding, room) {
       if (crowding.kind === 'relieved') {
         const { ended } = crowding;
-        log.write('info', `no longer too many connections: ${ended} were ended`, { event: 'relieved', ended });
+        log.write('info', `no longer too many connections: patroniglue ended ${ended}`, { event: 'relieved', ended });
         return;
       }
       const { connections } = room;
-      log.write('warn', `too many connections: ${describeRoom(room)}, so each new one ends the oldest`, {
+      log.write('warn', `too many connections: ${describeRoom(room)}, so each new connection ends the oldest`, {
         event: 'crowded',
         connections,
       });
@@ -145,7 +151,7 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
         case 'frozen':
           log.write(
             'warn',
-            'Patroni is frozen: it accepts connections and answers no poll; polls pause, and one connection waits for its answer',
+            'Patroni is frozen: it accepts connections and answers no poll; patroniglue pauses its polls and waits on one connection',
             {
               event: 'upstream-frozen',
             },
@@ -163,7 +169,7 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
         case 'forgotten':
           log.write(
             'info',
-            `reloaded during a freeze of ${describeDuration(change.lastedMs)}: patroniglue polls Patroni anew`,
+            `reloaded during a freeze of ${describeDuration(change.lastedMs)}: patroniglue polls Patroni again`,
             {
               event: 'freeze-forgotten',
               lastedMs: Math.round(change.lastedMs),
@@ -183,8 +189,8 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
           return;
         case 'accepted': {
           const changed = changedKeys(reload.before.config, reload.after.config);
-          const what = changed.length === 0 ? 'nothing has changed' : `other ${changed.join(', ')}`;
-          log.write('info', `reloaded: ${what}`, { event: 'reloaded', changed });
+          const what = changed.length === 0 ? 'nothing has changed' : `changed: ${changed.join(', ')}`;
+          log.write('info', `reloaded; ${what}`, { event: 'reloaded', changed });
           return;
         }
         case 'refused': {
@@ -248,8 +254,8 @@ function seldom<A extends unknown[]>(tell: (...args: A) => void): (...args: A) =
 
 function describeRoom({ connections, openFilesLimit }: Room): string {
   return openFilesLimit === undefined
-    ? `${connections} are the most at a time`
-    : `a limit of ${openFilesLimit} open files (LimitNOFILE, ulimit -n) has room for ${connections} at a time`;
+    ? `at most ${connections} at a time`
+    : `the limit of ${openFilesLimit} open files (LimitNOFILE, ulimit -n) allows ${connections} at a time`;
 }
 
 function messageOf(cause: unknown): string {

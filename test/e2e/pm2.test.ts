@@ -116,7 +116,7 @@ describe('pm2 runs the service by ecosystem.config.cjs', () => {
       for (const ttl of [3, 2]) {
         await configure(ttl);
         await pm2('sendSignal', 'SIGHUP', before.name);
-        const reloads = async (): Promise<number> => ((await log()).match(/ reloaded: /g) ?? []).length;
+        const reloads = async (): Promise<number> => ((await log()).match(/ reloaded; /g) ?? []).length;
         await eventually('it is reloaded', 5000, async () => (await reloads()) === 4 - ttl);
       }
       const samples = await checks.end();

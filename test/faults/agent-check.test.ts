@@ -125,7 +125,7 @@ describe('agent checks of the service', () => {
     assert.ok(await refused(agentPort));
     await writeFile(service.configFile, stringify({ ...config, agent: {} }));
     service.signal('SIGHUP');
-    await eventually('none', 5000, () => service.output().includes('agent checks are answered no longer'));
+    await eventually('none', 5000, () => service.output().includes('agent checks: no longer listening'));
     assert.ok(await refused(other));
     await reload({});
     await eventually('again', 5000, async () => (await check('/primary\n')) === 'up maint\n');

@@ -54,7 +54,7 @@ describe('SIGHUP with a file that is no configuration', () => {
     await writeFile(service.configFile, `frontend: {host: 127.0.0.1, port: ${port}}`);
     service.signal('SIGHUP');
     await eventually('it is reloaded', 10_000, () =>
-      service.output().includes('reloaded: other backend.host, backend.port'),
+      service.output().includes('reloaded; changed: backend.host, backend.port'),
     );
     assert.match(service.output(), /warn: .*config\.yml:1:\d+: the last line has no end: is the file cut off here\?\n/);
     assert.match(service.output(), /warn: .*config\.yml: the section backend is gone \(host, port\): its defaults are/);

@@ -76,7 +76,7 @@ describe('a service with few file descriptors', { skip }, () => {
     const [crowded = ''] = told(/warn: too many/);
     assert.match(
       crowded,
-      /: a limit of 64 open files \(.*\) has room for \d+ at a time, so each new one ends the oldest$/,
+      /: the limit of 64 open files \(.*\) allows \d+ at a time, so each new connection ends the oldest$/,
     );
     assert.deepEqual(told(/failing|error/), []);
   });
@@ -91,7 +91,7 @@ describe('a service with few file descriptors', { skip }, () => {
     const reload = async (learn: number, reloads: number): Promise<number> => {
       await writeFile(service.configFile, text.replace('cache:\n', `cache:\n  learn: ${learn}\n`));
       service.signal('SIGHUP');
-      await eventually('it is reloaded', 10_000, () => told(/ reloaded: other cache\.learn/).length === reloads);
+      await eventually('it is reloaded', 10_000, () => told(/ reloaded; changed: cache\.learn/).length === reloads);
       return limit();
     };
     const before = await limit();

@@ -110,7 +110,7 @@ describe('patroniglue', () => {
       here.output(),
       new RegExp(`is listening on http://127\\.0\\.0\\.1:\\d+ \\(${alone} frontend\\.host to`),
     );
-    assert.match(here.output(), new RegExp(`agent checks are answered on .* \\(${alone} agent\\.host to`));
+    assert.match(here.output(), new RegExp(`agent checks: listening on .* \\(${alone} agent\\.host to`));
     await here.close();
     const everywhere = await startService({ config: { frontend: { host: '0.0.0.0' } }, flags: [] });
     assert.match(everywhere.output(), /is listening on http:\/\/0\.0\.0\.0:\d+\n/);
@@ -122,7 +122,10 @@ describe('patroniglue', () => {
       ['198.51.100.1', 'it is no address of this host; set frontend.host to one of them'],
       ['2001:db8::1', '(it is no address of this host|this host has no IPv6); set frontend.host to'],
       ['fe80::1', '(a link-local address needs its interface|this host has no IPv6)'],
-      ['nowhere.invalid', '(the name is not known; set frontend.host|the name server does not answer; set frontend.host)'],
+      [
+        'nowhere.invalid',
+        '(the name is not known; set frontend.host|the name server does not answer; set frontend.host)',
+      ],
     ] as const) {
       const file = await configFor({ host, port: 8009 });
       const { code, stderr } = await run('--config', file);

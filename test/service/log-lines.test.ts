@@ -103,7 +103,7 @@ describe('what the operator is told', () => {
     const { event, changed } = other?.fields as { event: string; changed: string[] };
     assert.equal(event, 'reloaded');
     assert.deepEqual([...changed].sort(), ['backend.timeout', 'cache.interval', 'cache.ttl', 'log.format']);
-    assert.equal(other?.message, `reloaded: other ${changed.join(', ')}`);
+    assert.equal(other?.message, `reloaded; changed: ${changed.join(', ')}`);
     assert.deepEqual(same?.fields, { event: 'reloaded', changed: [] });
   });
 
