@@ -24,31 +24,31 @@ const OPTIONS = {
   help: { type: 'boolean' },
 } as const;
 
-/** Those of the Go program, whose `flag` package took one dash or two, and `-h` for help. */
+/** The options of the Go program. Its `flag` package took one dash or two, and `-h` for help. */
 const ONE_DASH = /^-(?:config|verbose|debug|quiet|version|help)(?:=|$)/;
 
 /**
  * Reads the command line. `--help` wins over `--version`, and both over the rest.
  *
  * @param argv without program and script
- * @param findConfig finds the configuration file where none is named; not called for `--help` and `--version`
- * @throws UsageError for what is unknown, excludes each other, lacks its value or has one too many
+ * @param findConfig finds the configuration file if `--config` is absent; not called for `--help` and `--version`
+ * @throws UsageError for an unknown option, for options that exclude each other, for a missing value or one too many
  */
 export function parseArguments(argv: readonly string[], findConfig: () => string = defaultConfig): Invocation {
   const args = argv.map((arg) => (arg === '-h' ? '--help' : ONE_DASH.test(arg) ? `-${arg}` : arg));
-  for (const arg of args) if (/^-[^-]/.test(arg)) throw unknownOption(arg); // or `-check` would be read as -c -h -e -c -k
-  // Strict, but in words of our own: parseArgs's do not name the nearest option, and change between Node's versions.
+  for (const arg of args) if (/^-[^-]/.test(arg)) throw unknownOption(arg); // parseArgs would read `-check` as -c -h -e -c -k
+  // The checks below are as strict as parseArgs. Its messages do not name the nearest option, and differ between versions of Node.
   const { values, tokens } = parseArgs({ args, options: OPTIONS, strict: false, tokens: true });
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
-    // Patroni gives a callback the event, the role and the cluster's name.
+    // Patroni calls a callback with the event, the role and the name of the cluster.
     if (token.kind === 'positional' && values.notify === true) continue;
     if (token.kind === 'positional') throw usageError(`unexpected argument ${JSON.stringify(token.value)}`);
     const option = Object.entries(OPTIONS).find(([name]) => name === token.name)?.[1];
     if (option === undefined) throw unknownOption(token.rawName);
     const isText = option.type === 'string';
     if (!isText && token.value !== undefined) throw usageError(`${token.rawName} takes no value`);
-    // A file whose name begins with a dash is written --config=-file
+    // The name of a file may begin with a dash: --config=-file
     if (isText && (!token.value || (!token.inlineValue && token.value.startsWith('-')))) {
       throw usageError(`${token.rawName} needs the name of a file`);
     }
@@ -64,7 +64,7 @@ export function parseArguments(argv: readonly string[], findConfig: () => string
     return { kind: 'notify', config };
   }
   if (values.check === true) return { kind: 'check', config, live };
-  if (live) throw usageError('--live goes with --check');
+  if (live) throw usageError('--live needs --check');
   return { kind: 'run', config, level: levels[0] === 'quiet' ? 'error' : (levels[0] ?? 'info') };
 }
 

@@ -11,16 +11,16 @@ import { classifyFailure } from '../upstream/failure.js';
 import { pollOnce } from '../streams/poll.js';
 import type { PollOutcome, CanonicalRoute } from '../patroni/types.js';
 
-/** What Patroni said to a configured route. */
+/** The answer of Patroni for a configured route. */
 export interface LiveAnswer {
-  /** As it is written. */
+  /** The route as the configuration has it. */
   readonly written: string;
-  /** As it is asked. */
+  /** The route for which patroniglue asks Patroni. */
   readonly route: CanonicalRoute;
   readonly outcome: PollOutcome;
 }
 
-/** Asks Patroni each canonical route that is prefetched once, all at the same time, as the service does at its start. */
+/** Asks Patroni once for each prefetched canonical route, all at the same time, as the service does at its start. */
 export async function askOnce(config: Config, onAddresses?: OnAddresses): Promise<readonly LiveAnswer[]> {
   const scheduler = createScheduler();
   const request = requestOf(config, onAddresses);
@@ -40,7 +40,7 @@ export async function askOnce(config: Config, onAddresses?: OnAddresses): Promis
   });
 }
 
-/** A line a route, under a line of headings. */
+/** A line of headings, then one line per route. */
 export function tableOf(answers: readonly LiveAnswer[]): readonly string[] {
   const rows = [['ROUTE', 'ASKED AS', 'REPLY', 'TOOK', 'PATRONI SAYS'], ...answers.map(rowOf)];
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];

@@ -4,21 +4,21 @@ import { ListenError } from '../errors.js';
 import { areLoopback, isLoopback } from '../network/loopback.js';
 import { createListeners } from '../sockets/listeners.js';
 
-/** A part of the service that listens, and where it would. */
-export interface ListeningPlace {
+/** An address at which the configuration makes the service listen, and the outcome of a try. */
+export interface ListenAddress {
   readonly section: 'frontend' | 'agent';
   readonly host: string;
-  /** Why it cannot. */
+  /** Why the service cannot listen there. */
   readonly problem?: string;
-  /** Only this host reaches it. */
+  /** Only this host can reach the address. */
   readonly isLoopback: boolean;
 }
 
-/** A name server that hangs is waited for no longer. */
+/** How long to wait for a name server. */
 const WITHIN_MS = 5000;
 
-/** What the configuration wants to listen on, by the spelling alone. */
-export function placesOf({ frontend, agent }: Config): readonly ListeningPlace[] {
+/** The listen addresses of the configuration. No name is looked up: `isLoopback` goes by the spelling. */
+export function listenAddressesOf({ frontend, agent }: Config): readonly ListenAddress[] {
   return [
     { section: 'frontend', host: frontend.host, isLoopback: isLoopback(frontend.host) },
     ...(agent.port === undefined
@@ -28,14 +28,14 @@ export function placesOf({ frontend, agent }: Config): readonly ListeningPlace[]
 }
 
 /**
- * The same, with the names looked up and each address listened on for a moment, at any free port: at its own the service
- * itself may be running.
+ * The same, but looks up the names, and listens on each address for a moment. It does so at any free port, because the
+ * service may be running at the configured port.
  */
-export function tryPlaces(config: Config): Promise<readonly ListeningPlace[]> {
-  return Promise.all(placesOf(config).map(tryPlace));
+export function tryListenAddresses(config: Config): Promise<readonly ListenAddress[]> {
+  return Promise.all(listenAddressesOf(config).map(tryListenAddress));
 }
 
-async function tryPlace({ section, host }: ListeningPlace): Promise<ListeningPlace> {
+async function tryListenAddress({ section, host }: ListenAddress): Promise<ListenAddress> {
   const listeners = createListeners({ section, createServer: () => createServer() });
   try {
     await within(host, listeners.moveTo({ host, port: 0 }));
@@ -51,7 +51,7 @@ async function tryPlace({ section, host }: ListeningPlace): Promise<ListeningPla
 async function within(host: string, listening: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    const message = `cannot listen on ${host}: its name was not looked up within ${WITHIN_MS / 1000} s`;
+    const message = `cannot listen on ${host}: the name look-up did not end within ${WITHIN_MS / 1000} s`;
     timer = setTimeout(() => {
       reject(new ListenError(message));
     }, WITHIN_MS);

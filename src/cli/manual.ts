@@ -1,4 +1,4 @@
-// The build's: prints the manual page, for build/patroniglue.1.
+// Prints the manual page. The build writes it to build/patroniglue.1.
 import { manualPage } from './usage.js';
 import { version } from '../version.js';
 

@@ -8,27 +8,27 @@ import { REFRESH_PATH } from '../http/types.js';
 
 const WITHIN_MS = 1000;
 
-/** Where somebody on this host reaches what listens everywhere. */
-const HERE: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+/** patroniglue listens on all addresses of the host: its address for a client on the same host. */
+const LOOPBACK_OF: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /**
- * Tells the service that runs by this configuration to ask Patroni now.
+ * Makes the running service of this configuration poll Patroni now.
  *
- * @throws NotifyError when it does not answer within a second, or refuses
+ * @throws NotifyError when the service does not answer within a second, or refuses
  */
 export async function notify({ frontend }: Config): Promise<void> {
   const { host, port, tls, proxyProtocol } = frontend;
-  const place = `${host} port ${port}`;
+  const address = `${host} port ${port}`;
   const status = await new Promise<number | undefined>((resolve, reject) => {
     const options = {
-      host: HERE[host] ?? host,
+      host: LOOPBACK_OF[host] ?? host,
       port,
       path: REFRESH_PATH,
       method: 'POST',
       headers: { 'Content-Length': 0 },
       signal: AbortSignal.timeout(WITHIN_MS),
-      rejectUnauthorized: false, // nothing is told that anybody could use, and nothing is believed
-      ...(proxyProtocol && { createConnection: openWithHeader(tls !== undefined) }),
+      rejectUnauthorized: false, // the request holds no secret, and only the status of the answer is read
+      ...(proxyProtocol && { createConnection: connectWithProxyHeader(tls !== undefined) }),
     };
     const { request } = tls ? https : http;
     request(options, (response) => {
@@ -37,15 +37,15 @@ export async function notify({ frontend }: Config): Promise<void> {
     })
       .on('error', (error) => {
         const why = error.name === 'AbortError' ? `no answer within ${WITHIN_MS / 1000} s` : error.message;
-        reject(new NotifyError(`patroniglue at ${place} was not told: ${why}`));
+        reject(new NotifyError(`cannot notify patroniglue at ${address}: ${why}`));
       })
       .end();
   });
-  if (status !== 202) throw new NotifyError(`patroniglue at ${place} was not told: it answers ${status}`);
+  if (status !== 202) throw new NotifyError(`cannot notify patroniglue at ${address}: it answers ${status}`);
 }
 
-/** For a request: makes a connection whose PROXY header says that it speaks for itself ("The PROXY protocol", section 2.1). */
-function openWithHeader(tls: boolean): NonNullable<RequestOptions['createConnection']> {
+/** Opens a connection with a PROXY header that names no other client: `UNKNOWN` ("The PROXY protocol", section 2.1). */
+function connectWithProxyHeader(tls: boolean): NonNullable<RequestOptions['createConnection']> {
   return ({ host, port }, made) => {
     const socket = connect(Number(port), host ?? undefined);
     const fail = (error: Error): void => {

@@ -6,7 +6,7 @@ import { cutOffIn } from '../config/losses.js';
 import { ConfigError, ListenError, NotifyError, UsageError } from '../errors.js';
 import { isJournal, priorityOf } from '../log/journal.js';
 import { askOnce, tableOf } from './live-check.js';
-import { placesOf, tryPlaces } from './live-listen.js';
+import { listenAddressesOf, tryListenAddresses } from './live-listen.js';
 import { onlyFromHere } from '../network/loopback.js';
 import { memberWarning } from '../streams/member-watch.js';
 import { notify } from './notify.js';
@@ -17,22 +17,22 @@ import { version } from '../version.js';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
-/** The signals that the process is sent. */
+/** The signals that the process gets. */
 export interface Signals {
-  /** The one that ends the service as asked. */
+  /** The signal that ends the service: SIGTERM or SIGINT. */
   readonly stop: Promise<NodeJS.Signals>;
   /** Each SIGHUP: read the configuration again. */
   readonly hangUp$: Observable<unknown>;
-  /** Each signal of no meaning that others take for one to open their log files again. */
+  /** SIGUSR1 and SIGUSR2, at which other programs open their log files again. Here they have no effect. */
   readonly ignored$: Observable<NodeJS.Signals>;
 }
 
-/** What the command line asks for. Resolves with the exit code when it is done: for the service, after the stop signal. */
+/** Does what the command line asks for. Resolves with the exit code at the end: for the service, after the stop signal. */
 export async function runProgram(argv: readonly string[], signals: Signals): Promise<number> {
   try {
     return await run(parseArguments(argv), signals);
   } catch (error) {
-    return explain(error);
+    return printError(error);
   }
 }
 
@@ -60,7 +60,7 @@ async function run(invocation: Invocation, { stop, hangUp$, ignored$ }: Signals)
   }
 }
 
-/** Errors with the first exception that nobody has caught, a bug, from now on and until the process ends. */
+/** Errors with the first uncaught exception from now on, until the process ends. Such an exception is a bug. */
 function uncaught(): Observable<never> {
   const error$ = new ReplaySubject<never>(1);
   process.on('uncaughtException', (error) => {
@@ -71,25 +71,25 @@ function uncaught(): Observable<never> {
 
 async function check({ config: file, live }: Extract<Invocation, { kind: 'check' }>): Promise<number> {
   const { config, text: read } = await loadConfig(file);
-  const cutOff = cutOffIn(read); // told here alone: in a log it would be a line at each start, for a matter of taste
+  const cutOff = cutOffIn(read); // only here: in the log it would be a line at each start, for a matter of taste
   const warnings = [
     ...config.warnings,
     ...(cutOff ? [`${file}:${cutOff.line}:${cutOff.column}: ${cutOff.message}`] : []),
   ];
-  let ofAddresses: string | undefined;
-  const answers = live ? await askOnce(config, (warning) => (ofAddresses = warning)) : [];
-  const ofMembers = memberWarning(
+  let addressWarning: string | undefined;
+  const answers = live ? await askOnce(config, (warning) => (addressWarning = warning)) : [];
+  const membersWarning = memberWarning(
     answers.flatMap(({ outcome }) => (outcome.kind === 'answered' ? [outcome.answer] : [])),
   );
-  warnings.push(...[ofAddresses, ofMembers].filter((text) => text !== undefined));
-  const places = live ? await tryPlaces(config) : placesOf(config);
-  const problems = places.flatMap(({ section, problem }) =>
+  warnings.push(...[addressWarning, membersWarning].filter((text) => text !== undefined));
+  const listenAddresses = live ? await tryListenAddresses(config) : listenAddressesOf(config);
+  const problems = listenAddresses.flatMap(({ section, problem }) =>
     problem === undefined ? [] : [`${section}.host: ${problem}`],
   );
   const lines = [
     ...warnings.map((warning) => `warning: ${warning}`),
-    ...places
-      .filter((place) => place.isLoopback)
+    ...listenAddresses
+      .filter(({ isLoopback }) => isLoopback)
       .map(({ section, host }) => `note: ${section}.host: ${host} is ${onlyFromHere(section)}`),
     ...(problems.length > 0 ? problems.map((problem) => `error: ${problem}`) : ['configuration ok']),
   ];
@@ -98,8 +98,8 @@ async function check({ config: file, live }: Extract<Invocation, { kind: 'check'
   return problems.length === 0 && answers.every(({ outcome }) => outcome.kind === 'answered') ? 0 : EXIT_FAILED;
 }
 
-/** What the user can mend is told in plain lines; anything else is a bug and keeps its stack. */
-function explain(error: unknown): number {
+/** Prints an error that the user can correct as plain lines, and any other error, a bug, with its stack. */
+function printError(error: unknown): number {
   const isForUser =
     error instanceof ConfigError ||
     error instanceof UsageError ||

@@ -1,4 +1,4 @@
-/** What is told of the command line, by `--help` and by the manual page alike. */
+/** The command line, for `--help` and for the manual page. */
 const SYNOPSIS = [
   '[--config FILE] [--verbose | --debug | --quiet]',
   '[--config FILE] --check [--live]',
@@ -10,29 +10,29 @@ const PURPOSE = "Polls Patroni's REST API and answers health checks from the lat
 const OPTIONS: readonly (readonly [option: string, meaning: string])[] = [
   ['--config FILE', 'configuration (default: see below)'],
   ['--check', 'check the configuration and the files that it names, then exit'],
-  ['--live', 'with --check: also ask Patroni each configured route, once'],
-  ['--notify', 'have the running service ask Patroni now: for its callbacks'],
+  ['--live', 'with --check: also ask Patroni for each configured route, once'],
+  ['--notify', 'make the running service poll Patroni now: for callbacks'],
   ['--verbose', 'also log each request'],
   ['--debug', 'also log each request and each poll'],
-  ['--quiet', 'log errors alone'],
+  ['--quiet', 'log only errors'],
   ['--version', 'print the version, then exit'],
   ['--help', 'print this text, then exit'],
 ];
 
 const DEFAULT_FILES = [
-  'Without --config it reads /etc/patroniglue/config.yml, or where that is not',
-  'there $HOME/.patroniglue.yml.',
+  'Without --config, patroniglue reads /etc/patroniglue/config.yml. If this file',
+  'does not exist, it reads $HOME/.patroniglue.yml.',
 ] as const;
 
-const ONE_DASH = "The Go program's spellings with one dash are accepted too: -config FILE.";
+const ONE_DASH = 'The options of the Go program also work with one dash: -config FILE.';
 
 const SIGNALS = [
-  'SIGTERM and SIGINT end the service within a second; SIGHUP reads configuration,',
-  'certificates and keys again.',
+  'SIGTERM and SIGINT end the service within a second. At SIGHUP it reads its',
+  'configuration, certificates and keys again.',
 ] as const;
 
 const EXIT_CODES: readonly (readonly [code: string, meaning: string])[] = [
-  ['0', 'ended as asked'],
+  ['0', 'ended on request'],
   ['1', 'could not run: port taken, no right to listen; --live, --notify: no answer'],
   ['2', 'wrong usage or configuration'],
 ];
@@ -63,7 +63,8 @@ patroniglue \\- health checks for PostgreSQL clusters run by Patroni
 ${SYNOPSIS.map((line) => `.B patroniglue\n${roff(line)}`).join('\n.br\n')}
 .SH DESCRIPTION
 ${roff(PURPOSE)}
-A check never waits for Patroni, and an answer older than its time to live is 503.
+A check never waits for Patroni.
+If the latest answer is older than its time to live, patroniglue answers with 503.
 .SH OPTIONS
 ${OPTIONS.map(([option, meaning]) => paragraph(option, meaning)).join('\n')}
 .PP
@@ -75,17 +76,17 @@ ${EXIT_CODES.map(([code, meaning]) => paragraph(code, meaning)).join('\n')}
 .SH FILES
 .TP
 .I /etc/patroniglue/config.yml
-The configuration, unless another is named; config.yml.example in the package has every key.
+The configuration, unless \\-\\-config names another file; config.yml.example in the package has every key.
 .TP
 .I $HOME/.patroniglue.yml
-The same, where that file is not there.
+The configuration, if /etc/patroniglue/config.yml does not exist.
 .SH SEE ALSO
 .BR patroni (1),
 .BR haproxy (1)
 `;
 }
 
-/** A hyphen is a minus on a command line, and a line must not begin as a request. */
+/** Escapes for roff: a hyphen is a minus, as on a command line; a line must not begin like a roff request. */
 function roff(text: string): string {
   return text
     .replaceAll('\\', '\\e')

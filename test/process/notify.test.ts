@@ -82,7 +82,7 @@ describe('the service is told that Patroni has changed', () => {
     const args = [mainFile, '--config', other.configFile, '--notify'];
     await assert.rejects(
       run('patroniglue --notify', process.execPath, args, { env: { PATH: process.env['PATH'] ?? '' } }),
-      /ended with 1.*patroniglue at 127\.0\.0\.1 port \d+ was not told: connect ECONNREFUSED/s,
+      /ended with 1.*cannot notify patroniglue at 127\.0\.0\.1 port \d+: connect ECONNREFUSED/s,
     );
     await other.close();
   });
