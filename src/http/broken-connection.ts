@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { readProxyHeader } from '../sockets/proxy-header.js';
+import { parseProxyHeader } from '../sockets/proxy-header.js';
 
 /** Why a connection ended before it was a request: in a few words, and what to do about it. */
 export const BREAKAGES = {
@@ -152,7 +152,7 @@ function requestBreakage({ code = '', rawPacket, bytesParsed }: ClientError): Br
   if (!code.startsWith('HPE_') || code === 'HPE_CLOSED_CONNECTION') return undefined; // the latter had its reply
   if (rawPacket === undefined) return 'malformed';
   if (isTlsRecord(rawPacket)) return 'tls-on-plain';
-  if (readProxyHeader(rawPacket).kind === 'complete') return 'proxy-header';
+  if (parseProxyHeader(rawPacket).kind === 'complete') return 'proxy-header';
   return isBareLineFeed(rawPacket, bytesParsed ?? 0) ? 'bare-line-feed' : 'malformed';
 }
 

@@ -3,8 +3,8 @@ import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { AccessEntry } from './access-log.js';
-import { type Connections, boundConnections, closeWithin } from '../sockets/connection-bound.js';
-import { type Listeners, type ListenersOptions, type Place, createListeners } from '../sockets/listeners.js';
+import { type Connections, limitConnections, closeWithin } from '../sockets/connection-bound.js';
+import { type Listeners, type ListenersOptions, type ListenAt, createListeners } from '../sockets/listeners.js';
 import { type ProxyGateOptions, createProxyGate } from '../sockets/proxy-gate.js';
 import { MAX_CONNECTIONS } from '../sockets/open-files.js';
 import { type OnBroken, tellBroken } from './broken-connection.js';
@@ -13,7 +13,7 @@ import { createStreams } from './stream-reply.js';
 import type { CheckRequest, PageReply, Reply } from './types.js';
 
 /** Where and how to listen, and what to answer. */
-export interface FrontEndOptions extends Place, Pick<ListenersOptions, 'resolve' | 'onSkipped'> {
+export interface FrontEndOptions extends ListenAt, Pick<ListenersOptions, 'resolve' | 'onSkipped'> {
   readonly handle: (request: CheckRequest) => PageReply;
   /** Told of every reply; without it nothing is measured. */
   readonly onReply?: (entry: AccessEntry) => void;
@@ -54,12 +54,12 @@ const MAX_STREAMS = 16;
  * @throws ListenError when no address can be listened on, or one is taken or forbidden
  */
 export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
-  const { connections = boundConnections(MAX_CONNECTIONS), resolve, onSkipped, onBroken = () => undefined } = options;
+  const { connections = limitConnections(MAX_CONNECTIONS), resolve, onSkipped, onBroken = () => undefined } = options;
   const gate = options.proxyProtocol && createProxyGate(options.proxyProtocol);
   const { admit, onRequest } = shareFairly(createListener(options, (socket) => gate?.clientOf(socket)));
-  const createServerFor = (tls: Place['tls']): Server => {
+  const createServerFor = (tls: ListenAt['tls']): Server => {
     const server = tls ? createTlsServer({ ...LIMITS, ...tls }) : createServer(LIMITS);
-    gate?.guard(server);
+    gate?.readHeadersOf(server);
     connections.watch(server);
     tellBroken(server, onBroken, (socket) => gate?.clientOf(socket));
     server.maxHeadersCount = 0; // as many as fit: Node would drop those after 2,000 in silence, a Content-Length too

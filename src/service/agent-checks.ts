@@ -1,13 +1,13 @@
 import { createAgentServer } from '../agent-check/server.js';
 import type { createAgentHandler } from '../agent-check/handler.js';
 import type { Config } from '../config/types.js';
-import type { ConfiguredListener } from './listen-places.js';
+import type { ConfiguredListener } from './listen-addresses.js';
 import type { LogLines } from './log-lines.js';
 import type { Log } from '../log/logger.js';
 import { type Connections, closeWithin } from '../sockets/connection-bound.js';
-import { type Place, createListeners } from '../sockets/listeners.js';
+import { type ListenAt, createListeners } from '../sockets/listeners.js';
 
-/** What the agent is made of. */
+/** What {@link startAgentChecks} needs. */
 export interface AgentParts {
   readonly handle: ReturnType<typeof createAgentHandler>;
   readonly connections: Connections;
@@ -16,7 +16,7 @@ export interface AgentParts {
 }
 
 /**
- * Answers HAProxy's agent checks at `agent.port`; listens nowhere while the configuration has none.
+ * Answers HAProxy's agent checks at `agent.port`. Listens nowhere while the configuration has no `agent.port`.
  *
  * @throws ListenError
  */
@@ -43,16 +43,16 @@ export async function startAgentChecks(initial: Config, parts: AgentParts): Prom
     if (now.join() !== before) lines.agentListening(now, agent.route);
     before = now.join();
   };
-  await listeners.moveTo(placeOf(initial));
+  await listeners.moveTo(listenAtOf(initial));
   reconfigured(initial);
   return {
     listeners,
-    placeOf,
+    listenAtOf,
     reconfigured,
     close: (withinMs) => closeWithin(withinMs, listeners, connections),
   };
 }
 
-function placeOf({ agent: { host, port } }: Config): Place | undefined {
+function listenAtOf({ agent: { host, port } }: Config): ListenAt | undefined {
   return port === undefined ? undefined : { host, port };
 }

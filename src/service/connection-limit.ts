@@ -1,29 +1,29 @@
 import type { Config } from '../config/types.js';
 import type { LogLines } from './log-lines.js';
-import { type Connections, boundConnections } from '../sockets/connection-bound.js';
-import { measureRoom } from '../sockets/open-files.js';
+import { type Connections, limitConnections } from '../sockets/connection-bound.js';
+import { type OpenFilesBudget, measureOpenFiles } from '../sockets/open-files.js';
 
-/** The connections of all clients, whatever they ask: one bound for health checks and agent checks. */
+/** One limit for the connections of all clients: health checks and agent checks together. */
 export interface ConnectionLimit {
   readonly connections: Connections;
-  /** Another configuration may leave room for others. */
+  /** A configuration with another number of routes allows another number of connections. */
   readonly reconfigure: (config: Config) => void;
 }
 
-/** As many as the limit of open files leaves beside the polls. To be called at the start: it counts what is open by then. */
+/** Allows as many connections as the limit of open files leaves beside the polls. To be called at the start: it counts the open files. */
 export function createConnectionLimit(config: Config, lines: Pick<LogLines, 'crowding'>): ConnectionLimit {
-  const roomFor = measureRoom();
-  const roomOf = ({ backend, cache: { learn } }: Config): ReturnType<typeof roomFor> =>
-    roomFor(backend.routes.length + learn + 2); // agent.route, and Patroni's timings
-  let room = roomOf(config);
-  const connections = boundConnections(room.connections, (crowding) => {
-    lines.crowding(crowding, room);
+  const budgetFor = measureOpenFiles();
+  const budgetOf = ({ backend, cache: { learn } }: Config): OpenFilesBudget =>
+    budgetFor(backend.routes.length + learn + 2); // 2: agent.route, and Patroni's timings
+  let budget = budgetOf(config);
+  const connections = limitConnections(budget.connections, (crowding) => {
+    lines.crowding(crowding, budget);
   });
   return {
     connections,
     reconfigure(next) {
-      room = roomOf(next);
-      connections.max = room.connections;
+      budget = budgetOf(next);
+      connections.max = budget.connections;
     },
   };
 }

@@ -1,14 +1,14 @@
 import type { Config } from '../config/types.js';
-import type { ConfiguredListener } from './listen-places.js';
+import type { ConfiguredListener } from './listen-addresses.js';
 import { createAccessLine } from '../http/access-log.js';
 import type { Breakage, Tally } from '../http/broken-connection.js';
 import { type FrontEnd, type FrontEndOptions, listen } from '../http/frontend.js';
 import { tlsOptions } from '../http/tls.js';
 import type { LogLines } from './log-lines.js';
 import type { Log } from '../log/logger.js';
-import type { Place } from '../sockets/listeners.js';
+import type { ListenAt } from '../sockets/listeners.js';
 
-/** What a front end is made of. */
+/** What {@link startFrontEnd} needs. */
 export interface FrontEndParts extends Required<Pick<FrontEndOptions, 'handle' | 'connections'>> {
   /** Counts the connections that end before they are a request. */
   readonly broken: Tally<Breakage>;
@@ -17,7 +17,7 @@ export interface FrontEndParts extends Required<Pick<FrontEndOptions, 'handle' |
 }
 
 /**
- * The front end of a configuration, listening.
+ * Starts the front end of a configuration. Resolves when it listens.
  *
  * @throws ListenError
  */
@@ -26,7 +26,7 @@ export async function startFrontEnd(config: Config, parts: FrontEndParts): Promi
   let accessLine = createAccessLine(config.frontend.logFormat);
   let { proxyProtocol } = config.frontend;
   const frontEnd: FrontEnd = await listen({
-    ...placeOf(config),
+    ...listenAtOf(config),
     handle,
     connections,
     proxyProtocol: {
@@ -52,7 +52,7 @@ export async function startFrontEnd(config: Config, parts: FrontEndParts): Promi
   let before = frontEnd.addresses.join();
   return {
     listeners: frontEnd.listeners,
-    placeOf,
+    listenAtOf,
     reconfigured(next) {
       const now = frontEnd.addresses.join();
       if (now !== before) lines.listening(next, frontEnd.addresses);
@@ -64,6 +64,6 @@ export async function startFrontEnd(config: Config, parts: FrontEndParts): Promi
   };
 }
 
-function placeOf({ frontend: { host, port, tls } }: Config): Place {
+function listenAtOf({ frontend: { host, port, tls } }: Config): ListenAt {
   return { host, port, ...(tls && { tls: tlsOptions(tls) }) };
 }

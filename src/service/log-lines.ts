@@ -5,7 +5,7 @@ import type { Config, Reload } from '../config/types.js';
 import { describeDuration, describeFailure } from '../patroni/snapshot-text.js';
 import { BREAKAGES, type Breakage, breakages } from '../http/broken-connection.js';
 import type { Crowding } from '../sockets/connection-bound.js';
-import type { Room } from '../sockets/open-files.js';
+import type { OpenFilesBudget } from '../sockets/open-files.js';
 import type { Log } from '../log/logger.js';
 import { origin } from '../network/authority.js';
 import { areLoopback, onlyFromHere } from '../network/loopback.js';
@@ -38,7 +38,7 @@ export interface LogLines {
   readonly addresses: (warning: string) => void;
   /** The upstream answers as different members: told at most once a minute. */
   readonly members: (warning: string) => void;
-  readonly crowding: (crowding: Crowding, room: Room) => void;
+  readonly crowding: (crowding: Crowding, budget: OpenFilesBudget) => void;
   readonly change: (change: Change) => void;
   readonly outcome: (polled: PolledOutcome) => void;
   readonly freeze: (change: FreezeChange) => void;
@@ -118,14 +118,14 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     members: seldom((warning) => {
       log.write('warn', warning, { event: 'several-members' });
     }),
-    crowding(crowding, room) {
+    crowding(crowding, budget) {
       if (crowding.kind === 'relieved') {
         const { ended } = crowding;
         log.write('info', `no longer too many connections: patroniglue ended ${ended}`, { event: 'relieved', ended });
         return;
       }
-      const { connections } = room;
-      log.write('warn', `too many connections: ${describeRoom(room)}, so each new connection ends the oldest`, {
+      const { connections } = budget;
+      log.write('warn', `too many connections: ${describeBudget(budget)}, so each new connection ends the oldest`, {
         event: 'crowded',
         connections,
       });
@@ -252,7 +252,7 @@ function seldom<A extends unknown[]>(tell: (...args: A) => void): (...args: A) =
   };
 }
 
-function describeRoom({ connections, openFilesLimit }: Room): string {
+function describeBudget({ connections, openFilesLimit }: OpenFilesBudget): string {
   return openFilesLimit === undefined
     ? `at most ${connections} at a time`
     : `the limit of ${openFilesLimit} open files (LimitNOFILE, ulimit -n) allows ${connections} at a time`;

@@ -22,7 +22,7 @@ import { createTtlCheck } from '../streams/ttl-check.js';
 import { startAgentChecks } from './agent-checks.js';
 import { createConnectionLimit } from './connection-limit.js';
 import { startFrontEnd } from './front-end.js';
-import { createPlaces } from './listen-places.js';
+import { createListenAddresses } from './listen-addresses.js';
 import { type LogLines, createLogLines } from './log-lines.js';
 import { createPages } from './pages.js';
 
@@ -117,14 +117,14 @@ async function run(
   const handleAgent = createAgentHandler(agentSources, agentChecks.count);
 
   // Clients connect here
-  const places = createPlaces([
+  const listenAddresses = createListenAddresses([
     () => startFrontEnd(initial.config, { handle, connections, broken, log, lines }),
     () => startAgentChecks(initial.config, { handle: handleAgent, connections, log, lines }),
   ]);
 
   // A new configuration: what may fail comes first, and all else follows config$
   const apply = async ({ config }: LoadedConfig): Promise<void> => {
-    await places.reconfigure(config);
+    await listenAddresses.reconfigure(config);
     config$.next(config);
   };
   const reconfigured$ = config$.pipe(
@@ -144,7 +144,7 @@ async function run(
     polling.addressWarning$.pipe(tap(lines.addresses)),
     certificates.warning$.pipe(tap(lines.certificateEnds)),
     changes(cache, scheduler).pipe(tap(lines.change), tap(pages.changed)), // runs the polls
-    defer(() => places.open()).pipe(tap(tellPm2), ignoreElements()), // after the polls: a look-up may take long
+    defer(() => listenAddresses.open()).pipe(tap(tellPm2), ignoreElements()), // after the polls: a look-up may take long
     reloads({ initial, asked$: signals.hangUp$, watchEveryMs: WATCH_FILES_EVERY_MS, apply, scheduler }).pipe(
       tap(lines.reload),
       tap(pages.reloaded),
@@ -159,7 +159,7 @@ async function run(
   lines.warnings(initial.config);
   lines.polling(initial.config, cache);
   await untilStopped(event$, signals.stop$, lines);
-  await places.close(CLOSE_WITHIN_MS);
+  await listenAddresses.close(CLOSE_WITHIN_MS);
   lines.stopped();
 }
 

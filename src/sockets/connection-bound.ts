@@ -3,33 +3,33 @@ import type { Listeners } from './listeners.js';
 
 /** The open connections of clients. */
 export interface Connections {
-  /** The most at a time. */
+  /** The most open connections at a time. */
   max: number;
-  /** How many there are. */
+  /** How many connections are open. */
   readonly open: number;
-  /** Bounds those of a server, too. */
+  /** Counts and limits the connections of this server as well. */
   watch(server: Server): void;
-  /** Ends them all, in whatever state: Node's `closeAllConnections` knows none that is in its TLS handshake. */
+  /** Ends all connections. Node's `closeAllConnections` would leave out those that are in their TLS handshake. */
   destroyAll(): void;
 }
 
-/** What is told of the bound: once when it begins to end connections, and once when it has long ended none. */
+/** `crowded`: the first connection was ended. `relieved`: none was ended for a while; `ended` says how many were before. */
 export type Crowding = { readonly kind: 'crowded' } | { readonly kind: 'relieved'; readonly ended: number };
 
-/** Told of crowding, as it happens. */
+/** Called at the beginning and at the end of each crowd. */
 export type OnCrowding = (crowding: Crowding) => void;
 
-/** A crowd is over when no connection had to be ended for so long; the next one is told of anew. */
+/** A crowd is over when no connection was ended for so long. The next one is reported again. */
 const RELIEVED_AFTER_MS = 5000;
 
 /**
- * Bounds the open connections of all servers that are watched, together: one too many ends the oldest. Replies are given at once, so an
- * old connection is an idle or a slow one, and a new one is a health check that must get through.
+ * Limits the open connections of all watched servers together. One connection too many ends the oldest: patroniglue replies
+ * at once, so an old connection is idle or slow. A new connection is a health check, which must get its reply.
  */
-export function boundConnections(max: number, onCrowding: OnCrowding = () => undefined): Connections {
-  const open = new Set<Socket>(); // in the order of their arrival
+export function limitConnections(max: number, onCrowding: OnCrowding = () => undefined): Connections {
+  const open = new Set<Socket>(); // oldest first
   const noteEnded = watchCrowding(onCrowding);
-  const admit = (socket: Socket): void => {
+  const track = (socket: Socket): void => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
     const [oldest] = open;
@@ -44,7 +44,7 @@ export function boundConnections(max: number, onCrowding: OnCrowding = () => und
       return open.size;
     },
     watch(server) {
-      server.on('connection', admit);
+      server.on('connection', track);
     },
     destroyAll() {
       for (const socket of open) socket.destroy();
@@ -53,7 +53,7 @@ export function boundConnections(max: number, onCrowding: OnCrowding = () => und
   return connections;
 }
 
-/** Stops listening, lets what is under way end, and ends every connection within `withinMs`. */
+/** Stops listening, lets replies that are under way go out, and ends every connection within `withinMs`. */
 export async function closeWithin(
   withinMs: number,
   listeners: Pick<Listeners, 'close'>,
@@ -66,19 +66,19 @@ export async function closeWithin(
   clearTimeout(timer);
 }
 
-/** Makes a series of connections that were ended two events: its first, and that there was none for a while. */
+/** Turns a series of ended connections into two events: one at the first, and one when none was ended for a while. */
 function watchCrowding(onCrowding: OnCrowding): () => void {
   let ended = 0;
-  let relief: NodeJS.Timeout | undefined;
+  let quietTimer: NodeJS.Timeout | undefined;
   return () => {
     ended += 1;
-    if (relief) {
-      relief.refresh();
+    if (quietTimer) {
+      quietTimer.refresh();
       return;
     }
-    relief = setTimeout(() => {
+    quietTimer = setTimeout(() => {
       const crowding: Crowding = { kind: 'relieved', ended };
-      relief = undefined;
+      quietTimer = undefined;
       ended = 0;
       onCrowding(crowding);
     }, RELIEVED_AFTER_MS).unref();

@@ -1,13 +1,13 @@
-/** Where somebody wants to listen. */
-export interface Wanted {
+/** An address that patroniglue is to listen on. */
+export interface ListenTarget {
   readonly host: string;
   readonly port: number;
-  /** The section of the configuration that says so. */
+  /** The section of the configuration that names the address. */
   readonly section: 'frontend' | 'agent';
 }
 
-/** Why that cannot be had, in one line that says what to change: `cannot listen on 10.0.0.9: it is no address of ...`. */
-export function whyNotListening({ host, port, section }: Wanted, cause: unknown): string {
+/** Why patroniglue cannot listen, in one line that says what to change: `cannot listen on 10.0.0.9: it is no address of ...`. */
+export function whyNotListening({ host, port, section }: ListenTarget, cause: unknown): string {
   const { code } = cause as NodeJS.ErrnoException;
   const key = `${section}.host`;
   switch (code) {

@@ -4,35 +4,35 @@ import { Server as TlsServer, createSecureContext } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { ListenError } from '../errors.js';
 import {
+  boundAddress,
   closeServer,
   isAddressMissing,
-  isTaken,
-  listenAt,
+  isPortTaken,
   listenError,
   messageOf,
   resolveAll,
-  whereabouts,
+  startListening,
 } from './listening.js';
 
 /** Where and how to listen. */
-export interface Place {
-  /** A name is listened on at all of its addresses. */
+export interface ListenAt {
+  /** An address, or a name: patroniglue listens on all addresses of a name. */
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** TLS where given. */
+  /** Absent for plain HTTP or TCP. */
   readonly tls?: TlsServerOptions;
 }
 
-/** What listening needs from outside. */
+/** What {@link createListeners} needs. */
 export interface ListenersOptions {
   /** A server that does not listen yet. */
-  readonly createServer: (tls: Place['tls']) => Server;
-  /** The section of the configuration that says where, for messages. */
+  readonly createServer: (tls: ListenAt['tls']) => Server;
+  /** The section of the configuration that names the listen address, for messages. */
   readonly section: 'frontend' | 'agent';
   /** The addresses of a host; replaced in tests. */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
-  /** Told in a sentence of an address of several that cannot be listened on. */
+  /** Called with a sentence when one of several addresses is not on this host. */
   readonly onSkipped?: (warning: string) => void;
 }
 
@@ -41,37 +41,37 @@ export interface Listeners {
   /** `127.0.0.1:8009`, `[::1]:8009` */
   addresses(): readonly string[];
   /**
-   * Listens at another place, or with other certificates. A server whose address, port and scheme stay goes on listening, and
-   * its connections live on. Those that are given up take no new connections; what is open there may end by itself.
+   * Listens at another address, or with other certificates. A server goes on listening, and keeps its connections, if its
+   * address, port and scheme stay. Any other server accepts no new connections; its open connections may end by themselves.
    *
-   * @param place nowhere where absent
-   * @throws ListenError when it cannot; then everything is as it was
+   * @param listenAt `undefined`: listens nowhere
+   * @throws ListenError when it cannot listen; then nothing has changed
    */
-  moveTo(place: Place | undefined): Promise<void>;
+  moveTo(listenAt: ListenAt | undefined): Promise<void>;
   /** The same in steps, for {@link moveAll}. */
-  prepare(place: Place | undefined): Promise<Move>;
-  /** Stops listening, for good: a move that is under way ends in nothing. Resolves when the last connection is gone. */
+  prepare(listenAt: ListenAt | undefined): Promise<Move>;
+  /** Stops listening for good; a move that is under way has no effect. Resolves when the last connection is gone. */
   close(): Promise<void>;
 }
 
-/** A move to another place, in steps: `open`, then `commit`, or `giveUp` and `restore`. */
+/** A move to another listen address, in steps: `open`, then `commit`, or `giveUp` and `restore`. */
 interface Move {
-  /** The servers that will not be needed. */
+  /** The servers that the new configuration does not need. */
   readonly departures: readonly Departure[];
   /**
-   * Opens what is new. A server of `departures` that is in the way of it is stopped.
+   * Opens the new servers. If a server of `departures` has the port that a new server needs, it is stopped first.
    *
    * @throws ListenError
    */
   open(departures: readonly Departure[]): Promise<void>;
   commit(): void;
-  /** Closes what was opened. */
+  /** Closes the servers that `open` has opened. */
   giveUp(): void;
-  /** Opens again what was stopped, as far as it can: the next move opens the rest. */
+  /** Opens the stopped servers again, as far as possible. The next move opens the rest. */
   restore(): Promise<void>;
 }
 
-/** A server that will not be needed any more. */
+/** A server that the new configuration does not need. */
 interface Departure {
   readonly port: number;
   isStopped(): boolean;
@@ -87,10 +87,10 @@ interface Listener {
   readonly name: string;
 }
 
-/** Listens nowhere until it is told where. */
+/** Listens nowhere until the first `moveTo`. */
 export function createListeners(options: ListenersOptions): Listeners {
   const { resolve = resolveAll, onSkipped } = options;
-  let place: Place | undefined;
+  let current: ListenAt | undefined;
   let listeners: readonly Listener[] = [];
   const closing = new Set<Promise<void>>();
   let isClosed = false;
@@ -99,27 +99,27 @@ export function createListeners(options: ListenersOptions): Listeners {
     const closed = closeServer(server).finally(() => closing.delete(closed));
     closing.add(closed);
   };
-  const open = async (next: Place, address: string, port: number): Promise<Listener> => {
+  const open = async (next: ListenAt, address: string, port: number): Promise<Listener> => {
     const server = options.createServer(next.tls);
-    await listenAt(server, address, port);
+    await startListening(server, address, port);
     if (isClosed) server.close();
     refuseIfClosed();
-    return { server, address, isTls: next.tls !== undefined, ...whereabouts(server) };
+    return { server, address, isTls: next.tls !== undefined, ...boundAddress(server) };
   };
 
   const refuseIfClosed = (): void => {
     if (isClosed) throw new ListenError('no longer listening: the service is stopping');
   };
 
-  /** Throws what a change to `next` would, as far as it can be known while nothing has changed. */
-  const prepare = async (next: Place | undefined): Promise<Move> => {
+  /** Finds as many errors of a change to `next` as possible while nothing has changed yet, and throws them. */
+  const prepare = async (next: ListenAt | undefined): Promise<Move> => {
     refuseIfClosed();
     if (next?.tls) createSecureContext(next.tls); // throws what setSecureContext would
     const addresses = next === undefined ? [] : await addressesOf(next);
     const isSame = (address: string) => (listener: Listener) =>
       listener.address === address &&
       listener.isTls === (next?.tls !== undefined) &&
-      (next?.port === 0 ? place?.port === 0 : listener.port === next?.port);
+      (next?.port === 0 ? current?.port === 0 : listener.port === next?.port);
     const kept = addresses.flatMap((address) => listeners.filter(isSame(address)));
     const leaving = listeners.filter((listener) => !kept.includes(listener));
     const opened: Listener[] = [];
@@ -129,29 +129,31 @@ export function createListeners(options: ListenersOptions): Listeners {
       stopped.push(listener);
     };
 
-    const openAll = async (place: Place, departures: readonly Departure[]): Promise<void> => {
+    const openAll = async (wanted: ListenAt, departures: readonly Departure[]): Promise<void> => {
       for (const address of addresses) {
         if (kept.some((listener) => listener.address === address)) continue;
-        // Port 0 takes any free port: the first address chooses it for the others.
-        const at = place.port === 0 ? ([...kept, ...opened][0]?.port ?? 0) : place.port;
+        // Port 0 takes any free port for the first address. The other addresses take the same port.
+        const port = wanted.port === 0 ? ([...kept, ...opened][0]?.port ?? 0) : wanted.port;
         try {
-          opened.push(await open(place, address, at));
+          opened.push(await open(wanted, address, port));
         } catch (cause) {
           if (isAddressMissing(cause) && addresses.length > 1) {
             onSkipped?.(`not listening on ${address}: ${messageOf(cause)}`);
             continue;
           }
-          // It may be one of ours that has the port: 127.0.0.1 before 0.0.0.0, HTTP before HTTPS, or the front end's that
-          // the agent is to have. A moment without it.
-          const inTheWay = departures.filter((departure) => departure.port === at && !departure.isStopped());
-          if (!isTaken(cause) || inTheWay.length === 0) throw cause;
+          // One of our own servers may have the port: on 127.0.0.1 when 0.0.0.0 comes, with HTTP when HTTPS comes, or the
+          // front end's server when agent checks get its port. It is stopped first, so nobody listens there for a moment.
+          const inTheWay = departures.filter((departure) => departure.port === port && !departure.isStopped());
+          if (!isPortTaken(cause) || inTheWay.length === 0) throw cause;
           for (const departure of inTheWay) departure.stop();
-          opened.push(await open(place, address, at));
+          opened.push(await open(wanted, address, port));
         }
       }
       if (kept.length + opened.length === 0) {
         const which = `none of its addresses (${addresses.join(', ')}) is on this host`;
-        throw new ListenError(`cannot listen on ${place.host}: ${which}; set ${options.section}.host to an address of this host`);
+        throw new ListenError(
+          `cannot listen on ${wanted.host}: ${which}; set ${options.section}.host to an address of this host`,
+        );
       }
     };
 
@@ -175,9 +177,9 @@ export function createListeners(options: ListenersOptions): Listeners {
         for (const listener of opened) retire(listener);
       },
       async restore() {
-        const former = place;
+        const former = current;
         if (former === undefined || isClosed) return;
-        const again = await Promise.allSettled(stopped.map(({ address, port: at }) => open(former, address, at)));
+        const again = await Promise.allSettled(stopped.map(({ address, port }) => open(former, address, port)));
         const back = again.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
         listeners = [...listeners.filter((listener) => !stopped.includes(listener)), ...back];
       },
@@ -187,18 +189,18 @@ export function createListeners(options: ListenersOptions): Listeners {
           return;
         }
         for (const { server } of kept) {
-          if (next?.tls && server instanceof TlsServer && !isDeepStrictEqual(next.tls, place?.tls)) {
+          if (next?.tls && server instanceof TlsServer && !isDeepStrictEqual(next.tls, current?.tls)) {
             server.setSecureContext(next.tls);
           }
         }
         for (const listener of leaving) if (!stopped.includes(listener)) retire(listener);
         listeners = [...kept, ...opened];
-        place = next;
+        current = next;
       },
     };
   };
 
-  const addressesOf = async (next: Place): Promise<readonly string[]> => {
+  const addressesOf = async (next: ListenAt): Promise<readonly string[]> => {
     const addresses = await resolve(next.host).catch((cause: unknown) => {
       throw listenError(options.section, next, cause);
     });
@@ -208,7 +210,7 @@ export function createListeners(options: ListenersOptions): Listeners {
 
   const self: Listeners = {
     prepare,
-    moveTo: (next) => moveAll([{ listeners: self, place: next }]),
+    moveTo: (next) => moveAll([{ listeners: self, listenAt: next }]),
     addresses: () => listeners.map(({ name }) => name),
     async close() {
       isClosed = true;
@@ -220,20 +222,20 @@ export function createListeners(options: ListenersOptions): Listeners {
 }
 
 /**
- * Moves several at once, or none: a port may go from one to another.
+ * Moves all of them, or none. A port may go from one to another.
  *
- * @throws ListenError when one cannot; then everything is as it was
+ * @throws ListenError when one of them cannot listen; then nothing has changed
  */
 export async function moveAll(
-  targets: readonly { readonly listeners: Listeners; readonly place: Place | undefined }[],
+  targets: readonly { readonly listeners: Listeners; readonly listenAt: ListenAt | undefined }[],
 ): Promise<void> {
-  const moves = await Promise.all(targets.map(({ listeners, place }) => listeners.prepare(place)));
+  const moves = await Promise.all(targets.map(({ listeners, listenAt }) => listeners.prepare(listenAt)));
   const departures = moves.flatMap((move) => move.departures);
   try {
     for (const move of moves) await move.open(departures);
   } catch (cause) {
-    for (const move of moves) move.giveUp(); // all, before one of their ports is taken back
-    for (const move of moves) await move.restore(); // as far as it can: the cause is what is told
+    for (const move of moves) move.giveUp(); // first all of them: their ports must be free for `restore`
+    for (const move of moves) await move.restore(); // errors here are dropped: the caller gets `cause`
     throw cause;
   }
   for (const move of moves) move.commit();

@@ -3,9 +3,12 @@ import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { authority } from '../network/authority.js';
 import { ListenError } from '../errors.js';
-import { type Wanted, whyNotListening } from './listen-reasons.js';
+import { type ListenTarget, whyNotListening } from './listen-reasons.js';
 
-/** As many as the kernel lets wait (`net.core.somaxconn`): whoever finds no place tries again a second later. Node's own is 511. */
+/**
+ * The length of the accept queue: the most that the kernel allows (`net.core.somaxconn`). A client that finds the queue full
+ * tries again a second later. Node's default is 511.
+ */
 const BACKLOG = 4096;
 
 /** All addresses of a host, each once. */
@@ -14,8 +17,8 @@ export async function resolveAll(host: string): Promise<string[]> {
   return [...new Set(found.map(({ address }) => address))];
 }
 
-/** Resolves when it listens. */
-export function listenAt(server: Server, address: string, port: number): Promise<void> {
+/** Resolves when the server listens; rejects with Node's error. */
+export function startListening(server: Server, address: string, port: number): Promise<void> {
   return new Promise((done, failed) => {
     server.once('error', failed);
     server.listen({ port, host: address, backlog: BACKLOG }, () => {
@@ -35,27 +38,31 @@ export function closeServer(server: Server): Promise<void> {
   });
 }
 
-/** The name has an address that this host does not: `::1` of `localhost` where IPv6 is off. */
+/** The address is not on this host. For example, `localhost` has the address `::1`, and IPv6 is off. */
 export function isAddressMissing(cause: unknown): boolean {
   return ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes((cause as NodeJS.ErrnoException).code ?? '');
 }
 
-/** Somebody has the port. */
-export function isTaken(cause: unknown): boolean {
+/** Another program, or another listener of this one, has the port. */
+export function isPortTaken(cause: unknown): boolean {
   return (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
 }
 
-/** In words for whoever has written the configuration. */
-export function listenError(section: Wanted['section'], place: Omit<Wanted, 'section'>, cause: unknown): ListenError {
-  return new ListenError(whyNotListening({ ...place, section }, cause), { cause });
+/** The error in words for the author of the configuration. */
+export function listenError(
+  section: ListenTarget['section'],
+  target: Omit<ListenTarget, 'section'>,
+  cause: unknown,
+): ListenError {
+  return new ListenError(whyNotListening({ ...target, section }, cause), { cause });
 }
 
 export function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-/** Where it listens: `127.0.0.1:8009`, `[::1]:8009`. */
-export function whereabouts(server: Server): { port: number; name: string } {
+/** The port of a listening server, and its address as text: `127.0.0.1:8009`, `[::1]:8009`. */
+export function boundAddress(server: Server): { port: number; name: string } {
   const { address, port } = server.address() as AddressInfo;
   return { port, name: authority(address, port) };
 }

@@ -1,23 +1,24 @@
 import { readFileSync, readdirSync } from 'node:fs';
 
-/** More than a load balancer and its friends ever hold, and within the usual limit of 1,024 open files. */
+/** More connections than load balancers ever hold, and within the usual limit of 1,024 open files. */
 export const MAX_CONNECTIONS = 900;
 
-/** For listeners, look-ups of names, /proc/uptime, and the one connection too many that is there when the oldest ends. */
+/** For listeners, look-ups of names, /proc/uptime, and the one connection too many that is open until the oldest is ended. */
 const SPARE_FILES = 10;
 
-/** How many connections there is room for, and the limit of open files that makes it fewer than {@link MAX_CONNECTIONS}. */
-export interface Room {
+/** How many connections may be open, and the limit of open files, if it allows fewer than {@link MAX_CONNECTIONS}. */
+export interface OpenFilesBudget {
   readonly connections: number;
   readonly openFilesLimit?: number;
 }
 
 /**
- * The connections that leave room for so many polls under this process's limit of open files, by what is open now: at the
- * start. Without it a crowd would take the polls' files too; and where accept() finds none left, libuv ends every connection
- * in the queue in silence.
+ * To be called at the start: counts the files that are open now. The function that it returns says how many connections may
+ * be open, so that a number of polls still have their files under this process's limit. Without this bound, a crowd of
+ * clients would take the files of the polls as well. And if accept() finds no file left, libuv ends every connection in the
+ * queue without a word.
  */
-export function measureRoom(): (polls: number) => Room {
+export function measureOpenFiles(): (polls: number) => OpenFilesBudget {
   const openFilesLimit = limitOfOpenFiles();
   const openFiles = countOpenFiles();
   return (polls) => {
@@ -27,7 +28,7 @@ export function measureRoom(): (polls: number) => Room {
   };
 }
 
-/** The limit in force (Node has raised it to the hard one); Infinity where there is none, or no /proc to tell. */
+/** The limit in force (Node has raised it to the hard limit); Infinity if there is no limit, or no /proc to read it from. */
 function limitOfOpenFiles(): number {
   try {
     const limit = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];

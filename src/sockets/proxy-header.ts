@@ -1,15 +1,15 @@
 import { SocketAddress, isIPv4, isIPv6 } from 'node:net';
 
-/** What the first bytes of a connection say. */
+/** What the first bytes of a connection are. */
 export type ProxyHeader =
-  /** No more can be said yet. */
+  /** More bytes are needed. */
   | { readonly kind: 'incomplete' }
   | { readonly kind: 'malformed'; readonly why: string }
   | {
       readonly kind: 'complete';
-      /** How many bytes it has: what follows is the client's. */
+      /** The length in bytes. The bytes after it are the client's. */
       readonly length: number;
-      /** The client's address; absent where the connection speaks for itself (a check of the proxy's own, an unknown family). */
+      /** The client's address; absent if the header names none (the proxy's own check, or an unknown family). */
       readonly client?: string;
     };
 
@@ -18,22 +18,22 @@ const V1_MOST = 107;
 const V2 = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const V2_FIXED = 16;
 
-/** The most that a header of version 2 has, with all that it may carry besides addresses: the protocol's own "less than an MSS". */
+/** The longest header of version 2, with everything that it may hold besides addresses: the protocol says "less than an MSS". */
 const V2_MOST = 1460;
 
 const INCOMPLETE: ProxyHeader = { kind: 'incomplete' };
 
 /**
- * Reads a header of HAProxy's PROXY protocol, version 1 or 2, at the beginning of `bytes`. By "The PROXY protocol, versions 1 & 2"
- * (2020/03/05), sections 2.1 and 2.2. What a header of version 2 carries besides addresses is not looked at.
+ * Parses a header of HAProxy's PROXY protocol, version 1 or 2, at the beginning of `bytes`: "The PROXY protocol, versions
+ * 1 & 2" (2020/03/05), sections 2.1 and 2.2. In a header of version 2, only the addresses are read.
  */
-export function readProxyHeader(bytes: Buffer): ProxyHeader {
+export function parseProxyHeader(bytes: Buffer): ProxyHeader {
   if (startsAs(bytes, V1)) return bytes.length < V1.length ? INCOMPLETE : readV1(bytes);
   if (startsAs(bytes, V2)) return bytes.length < V2_FIXED ? INCOMPLETE : readV2(bytes);
   return malformed('the connection begins with other bytes');
 }
 
-/** Whether they may be the beginning of something that begins so, or are. */
+/** Whether `bytes` begin with the signature, or with as much of it as has arrived. */
 function startsAs(bytes: Buffer, signature: Buffer): boolean {
   const length = Math.min(bytes.length, signature.length);
   return bytes.compare(signature, 0, length, 0, length) === 0;
@@ -58,7 +58,7 @@ function readV1(bytes: Buffer): ProxyHeader {
   return { kind: 'complete', length, client };
 }
 
-/** Without a zone, which names an interface of one host. */
+/** An IPv6 address without a zone: a zone names an interface of one host. */
 function isPlainIPv6(text: string): boolean {
   return isIPv6(text) && !text.includes('%');
 }
@@ -84,9 +84,10 @@ function readV2(bytes: Buffer): ProxyHeader {
   return { kind: 'complete', length, ...(client !== undefined && { client }) };
 }
 
-/** TCP over IPv4, over IPv6, and a Unix socket's stream; other kinds of the same families have addresses of the same size. */
+/** TCP over IPv4 and over IPv6. */
 const [TCP4, TCP6] = [0x11, 0x21];
 
+/** The size of the addresses, in bytes: none, IPv4, IPv6, Unix. The same for every protocol of a family. */
 function sizeOf(family: number): number {
   return [0, 12, 36, 216][family >> 4] ?? 0;
 }

@@ -11,7 +11,7 @@ import { ListenError } from '../../src/errors.js';
 import type { AccessEntry } from '../../src/http/access-log.js';
 import { type FrontEnd, type FrontEndOptions, listen } from '../../src/http/frontend.js';
 import { tlsOptions } from '../../src/http/tls.js';
-import { boundConnections } from '../../src/sockets/connection-bound.js';
+import { limitConnections } from '../../src/sockets/connection-bound.js';
 import { createCertificates } from '../support/certificates.js';
 import { eventually, within } from '../support/time/wait.js';
 import type { Reply } from '../../src/http/types.js';
@@ -146,7 +146,7 @@ for (const scheme of ['http', 'https'] as const) {
     });
 
     it('ends the oldest connection when there are too many, and goes on answering', async () => {
-      await start({ connections: boundConnections(3) });
+      await start({ connections: limitConnections(3) });
       const oldest = await open();
       const ended = once(oldest, 'close');
       await Promise.all([open(), open()]);

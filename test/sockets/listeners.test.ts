@@ -49,8 +49,8 @@ describe('two that listen', () => {
     });
   const moveBoth = (frontPort: number, agentPort: number | undefined): Promise<void> =>
     moveAll([
-      { listeners: agent, place: agentPort === undefined ? undefined : { host: HOST, port: agentPort } },
-      { listeners: frontEnd, place: { host: HOST, port: frontPort } },
+      { listeners: agent, listenAt: agentPort === undefined ? undefined : { host: HOST, port: agentPort } },
+      { listeners: frontEnd, listenAt: { host: HOST, port: frontPort } },
     ]);
 
   beforeEach(async () => {

@@ -40,7 +40,7 @@ describe('the client that a header names', () => {
     onUnexpected: (address) => assert.fail(address),
   });
   const server = createServer();
-  gate.guard(server);
+  gate.readHeadersOf(server);
   async function connectedBy(remotePort: number, client: string): Promise<Socket> {
     const connection = connectionOf(remotePort);
     server.emit('connection', connection);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { readProxyHeader } from '../../src/sockets/proxy-header.js';
+import { parseProxyHeader } from '../../src/sockets/proxy-header.js';
 
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 const SIGNATURE = latin1('\r\n\r\n\0\r\nQUIT\n');
@@ -27,7 +27,7 @@ describe('a PROXY header of version 1', () => {
     ['PROXY UNKNOWN 10.0.0.5 whatever\r\n', undefined],
   ] as const) {
     it(`is read: ${line.trim()}`, () => {
-      assert.deepEqual(readProxyHeader(latin1(`${line}GET / HTTP/1.0\r\n`)), complete(latin1(line), client));
+      assert.deepEqual(parseProxyHeader(latin1(`${line}GET / HTTP/1.0\r\n`)), complete(latin1(line), client));
     });
   }
 
@@ -58,7 +58,7 @@ describe('a PROXY header of version 1', () => {
     '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
   ]) {
     it(`is refused: ${JSON.stringify(line).slice(0, 80)}`, () => {
-      assert.equal(readProxyHeader(latin1(line)).kind, 'malformed');
+      assert.equal(parseProxyHeader(latin1(line)).kind, 'malformed');
     });
   }
 });
@@ -76,7 +76,7 @@ describe('a PROXY header of version 2', () => {
     ['the most', v2(0x21, 0x11, Buffer.concat([TCP4, Buffer.alloc(1460 - 16 - 12)])), '10.0.0.5'],
   ] as const) {
     it(`is read: ${name}`, () => {
-      assert.deepEqual(readProxyHeader(Buffer.concat([header, latin1('GET')])), complete(header, client));
+      assert.deepEqual(parseProxyHeader(Buffer.concat([header, latin1('GET')])), complete(header, client));
     });
   }
 
@@ -91,7 +91,7 @@ describe('a PROXY header of version 2', () => {
     ['another signature', latin1('\r\n\r\n\0\r\nQUIX\n')],
   ] as const) {
     it(`is refused: ${name}`, () => {
-      assert.equal(readProxyHeader(header).kind, 'malformed');
+      assert.equal(parseProxyHeader(header).kind, 'malformed');
     });
   }
 });
@@ -117,9 +117,9 @@ describe('what may be a PROXY header', () => {
     fc.assert(
       fc.property(fc.oneof(v1Line, v2Block), fc.uint8Array(), ([header, client], after) => {
         for (let length = 0; length < header.length; length += 1) {
-          assert.deepEqual(readProxyHeader(header.subarray(0, length)), { kind: 'incomplete' });
+          assert.deepEqual(parseProxyHeader(header.subarray(0, length)), { kind: 'incomplete' });
         }
-        assert.deepEqual(readProxyHeader(Buffer.concat([header, after])), complete(header, client));
+        assert.deepEqual(parseProxyHeader(Buffer.concat([header, after])), complete(header, client));
       }),
     );
   });
@@ -135,7 +135,7 @@ describe('what may be a PROXY header', () => {
     fc.assert(
       fc.property(bytes, ([beginning, rest]) => {
         const all = Buffer.concat([beginning, rest]);
-        const header = readProxyHeader(all);
+        const header = parseProxyHeader(all);
         if (header.kind === 'incomplete') assert.ok(all.length < 1460, 'it is told by then');
         if (header.kind !== 'complete') return;
         assert.ok(header.length <= Math.min(all.length, 1460));
