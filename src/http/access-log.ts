@@ -5,7 +5,7 @@ export interface AccessEntry {
   /** The request target as it came. */
   readonly target: string;
   readonly status: number;
-  /** From the request's headers to the reply's hand-over to the socket, in microseconds. */
+  /** From the end of the request's headers until the reply is handed to the socket, in microseconds. */
   readonly tookUs: number;
 }
 
@@ -18,7 +18,10 @@ const FIELDS: Readonly<Record<string, (entry: AccessEntry) => string>> = {
   '%%': () => '%',
 };
 
-/** One line a request by `logformat`: `%a` client address, `%m` method, `%U` URI, `%s` status, `%D` µs, `%%` a percent sign. Unescaped: the log makes each line printable. */
+/**
+ * One line per request, as `logformat` says: `%a` client address, `%m` method, `%U` URI, `%s` status, `%D` µs, `%%` a percent
+ * sign. Nothing is escaped here: the log makes each line printable.
+ */
 export function createAccessLine(logFormat: string): (entry: AccessEntry) => string {
   return (entry) => logFormat.replace(/%[A-Za-z%]/g, (field) => FIELDS[field]?.(entry) ?? field);
 }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { parseProxyHeader } from '../sockets/proxy-header.js';
 
-/** Why a connection ended before it was a request: in a few words, and what to do about it. */
+/** Why a connection ended before it was a request, and what to do about it. Each `what` follows the client's name or address. */
 export const BREAKAGES = {
   'plain-on-tls': ['speaks no TLS, and this port is HTTPS', 'use check-ssl at HAProxy, https:// elsewhere'],
   'tls-on-plain': ['speaks TLS, and this port is plain HTTP', 'remove check-ssl at HAProxy, or set frontend.certfile'],
@@ -30,19 +30,19 @@ export const BREAKAGES = {
   silent: ['sent nothing', 'nothing to do: a check that only connects sends nothing'],
 } as const satisfies Record<string, readonly [what: string, cure: string]>;
 
-/** The name of such a reason, in the log and in the metrics. */
+/** The name of such a reason in the log and in the metrics. */
 export type Breakage = keyof typeof BREAKAGES;
 
-/** Told of a connection that ended before it was a request; `detail` is the parser's word for it, or that of OpenSSL. */
+/** Called when a connection ended before it was a request; `detail` is the reason that Node's parser or OpenSSL gives. */
 export type OnBroken = (breakage: Breakage, address: string, detail: string) => void;
 
-/** How often what happened. */
+/** How often each thing happened. */
 export interface Tally<Key> {
   count(key: Key): void;
   entries(): Iterable<readonly [Key, number]>;
 }
 
-/** Counts from 0, also what has not happened yet. */
+/** Counts each key from 0; `entries` also has the keys that were never counted. */
 export function createTally<Key>(keys: readonly Key[]): Tally<Key> {
   const counts = new Map(keys.map((key) => [key, 0]));
   return {
@@ -51,23 +51,27 @@ export function createTally<Key>(keys: readonly Key[]): Tally<Key> {
   };
 }
 
-/** All of them. */
+/** All such reasons. */
 export const breakages = Object.keys(BREAKAGES) as readonly Breakage[];
 
 /**
- * Tells of the connections to `server` that end before they are a request, and answers them with what is wrong, in plain
- * text: Node alone answers with an empty 400, and to plain HTTP where TLS is spoken not at all. To be called when the server
- * is made, and guarded.
+ * Reports the connections to `server` that end before they are a request, and tells the client in plain text what is wrong.
+ * Node alone answers with an empty 400, and does not answer plain HTTP at a TLS port at all. To be called when the server is
+ * made, after `ProxyGate.readHeadersOf`.
  *
- * @param clientOf who is behind a connection, where its PROXY header says so
+ * @param clientOf the client that the PROXY header of a connection names
  */
-export function tellBroken(server: Server, onBroken: OnBroken, clientOf: (socket: Socket) => string | undefined): void {
-  const encrypted = new WeakSet<Socket>(); // their handshake is over
-  const tell = (breakage: Breakage, socket: Socket, detail: string): void => {
+export function reportBrokenConnections(
+  server: Server,
+  onBroken: OnBroken,
+  clientOf: (socket: Socket) => string | undefined,
+): void {
+  const encrypted = new WeakSet<Socket>(); // sockets whose handshake is complete
+  const report = (breakage: Breakage, socket: Socket, detail: string): void => {
     onBroken(breakage, clientOf(socket) ?? socket.remoteAddress ?? '-', detail);
   };
   server.on('connection', (tcp: Socket) => {
-    const address = tcp.remoteAddress ?? '-'; // asked now, Node knows it also when the connection is reset
+    const address = tcp.remoteAddress ?? '-'; // Node keeps the address, so it is there after a reset as well
     tcp.once('close', () => {
       if (tcp.bytesRead === 0) onBroken('silent', address, '');
     });
@@ -77,41 +81,41 @@ export function tellBroken(server: Server, onBroken: OnBroken, clientOf: (socket
     if (socket instanceof TLSSocket && !encrypted.has(socket)) {
       const tcp = tcpOf(socket);
       const breakage = handshakeBreakage(error.code ?? '', tcp?.bytesRead);
-      if (breakage !== undefined) tell(breakage, tcp ?? socket, reasonOf(error));
+      if (breakage !== undefined) report(breakage, tcp ?? socket, reasonOf(error));
       if (breakage === 'plain-on-tls') refuse(tcp, breakage);
       socket.destroy();
       return;
     }
     const breakage = requestBreakage(error);
     if (breakage !== undefined) {
-      // a client that expects no reply, or has a part of one, gets none: as Node does it
+      // No text after the beginning of another reply. Node does the same.
       if (!hasBegunReply(socket)) refuse(socket, breakage, reasonOf(error), isHead(error));
-      tell(breakage, socket, reasonOf(error));
+      report(breakage, socket, reasonOf(error));
     }
-    socket.destroy(error); // which tells whoever looks for PROXY headers
+    socket.destroy(error); // the PROXY gate listens for this error
   });
   server.on('connect', (_request: IncomingMessage, socket: Socket) => {
     socket.on('error', () => undefined);
     refuse(socket, 'malformed', 'CONNECT: this is no proxy');
-    tell('malformed', socket, 'CONNECT');
+    report('malformed', socket, 'CONNECT');
     socket.destroy();
   });
 }
 
 type ClientError = NodeJS.ErrnoException & {
-  /** Of OpenSSL. */
+  /** OpenSSL's reason. */
   readonly reason?: string;
-  /** What was read, and how far it was understood. */
+  /** The bytes that were read; the parser understood the first `bytesParsed` of them. */
   readonly rawPacket?: Buffer;
   readonly bytesParsed?: number;
 };
 
-/** The connection below a TLS socket. No public name has it; without it, addresses of some and replies are missing. */
+/** The TCP connection below a TLS socket. Node has no public name for it. Without it, some addresses and replies are missing. */
 function tcpOf(socket: TLSSocket): Socket | undefined {
   return (socket as { readonly _parent?: Socket })._parent;
 }
 
-/** As Node's own `socketOnError` looks at it. */
+/** The same check as in Node's own `socketOnError`. */
 function hasBegunReply(socket: Socket): boolean {
   return (
     (socket as { readonly _httpMessage?: { readonly headersSent?: boolean } | null })._httpMessage?.headersSent === true
@@ -121,7 +125,7 @@ function hasBegunReply(socket: Socket): boolean {
 const BY_HANDSHAKE_CODE: Readonly<Record<string, Breakage>> = {
   ERR_SSL_HTTP_REQUEST: 'plain-on-tls',
   ERR_SSL_HTTPS_PROXY_REQUEST: 'plain-on-tls',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'plain-on-tls', // the first bytes are of no TLS record: `OPTIONS`, say, until Node 20
+  ERR_SSL_WRONG_VERSION_NUMBER: 'plain-on-tls', // the first bytes are no TLS record, such as `OPTIONS` until Node 20
   ERR_SSL_UNSUPPORTED_PROTOCOL: 'tls-version',
   ERR_SSL_VERSION_TOO_LOW: 'tls-version',
   ERR_SSL_NO_PROTOCOLS_AVAILABLE: 'tls-version',
@@ -135,21 +139,21 @@ const BY_HANDSHAKE_CODE: Readonly<Record<string, Breakage>> = {
   EPIPE: 'tls-cut-off',
 };
 
-/** The client's alerts of RFC 8446, section 6.2, that are about our certificate. */
-const OF_CERTIFICATE =
+/** The client's alerts that are about our certificate (RFC 8446, section 6.2). */
+const CERTIFICATE_ALERT =
   /_ALERT_(?:UNKNOWN_CA|(?:BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_(?:REVOKED|EXPIRED|UNKNOWN)|ACCESS_DENIED)$/;
 
-/** `undefined` for who said nothing: that is told of all connections alike. */
+/** `undefined` if the client sent nothing: `silent` is reported for TLS and plain connections in the same place. */
 function handshakeBreakage(code: string, bytesRead: number | undefined): Breakage | undefined {
   if (bytesRead === 0) return undefined;
-  return BY_HANDSHAKE_CODE[code] ?? (OF_CERTIFICATE.test(code) ? 'tls-certificate' : 'tls-failed');
+  return BY_HANDSHAKE_CODE[code] ?? (CERTIFICATE_ALERT.test(code) ? 'tls-certificate' : 'tls-failed');
 }
 
-/** `undefined` for a connection that is lost: HAProxy resets each as soon as it has the status line. */
+/** `undefined` for a lost connection: HAProxy resets each connection as soon as it has the status line. */
 function requestBreakage({ code = '', rawPacket, bytesParsed }: ClientError): Breakage | undefined {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'too-slow';
   if (code === 'HPE_HEADER_OVERFLOW') return 'too-large';
-  if (!code.startsWith('HPE_') || code === 'HPE_CLOSED_CONNECTION') return undefined; // the latter had its reply
+  if (!code.startsWith('HPE_') || code === 'HPE_CLOSED_CONNECTION') return undefined; // HPE_CLOSED_CONNECTION: more bytes after the last reply
   if (rawPacket === undefined) return 'malformed';
   if (isTlsRecord(rawPacket)) return 'tls-on-plain';
   if (parseProxyHeader(rawPacket).kind === 'complete') return 'proxy-header';
@@ -163,7 +167,7 @@ function isTlsRecord([type, major]: Buffer): boolean {
 
 const [LF, CR] = [0x0a, 0x0d];
 
-/** llhttp tells the byte that it stumbled at, or the one after it. */
+/** llhttp reports the position of the wrong byte, or of the byte after it. */
 function isBareLineFeed(bytes: Buffer, parsed: number): boolean {
   return [parsed - 1, parsed].some((at) => bytes[at] === LF && bytes[at - 1] !== CR);
 }

@@ -1,45 +1,48 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Answers a request, and says whether the reply goes on for as long as the client likes. */
+/** Answers a request; returns `lasting` for a reply that goes on until the client leaves. */
 type Listener = (req: IncomingMessage, res: ServerResponse) => 'lasting' | undefined;
 
-/** A server's listeners that keep each connection to its share. */
+/** Listeners for a server that limit each connection to its share. */
 export interface FairShare {
   /** For `connection`, or `secureConnection`. */
-  readonly admit: (socket: Socket) => void;
-  /** For `request` and its like. */
+  readonly onConnection: (socket: Socket) => void;
+  /** For `request`, `checkContinue` and `checkExpectation`. */
   readonly onRequest: (req: IncomingMessage, res: ServerResponse) => void;
 }
 
-/** The most requests of a connection that wait behind a reply: no health check sends a second one before its reply. */
+/** The most requests of a connection that wait behind a reply. A health check waits for its reply before the next request. */
 const MAX_WAITING = 8;
 
-/** From a connection's start to its first request, and from each to the next, or to the end of the last reply. */
+/** The longest time from a connection's start to its first request, and from each request to the next, or to the last reply's end. */
 const MAX_TURN_MS = 10_000;
 const SWEEP_MS = 1000;
 
 interface Share {
   /** Sweeps since the last request. */
   sweeps: number;
-  /** Requests behind a reply that is not out yet. */
+  /** Requests that wait behind a reply. */
   waiting: number;
-  /** The reply to the last request ends it. */
-  over: boolean;
-  /** The last reply goes on, and takes no turn from anybody. */
+  /** The reply to the last request closes the connection. */
+  closing: boolean;
+  /** The last reply is a stream: no time limit. */
   lasting: boolean;
 }
 
 /**
- * Bounds what a single connection takes from the others.
+ * Limits what a single connection can take from the others.
  *
- * - Its time: Node's own limits begin anew with every byte that drips in (empty lines after a request, say) or out (a reply
- *   that is read in sips). This one begins anew with a request alone, and Node reads none while replies pile up.
- * - Its place in the queue: Node parses all requests of a read, up to 64 kB of them or some 3,000, before anybody else gets
- *   a turn, and keeps their replies until they are read. The connection with too many is ended, the rest not answered.
- * - Nothing after a request whose reply ends the connection: what follows may be its body, and is not heard.
+ * - Time: Node resets its own limits with every byte that arrives (such as empty lines after a request) or leaves (when the
+ *   client reads slowly). Only a complete request resets our limit. Node stops reading requests while replies are waiting,
+ *   so a client that does not read is caught as well.
+ * - Requests: Node reads up to 64 kB at once and parses all requests in it, some 3,000, before another connection gets its
+ *   turn; it keeps the replies until the client reads them. A connection with too many waiting requests is ended, and the
+ *   rest of its requests is not answered.
+ * - Bytes after the last request: after a request that closes the connection, further bytes are ignored, because they may be
+ *   its body.
  */
-export function shareFairly(listener: Listener): FairShare {
+export function createFairShare(listener: Listener): FairShare {
   const shares = new Map<Socket, Share>();
   let sweeper: NodeJS.Timeout | undefined;
   const sweep = (): void => {
@@ -53,8 +56,8 @@ export function shareFairly(listener: Listener): FairShare {
     sweeper = undefined;
   };
   return {
-    admit(socket) {
-      shares.set(socket, { sweeps: 0, waiting: 0, over: false, lasting: false });
+    onConnection(socket) {
+      shares.set(socket, { sweeps: 0, waiting: 0, closing: false, lasting: false });
       socket.once('close', () => shares.delete(socket));
       sweeper ??= setInterval(sweep, SWEEP_MS).unref();
     },
@@ -63,7 +66,7 @@ export function shareFairly(listener: Listener): FairShare {
       const share = shares.get(socket);
       if (share === undefined || socket.destroyed) return;
       if (res.socket === null) {
-        // behind another one: Node gives a reply its socket when it is the first in the queue
+        // another reply comes first: Node gives a reply its socket when the reply is the first in the queue
         share.waiting += 1;
         if (share.waiting > MAX_WAITING) {
           stopParsing(socket);
@@ -72,19 +75,20 @@ export function shareFairly(listener: Listener): FairShare {
         }
         res.once('finish', () => (share.waiting -= 1));
       }
-      if (share.over) return;
+      if (share.closing) return;
       share.sweeps = 0;
       share.lasting = listener(req, res) === 'lasting';
-      share.over = !res.shouldKeepAlive || announcesBody(req);
+      share.closing = !res.shouldKeepAlive || announcesBody(req);
     },
   };
 }
 
 /**
- * Node's parser would go on to the end of what was read, and make a request of each one in there, and of each request an
- * error with its stack when the connection closes: 40 ms for 64 kB, in which nobody else is answered. No public name stops
- * it; what does is this answer to the next request's headers, by which Node itself tells its parser that the rest is for
- * another protocol (`parserOnIncoming` in `_http_server.js`, 20 to 24). Without such a parser nothing is done.
+ * Stops Node's parser. Otherwise the parser goes on to the end of the bytes that were read. It makes a request object of each
+ * request, and when the connection closes, an error with a stack of each: 40 ms for 64 kB, in which patroniglue answers
+ * nobody else. Node has no public function for this. But it stops its parser itself, if the rest of the bytes is for another
+ * protocol: `onIncoming` returns 2 for the next request's headers (`parserOnIncoming` in `_http_server.js`, 20 to 24). A
+ * socket without such a parser is left as it is.
  */
 function stopParsing(socket: Socket): void {
   const { parser } = socket as { readonly parser?: { onIncoming?: () => number } | null };
@@ -94,8 +98,8 @@ function stopParsing(socket: Socket): void {
 const REST_IS_NO_HTTP = 2;
 
 /**
- * A body follows the headers of this request, or may follow (RFC 9112, section 6.3). Looked for in the headers as they came:
- * Node makes the object with their names only for who asks for it, and nobody else does.
+ * Whether a body follows the headers of this request, or may follow (RFC 9112, section 6.3). Searches the raw headers: Node
+ * builds the `headers` object only on first access, and nothing else here needs it.
  */
 export function announcesBody({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): boolean {
   return rawHeaders.some((name, index) => {

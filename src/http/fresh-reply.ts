@@ -5,15 +5,15 @@ import type { Snapshot } from '../patroni/types.js';
 type FreshSnapshot = Extract<Snapshot, { kind: 'fresh' }>;
 
 interface Rendered {
-  /** What the headers say of the age and of what is left of the life, in whole seconds. */
+  /** The age of the answer and the rest of its time to live, as in the headers, in whole seconds. */
   readonly ageS: number;
   readonly leftS: number;
   readonly reply: Reply;
 }
 
 /**
- * Makes the reply with a fresh answer: status, type and body are Patroni's own. It is made anew when a snapshot is, or a
- * second has passed, and not for each request.
+ * Makes the reply from a fresh answer: status, content type and body are Patroni's own. A new reply is made for each
+ * snapshot and for each second of its age, not for each request.
  */
 export function createFreshReply(): (snapshot: FreshSnapshot, nowMs: number) => Reply {
   const rendered = new WeakMap<FreshSnapshot, Rendered>();
@@ -33,7 +33,7 @@ function render({ answer }: FreshSnapshot, ageS: number, leftS: number): Reply {
   const headers = {
     ...(contentType !== undefined && { 'Content-Type': contentType }),
     'Content-Length': body.length,
-    'Cache-Control': 'no-store', // whoever stored this reply would give it past its time to live
+    'Cache-Control': 'no-store', // a cache would serve this reply after its time to live
     Age: ageS, // RFC 9111, section 5.1
     'Cache-Status': `patroniglue; hit; ttl=${leftS}`, // RFC 9211
   };

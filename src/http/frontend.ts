@@ -7,21 +7,21 @@ import { type Connections, limitConnections, closeWithin } from '../sockets/conn
 import { type Listeners, type ListenersOptions, type ListenAt, createListeners } from '../sockets/listeners.js';
 import { type ProxyGateOptions, createProxyGate } from '../sockets/proxy-gate.js';
 import { MAX_CONNECTIONS } from '../sockets/open-files.js';
-import { type OnBroken, tellBroken } from './broken-connection.js';
-import { announcesBody, shareFairly } from './fair-share.js';
+import { type OnBroken, reportBrokenConnections } from './broken-connection.js';
+import { announcesBody, createFairShare } from './fair-share.js';
 import { createStreams } from './stream-reply.js';
 import type { CheckRequest, PageReply, Reply } from './types.js';
 
-/** Where and how to listen, and what to answer. */
+/** The listen address, and how to answer. */
 export interface FrontEndOptions extends ListenAt, Pick<ListenersOptions, 'resolve' | 'onSkipped'> {
   readonly handle: (request: CheckRequest) => PageReply;
-  /** Told of every reply; without it nothing is measured. */
+  /** Called after every reply. If absent, the time of replies is not measured. */
   readonly onReply?: (entry: AccessEntry) => void;
-  /** Connections begin with a PROXY header while this says so; read at each. */
+  /** Whether connections must begin with a PROXY header: asked for each connection. If absent, no header is read. */
   readonly proxyProtocol?: ProxyGateOptions;
-  /** Told of connections that end before they are a request. */
+  /** Called for connections that end before they are a request. */
   readonly onBroken?: OnBroken;
-  /** By which its connections are bound; a bound of its own where absent. */
+  /** The limit of connections, which may be shared with others. If absent, the front end has a limit of its own. */
   readonly connections?: Connections;
 }
 
@@ -29,45 +29,45 @@ export interface FrontEndOptions extends ListenAt, Pick<ListenersOptions, 'resol
 export interface FrontEnd {
   /** `127.0.0.1:8009`, `[::1]:8009` */
   readonly addresses: readonly string[];
-  /** By which it listens elsewhere, or with other certificates. */
+  /** To listen at another address, or with other certificates. */
   readonly listeners: Listeners;
   /** Stops listening, lets replies that are under way go out, and ends every connection within `withinMs`. */
   close(withinMs: number): Promise<void>;
 }
 
-/** A health check sends its few hundred bytes at once. Whoever does not is gone after a few seconds. */
+/** A health check sends its few hundred bytes at once. A slower client is disconnected after a few seconds. */
 const LIMITS: ServerOptions = {
   maxHeaderSize: 8192,
   headersTimeout: 5000,
   requestTimeout: 5000,
   keepAliveTimeout: 5000,
-  connectionsCheckingInterval: 1000, // how often the first two are looked at: 30 s unless told
+  connectionsCheckingInterval: 1000, // how often Node checks the first two; its default is 30 s
   requireHostHeader: false, // HAProxy's `http-check send ver HTTP/1.1` has none, and Node would answer 400
 };
 
-/** Replies that go on, such as a status page's events: for a few people. */
+/** The most streams at a time: the events of status pages, for a few people. */
 const MAX_STREAMS = 16;
 
 /**
- * Listens, and answers each request with what `handle` says, at once.
+ * Listens, and answers each request at once with the reply of `handle`.
  *
- * @throws ListenError when no address can be listened on, or one is taken or forbidden
+ * @throws ListenError when no address is on this host, or a port is taken or forbidden
  */
 export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
   const { connections = limitConnections(MAX_CONNECTIONS), resolve, onSkipped, onBroken = () => undefined } = options;
   const gate = options.proxyProtocol && createProxyGate(options.proxyProtocol);
-  const { admit, onRequest } = shareFairly(createListener(options, (socket) => gate?.clientOf(socket)));
+  const { onConnection, onRequest } = createFairShare(createListener(options, (socket) => gate?.clientOf(socket)));
   const createServerFor = (tls: ListenAt['tls']): Server => {
     const server = tls ? createTlsServer({ ...LIMITS, ...tls }) : createServer(LIMITS);
     gate?.readHeadersOf(server);
     connections.watch(server);
-    tellBroken(server, onBroken, (socket) => gate?.clientOf(socket));
-    server.maxHeadersCount = 0; // as many as fit: Node would drop those after 2,000 in silence, a Content-Length too
-    server.on(tls ? 'secureConnection' : 'connection', admit);
+    reportBrokenConnections(server, onBroken, (socket) => gate?.clientOf(socket));
+    server.maxHeadersCount = 0; // no limit: Node would silently drop headers after 2,000, a Content-Length as well
+    server.on(tls ? 'secureConnection' : 'connection', onConnection);
     server.on('request', onRequest);
     if (options.onReply) server.on(tls ? 'secureConnection' : 'connection', keepAddress);
-    server.on('checkContinue', onRequest); // `Expect: 100-continue`: the final reply, and never "go on"
-    server.on('checkExpectation', onRequest); // any other: as without; Node's 417 would then wait for a body
+    server.on('checkContinue', onRequest); // `Expect: 100-continue`: the final reply at once, never a 100
+    server.on('checkExpectation', onRequest); // any other `Expect` is ignored; after Node's 417, Node would wait for a body
     return server;
   };
   const listeners = createListeners({
@@ -86,7 +86,7 @@ export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
   };
 }
 
-type Listener = Parameters<typeof shareFairly>[0];
+type Listener = Parameters<typeof createFairShare>[0];
 
 function createListener(
   { handle, onReply }: FrontEndOptions,
@@ -106,14 +106,21 @@ function createListener(
       });
     };
     const hasBody = announcesBody(req);
-    const reply = handle({ method, httpVersion, target, hasBody, connection: req.socket, named: clientOf(req.socket) });
+    const reply = handle({
+      method,
+      httpVersion,
+      target,
+      hasBody,
+      connection: req.socket,
+      proxyClient: clientOf(req.socket),
+    });
     if (reply instanceof Promise) {
       void reply.then(
         (made) => {
           send(method, res, made);
           report(made.status);
         },
-        () => res.destroy(), // a page that cannot be made is a bug; to others it is none of their business
+        () => res.destroy(), // a page that cannot be made is a bug: the client gets no details
       );
       return undefined;
     }
@@ -136,7 +143,10 @@ function send(method: string, res: ServerResponse, { status, headers, body }: Re
   else res.end();
 }
 
-/** Node asks the kernel once and keeps the answer; after a reset, which HAProxy sends with the status line, there is none. */
+/**
+ * Makes Node ask the kernel for the client's address, and keep it. After a reset the kernel no longer knows the address, and
+ * HAProxy resets each connection as soon as it has the status line.
+ */
 function keepAddress(socket: Socket): void {
   Reflect.get(socket, 'remoteAddress');
 }

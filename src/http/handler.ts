@@ -9,19 +9,21 @@ import type { CheckRequest, PageReply, Pages, Reply, ReplyClock, Snapshots } fro
 import { REFRESH_PATH } from './types.js';
 import type { Snapshot, CanonicalRoute } from '../patroni/types.js';
 
-/** What replies are counted under that are none of a route that is polled. */
+/** Replies to requests for anything but a polled route are counted under this name. */
 const OTHER = 'other';
 
 const ALLOWED = ['GET', 'HEAD', 'OPTIONS'];
 
 /**
- * Makes replies to requests from the latest snapshots and nothing else: at once. The effects: a route is learned; a refresh begins.
+ * Makes each reply at once, from the latest snapshots alone. A request may have two effects: patroniglue learns a route, or
+ * polls Patroni at once.
  *
- * One `GET` of Patroni's serves `GET`, `HEAD` and `OPTIONS`, to which it gives the same status on health routes
- * (`do_HEAD`, `do_OPTIONS` in `patroni/api.py`). Nothing is ever passed on, so all that could change a cluster is 405.
+ * One poll by `GET` serves `GET`, `HEAD` and `OPTIONS`: on health routes Patroni answers all three with the same status
+ * (`do_HEAD`, `do_OPTIONS` in `patroni/api.py`). patroniglue never passes a request on. It answers 405 to every method that
+ * could change a cluster.
  *
- * @param pages those of patroniglue's own, besides the two that are always there
- * @param count told of each reply's route and status, but not of replies that are patroniglue's own pages
+ * @param pages patroniglue's own pages, besides `/-/healthy` and `/-/ready`
+ * @param count called with the route and status of each reply, except for patroniglue's own pages
  */
 export function createHandler<Page extends PageReply = never>(
   snapshots: Snapshots,
@@ -45,14 +47,14 @@ export function createHandler<Page extends PageReply = never>(
     if (route === undefined) return counted(OTHER, noRoute(target, snapshots));
     const latest = snapshots.ask(route);
     if (latest === undefined) return counted(OTHER, notLearned(route, snapshots));
-    const nowMs = clock.nowMs(); // after the snapshot was taken: it is no older than that
+    const nowMs = clock.nowMs(); // read after `ask`, so that the age is never too small
     const snapshot = readAt(latest, nowMs);
     const isFresh = snapshot.kind === 'fresh';
-    return counted(route, isFresh ? freshReply(snapshot, nowMs) : unknownReply(route, snapshot, nowMs, clock));
+    return counted(route, isFresh ? freshReply(snapshot, nowMs) : notFreshReply(route, snapshot, nowMs, clock));
   };
 }
 
-/** The reply to what cannot be asked here, whatever the route. */
+/** The reply to a request that is wrong for every route. */
 function refusalOf({ method, httpVersion, hasBody }: CheckRequest): Reply | undefined {
   if (!httpVersion.startsWith('1.'))
     return problem(400, 'patroniglue speaks HTTP/1.0 and HTTP/1.1 only', {}, closing(true));
@@ -76,7 +78,7 @@ function notLearned(route: CanonicalRoute, { maxLearned, prefetched }: Snapshots
   return problem(503, detail, { route, state: 'not-learned' });
 }
 
-function unknownReply(
+function notFreshReply(
   route: CanonicalRoute,
   snapshot: Exclude<Snapshot, { kind: 'fresh' }>,
   nowMs: number,

@@ -3,11 +3,12 @@ import { textReply } from './reply.js';
 import type { ReplyClock, Snapshots, PageReply, Pages, Reply } from './types.js';
 
 /**
- * What concerns patroniglue itself, under `/-/`, where Patroni has no route: `undefined` for any other target.
+ * The reply to a request for patroniglue's own pages, which are under `/-/`, where Patroni has no route. `undefined` for any
+ * other target.
  *
  * - `/-/healthy`: 200 while the process answers.
- * - `/-/ready`: 200 when every prefetched route is fresh, else 503; names those that are not.
- * - and `pages`.
+ * - `/-/ready`: 200 when every prefetched route is fresh, else 503 with the names of the routes that are not.
+ * - The rest is in `pages`.
  */
 export function ownReply<Page extends PageReply>(
   target: string,
@@ -23,11 +24,11 @@ export function ownReply<Page extends PageReply>(
 }
 
 function readiness(snapshots: Snapshots, nowMs: number): Reply {
-  const unknown = snapshots.prefetched.filter((route) => {
+  const notFresh = snapshots.prefetched.filter((route) => {
     const snapshot = snapshots.latest(route);
     return snapshot === undefined || readAt(snapshot, nowMs).kind !== 'fresh';
   });
-  return unknown.length === 0
+  return notFresh.length === 0
     ? textReply(200, 'ready\n')
-    : textReply(503, `not ready: no fresh answer to ${unknown.join(', ')}\n`);
+    : textReply(503, `not ready: no fresh answer to ${notFresh.join(', ')}\n`);
 }

@@ -1,17 +1,18 @@
 import { BlockList, isIPv6 } from 'node:net';
 import type { Network } from '../config/types.js';
 import { textReply } from './reply.js';
-import { type CheckRequest, type Ends, REFRESH_PATH, type Reply } from './types.js';
+import { type CheckRequest, type ConnectionAddresses, REFRESH_PATH, type Reply } from './types.js';
 
-/** The reply to whoever asks for polls at once, by `POST`; `refresh` is called for those who may: this host, and `from`. */
+/** The reply to `POST /-/refresh`. Calls `refresh` if the client is this host or in one of the networks `from`. */
 export function refreshReply(request: CheckRequest, from: readonly Network[], refresh: () => void): Reply {
-  const { method, hasBody, connection = {}, named } = request;
+  const { method, hasBody, connection = {}, proxyClient } = request;
   if (method !== 'POST') return refused(405, `${REFRESH_PATH} accepts POST only`, { Allow: 'POST' }, hasBody);
   if (hasBody) return refused(413, `${REFRESH_PATH} accepts no body`, {}, hasBody);
-  // A proxy on this host may let in anybody, and anybody may name any address: both must be allowed.
-  const client: Ends =
-    named === undefined ? connection : { remoteAddress: named, localAddress: connection.localAddress };
-  if (![connection, client].every((ends) => isThisHost(ends) || isAmong(from, ends.remoteAddress))) {
+  // Check both addresses: the connection's own (a local proxy may forward anyone) and the one in the PROXY header (which
+  // anyone can forge).
+  const client: ConnectionAddresses =
+    proxyClient === undefined ? connection : { remoteAddress: proxyClient, localAddress: connection.localAddress };
+  if (![connection, client].every((one) => isThisHost(one) || isAmong(from, one.remoteAddress))) {
     return refused(403, 'only this host and the networks of frontend.refresh-from may ask', {}, hasBody);
   }
   refresh();
@@ -27,8 +28,8 @@ const loopback = networks([
   { address: '::1', prefix: 128 },
 ]);
 
-/** By loopback, or by an address of its own: the kernel takes no packet from outside that says so. */
-function isThisHost({ remoteAddress, localAddress }: Ends): boolean {
+/** The client uses loopback or this host's own address. The kernel drops packets from outside with such a source. */
+function isThisHost({ remoteAddress, localAddress }: ConnectionAddresses): boolean {
   if (remoteAddress === undefined) return false;
   return remoteAddress === localAddress || contains(loopback, remoteAddress);
 }
@@ -43,7 +44,7 @@ function networks(list: readonly Network[]): BlockList {
   return found;
 }
 
-/** An IPv4 address that comes as IPv6 (`::ffff:10.0.0.1`) is found among those of IPv4, too. */
+/** An IPv4 address in IPv6 form (`::ffff:10.0.0.1`) also matches IPv4 networks. */
 function contains(list: BlockList, address: string): boolean {
   return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }

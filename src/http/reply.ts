@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Reply } from './types.js';
 
-/** A reply with a text, in UTF-8. */
+/** A reply with a text in UTF-8. */
 export function textReply(
   status: number,
   text: string,
@@ -16,7 +16,7 @@ export function textReply(
   };
 }
 
-/** A reply that says what is wrong, as JSON. RFC 9457: without `type` the title is the status's own phrase. */
+/** A reply in JSON that says what is wrong (RFC 9457: without `type`, the title is the phrase of the status). */
 export function problem(status: number, detail: string, members: object = {}, headers: Reply['headers'] = {}): Reply {
   const text = `${JSON.stringify({ title: STATUS_CODES[status], status, detail, ...members }, undefined, 2)}\n`;
   const bytes = Buffer.from(text);
@@ -32,12 +32,12 @@ export function problem(status: number, detail: string, members: object = {}, he
   };
 }
 
-/** Longer bodies are not copied for each reply. Patroni's answers to health checks have some hundred bytes. */
+/** Longer bodies are not copied for each reply. Patroni's answers to health checks have a few hundred bytes. */
 const ONE_PIECE_BYTES = 16_384;
 
 /**
- * A body as it is handed to a socket: as a text of one character a byte (Latin-1), which Node sends in one piece with the
- * headers, at half the price of a second buffer; or, where it is long, as the bytes themselves.
+ * A body in the form in which a socket gets it. A short body is a text with one character per byte (Latin-1): Node sends it
+ * in one piece with the headers, which costs half as much as a second buffer. A long body stays a buffer.
  */
 export function bodyOf(bytes: Buffer): string | Buffer {
   return bytes.length <= ONE_PIECE_BYTES ? bytes.toString('latin1') : bytes;

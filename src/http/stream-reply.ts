@@ -1,18 +1,18 @@
 import type { ServerResponse } from 'node:http';
 import type { StreamReply } from './types.js';
 
-/** A client that has read nothing for so long is gone. */
+/** A client that reads nothing for so long is disconnected. */
 const UNREAD_FOR_MS = 30_000;
 
-/** Sends replies that go on. */
+/** Sends a stream as a reply. */
 export type SendStream = (res: ServerResponse, reply: StreamReply) => void;
 
 /**
- * At most `max` at a time: one too many ends the oldest. A client that reads slowly costs the memory of one text: what
- * comes while that waits is not kept.
+ * At most `max` streams at a time: one more ends the oldest. A client that reads slowly costs the memory of one text: while
+ * this text waits, newer texts are dropped.
  */
 export function createStreams(max: number): SendStream {
-  const open = new Set<ServerResponse>(); // in the order of their arrival
+  const open = new Set<ServerResponse>(); // oldest first
   return (res, { status, headers, body$ }) => {
     const [oldest] = open;
     if (open.size >= max) oldest?.destroy();

@@ -1,48 +1,48 @@
 import type { Observable } from 'rxjs';
 import type { CanonicalRoute, Snapshot } from '../patroni/types.js';
 
-/** The two ends of a client's connection; an address is absent where the connection is reset already. */
-export interface Ends {
+/** The addresses of the two ends of a client's connection. Absent if the connection was reset. */
+export interface ConnectionAddresses {
   readonly remoteAddress?: string | undefined;
   readonly localAddress?: string | undefined;
 }
 
-/** What a client asks. */
+/** A request of a client. */
 export interface CheckRequest {
   readonly method: string;
   /** `1.1`, `1.0`; `0.9` for a request line without a version. */
   readonly httpVersion: string;
   /** The request target as it came. */
   readonly target: string;
-  /** The request announces a body. */
+  /** The headers announce a body. */
   readonly hasBody: boolean;
-  /** Whose it is. */
-  readonly connection?: Ends;
-  /** The client's address by its connection's PROXY header. */
-  readonly named?: string | undefined;
+  /** The connection on which the request came. */
+  readonly connection?: ConnectionAddresses;
+  /** The client's address from the PROXY header of the connection. */
+  readonly proxyClient?: string | undefined;
 }
 
-/** What replies are made from: reading it never waits. */
+/** The snapshots from which replies are made. Reading them never waits. */
 export interface Snapshots {
   readonly prefetched: readonly CanonicalRoute[];
   /** How many other routes may be learned at a time. */
   readonly maxLearned: number;
   latest(route: CanonicalRoute): Snapshot | undefined;
-  /** The same for a client, from whom a route may be learned; `undefined` where there is no room to. */
+  /** The same for a request of a client, which may make patroniglue learn the route; `undefined` if no more can be learned. */
   ask(route: CanonicalRoute): Snapshot | undefined;
 }
 
 /** The two clocks that a reply needs, in milliseconds. */
 export interface ReplyClock {
-  /** The scheduler's: ages are counted on it. */
+  /** The scheduler's clock, for ages. */
   nowMs(): number;
-  /** The wall clock: for people only. */
+  /** The wall clock, for times that people read. */
   wallMs(): number;
 }
 
 /**
- * What a client gets. `body` is what a `GET` is sent; `HEAD` and `OPTIONS` get the status and the headers alone. As a text it
- * has one character a byte (Latin-1): see `bodyOf`.
+ * The reply to a client. Only `GET` gets the body; `HEAD` and `OPTIONS` get the status and the headers. A body that is a
+ * text has one character per byte (Latin-1): see `bodyOf`.
  */
 export interface Reply {
   readonly status: number;
@@ -51,22 +51,22 @@ export interface Reply {
 }
 
 /**
- * A reply that goes on: each text of `body$` is sent as it comes, in UTF-8. A client that does not read misses those for
- * which there is no room, so each must make sense without those before it. It ends with `body$`, or with the client.
+ * A reply that is a stream: each text of `body$` is sent when it comes, in UTF-8. A client that reads slowly misses texts,
+ * so each text must make sense without the texts before it. The reply ends when `body$` completes or the client leaves.
  */
 export interface StreamReply extends Omit<Reply, 'body'> {
   readonly body$: Observable<string>;
 }
 
-/** What a page of patroniglue's own is answered with: at once, or when it is made, or as things happen. */
+/** A reply with a page of patroniglue's own: at once, when the page is made, or as a stream. */
 export type PageReply = Reply | StreamReply | Promise<Reply>;
 
-/** Pages under `/-/` besides those that are always there: what makes the one at a path. */
+/** Pages under `/-/`, besides `/-/healthy` and `/-/ready`: `get` returns the function that makes the page of a path. */
 export interface Pages<Page extends PageReply = PageReply> {
   get(path: string): (() => Page) | undefined;
-  /** Answers `POST /-/refresh`, and whatever else is said to that path. */
+  /** Answers `POST /-/refresh`, and every other method at that path. */
   readonly refresh?: (request: CheckRequest) => Reply;
 }
 
-/** Where Patroni's callbacks tell that something has changed. */
+/** The path to which Patroni's callbacks, or `--notify`, send a `POST`. */
 export const REFRESH_PATH = '/-/refresh';

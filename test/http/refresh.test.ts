@@ -2,20 +2,24 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Network } from '../../src/config/types.js';
 import { refreshReply } from '../../src/http/refresh.js';
-import type { Ends } from '../../src/http/types.js';
+import type { ConnectionAddresses } from '../../src/http/types.js';
 
 describe('POST /-/refresh', () => {
   const ask = (
-    connection: Ends,
+    connection: ConnectionAddresses,
     from: readonly Network[] = [],
-    { method = 'POST', hasBody = false, named }: { method?: string; hasBody?: boolean; named?: string } = {},
+    {
+      method = 'POST',
+      hasBody = false,
+      proxyClient,
+    }: { method?: string; hasBody?: boolean; proxyClient?: string } = {},
   ) => {
     let refreshed = 0;
-    const request = { method, httpVersion: '1.1', target: '/-/refresh', hasBody, connection, named };
+    const request = { method, httpVersion: '1.1', target: '/-/refresh', hasBody, connection, proxyClient };
     const { status, headers, body } = refreshReply(request, from, () => (refreshed += 1));
     return { status, headers, refreshed, text: String(body) };
   };
-  const HERE: Ends = { remoteAddress: '127.0.0.1', localAddress: '127.0.0.1' };
+  const HERE: ConnectionAddresses = { remoteAddress: '127.0.0.1', localAddress: '127.0.0.1' };
 
   for (const remoteAddress of ['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1', '10.0.0.11', 'fd00::11']) {
     it(`is for this host: from ${remoteAddress}`, () => {
@@ -44,8 +48,9 @@ describe('POST /-/refresh', () => {
 
   it('is for a client behind a proxy where both may: whoever the PROXY header names, and the proxy', () => {
     const from = [{ address: '10.0.0.12', prefix: 32 }];
-    const far: Ends = { remoteAddress: '10.0.0.12', localAddress: '10.0.0.11' };
-    const statusOf = (connection: Ends, named: string): number => ask(connection, from, { named }).status;
+    const far: ConnectionAddresses = { remoteAddress: '10.0.0.12', localAddress: '10.0.0.11' };
+    const statusOf = (connection: ConnectionAddresses, proxyClient: string): number =>
+      ask(connection, from, { proxyClient }).status;
     assert.deepEqual(
       [statusOf(HERE, '10.0.0.13'), statusOf({ ...far, remoteAddress: '10.0.0.13' }, '127.0.0.1')],
       [403, 403],
@@ -66,7 +71,7 @@ describe('POST /-/refresh', () => {
   });
 
   it('is answered with a sentence, and with the end of the connection where a body may follow', () => {
-    const far: Ends = { remoteAddress: '10.0.0.12', localAddress: '10.0.0.11' };
+    const far: ConnectionAddresses = { remoteAddress: '10.0.0.12', localAddress: '10.0.0.11' };
     assert.equal(ask(HERE).text, 'patroniglue polls Patroni now\n');
     assert.equal(ask(far).text, 'only this host and the networks of frontend.refresh-from may ask\n');
     assert.equal(ask(HERE, [], { method: 'GET' }).text, '/-/refresh accepts POST only\n');

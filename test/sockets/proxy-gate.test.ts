@@ -152,7 +152,7 @@ for (const scheme of ['http', 'https'] as const) {
           entries.map(({ address }) => address),
           [client],
         );
-        assert.equal(asked[0]?.named, client === '10.0.0.5' ? client : undefined);
+        assert.equal(asked[0]?.proxyClient, client === '10.0.0.5' ? client : undefined);
         assert.equal(asked[0]?.connection?.remoteAddress === '10.0.0.5', false, 'the other end is who it is');
       });
     }
