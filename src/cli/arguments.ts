@@ -37,7 +37,7 @@ const ONE_DASH = /^-(?:config|verbose|debug|quiet|version|help)(?:=|$)/;
 export function parseArguments(argv: readonly string[], findConfig: () => string = defaultConfig): Invocation {
   const args = argv.map((arg) => (arg === '-h' ? '--help' : ONE_DASH.test(arg) ? `-${arg}` : arg));
   for (const arg of args) if (/^-[^-]/.test(arg)) throw unknownOption(arg); // parseArgs would read `-check` as -c -h -e -c -k
-  // The checks below are as strict as parseArgs. Its messages do not name the nearest option, and differ between versions of Node.
+  // Not `strict`: the checks below are. parseArgs's messages do not name the nearest option, and change with Node's version.
   const { values, tokens } = parseArgs({ args, options: OPTIONS, strict: false, tokens: true });
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;

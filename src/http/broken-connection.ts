@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { parseProxyHeader } from '../sockets/proxy-header.js';
 
-/** Why a connection ended before it was a request, and what to do about it. Each `what` follows the client's name or address. */
+/** Why a connection ended before it was a request, and what to do about it. The client is the subject of each `what`. */
 export const BREAKAGES = {
   'plain-on-tls': ['speaks no TLS, and this port is HTTPS', 'use check-ssl at HAProxy, https:// elsewhere'],
   'tls-on-plain': ['speaks TLS, and this port is plain HTTP', 'remove check-ssl at HAProxy, or set frontend.certfile'],
@@ -153,7 +153,7 @@ function handshakeBreakage(code: string, bytesRead: number | undefined): Breakag
 function requestBreakage({ code = '', rawPacket, bytesParsed }: ClientError): Breakage | undefined {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'too-slow';
   if (code === 'HPE_HEADER_OVERFLOW') return 'too-large';
-  if (!code.startsWith('HPE_') || code === 'HPE_CLOSED_CONNECTION') return undefined; // HPE_CLOSED_CONNECTION: more bytes after the last reply
+  if (!code.startsWith('HPE_') || code === 'HPE_CLOSED_CONNECTION') return undefined; // CLOSED: after the last reply
   if (rawPacket === undefined) return 'malformed';
   if (isTlsRecord(rawPacket)) return 'tls-on-plain';
   if (parseProxyHeader(rawPacket).kind === 'complete') return 'proxy-header';

@@ -12,10 +12,13 @@ export interface FairShare {
   readonly onRequest: (req: IncomingMessage, res: ServerResponse) => void;
 }
 
-/** The most requests of a connection that wait behind a reply. A health check waits for its reply before the next request. */
+/** The most requests of a connection that wait behind a reply. A health check never sends a second one before its reply. */
 const MAX_WAITING = 8;
 
-/** The longest time from a connection's start to its first request, and from each request to the next, or to the last reply's end. */
+/**
+ * The longest time from a connection's start to its first request, and from each request to the next request, or to the end
+ * of the last reply.
+ */
 const MAX_TURN_MS = 10_000;
 const SWEEP_MS = 1000;
 

@@ -13,7 +13,7 @@ import type { FailureReason, PollOutcome, Snapshot, CanonicalRoute } from '../pa
 import type { Reply } from '../http/types.js';
 import type { AgentState } from '../agent-check/types.js';
 
-/** What is known elsewhere, and read when Prometheus asks. Times are in milliseconds. */
+/** Values that are kept elsewhere, and read when Prometheus asks. Times are in milliseconds. */
 export interface MetricSources {
   readonly cache: RoutePlan & {
     routes(): readonly CanonicalRoute[];
@@ -21,43 +21,43 @@ export interface MetricSources {
   };
   /** The clock of snapshots. */
   readonly nowMs: () => number;
-  /** Checks that were answered, by status. */
+  /** Answered checks, by status. */
   readonly checks: Counts<number>;
-  /** Agent checks that were answered, by what the reply makes of the server. */
+  /** Answered agent checks, by the state that the reply sets for the server. */
   readonly agentChecks: Counts<AgentState>;
-  /** Connections that ended before they were a request, by why. */
+  /** Connections that ended before they were a request, by reason. */
   readonly broken: Pick<Tally<Breakage>, 'entries'>;
-  /** Open connections of clients, and the most at a time. */
+  /** Open connections of clients, and the most that may be open. */
   readonly connections: { readonly open: number; readonly max: number };
-  /** Since when Patroni is frozen, by that clock. */
+  /** Since when Patroni is frozen, on the clock of `nowMs`; `undefined` while it is not. */
   readonly frozenSinceMs: () => number | undefined;
   readonly droppedLogLines: () => number;
   readonly cacheTtlMs: () => number;
-  /** `undefined` while it is not known. */
+  /** The largest safe `cache.ttl`; `undefined` while Patroni's timings are not known. */
   readonly safeTtlMs: () => number | undefined;
-  /** When certificates end, by the wall clock in milliseconds. */
+  /** When certificates end, on the wall clock, in milliseconds. */
   readonly certificateEnds: () => ReadonlyMap<CertificateOwner, number>;
-  /** Whether no node of the cluster is to be a primary; `undefined` while it is not known. */
+  /** Whether this is a standby cluster, in which no node is primary; `undefined` while it is not known. */
   readonly standbyCluster: () => boolean | undefined;
 }
 
-/** What Prometheus is told at `/-/metrics`. */
+/** The metrics at `/-/metrics`, and the functions to call when something happens. */
 export interface Metrics {
   readonly polled: (route: CanonicalRoute, outcome: PollOutcome) => void;
   readonly changed: (change: Change) => void;
   readonly reloaded: (reload: Reload) => void;
-  /** Somebody asked for polls at once. */
+  /** A client asked for polls at once. */
   readonly refreshed: () => void;
-  /** The longest delay of the event loop in a second, in milliseconds. */
+  /** `lagMs`: the longest delay of the event loop in a second. */
   readonly lagged: (lagMs: number) => void;
-  /** The page; one that is being made serves all who ask meanwhile. */
+  /** The page. Requests that come while a page is being made share it. */
   readonly page: () => Promise<Reply>;
 }
 
 const POLL_BUCKETS_S = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const LAG_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-/** Names and units by Prometheus' conventions; a test holds them against `promtool check metrics`. */
+/** Names and units follow Prometheus' conventions; a test checks them with `promtool check metrics`. */
 export function createMetrics(sources: MetricSources): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -191,7 +191,7 @@ function registerCounts<Key>(registry: Registry, name: string, help: string, lab
 }
 
 function registerSnapshots(registry: Registry, { cache, nowMs }: MetricSources): void {
-  /** One value a route; a route that has none, such as the age of an answer that is not there, is left out. */
+  /** One value per route. A route without a value is left out: without an answer there is no age. */
   const register = (name: string, help: string, valueOf: (snapshot: Snapshot, nowMs: number) => number | undefined) =>
     new Gauge({
       name,

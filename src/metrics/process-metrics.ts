@@ -2,8 +2,8 @@ import { readdirSync } from 'node:fs';
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 /**
- * What Prometheus' client libraries tell of every process, by their names. Not prom-client's own collection of defaults: one
- * of its gauges is named `_total`, which promtool complains of, and the rest is of Node's insides.
+ * The process metrics that all Prometheus client libraries have, under the same names. prom-client's own default metrics are
+ * not used: one of its gauges is named `_total`, to which promtool objects, and most others are about the inside of Node.
  */
 export function registerProcess(registry: Registry): void {
   const registers = [registry];

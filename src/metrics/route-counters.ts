@@ -1,10 +1,10 @@
-/** How often something happened, by route and one thing more: a status, an outcome. */
+/** How often something happened, by route and by one more key: a status, or an outcome. */
 export interface Counts<Key> {
-  /** Once more. Cheap: it is done for every check. */
+  /** Adds 1. Cheap, because every check calls it. */
   readonly count: (route: string, key: Key) => void;
-  /** The route is no more: what varies its query must not fill the memory. */
+  /** Drops the counts of a route that is no longer polled. Otherwise a client that varies its query would fill the memory. */
   forget(route: string): void;
-  /** Everything that was counted. */
+  /** All counts. */
   entries(): readonly { readonly route: string; readonly key: Key; readonly count: number }[];
 }
 

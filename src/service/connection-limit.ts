@@ -10,7 +10,7 @@ export interface ConnectionLimit {
   readonly reconfigure: (config: Config) => void;
 }
 
-/** Allows as many connections as the limit of open files leaves beside the polls. To be called at the start: it counts the open files. */
+/** Allows as many connections as the limit of open files leaves beside the polls. To be called at start: counts open files. */
 export function createConnectionLimit(config: Config, lines: Pick<LogLines, 'crowding'>): ConnectionLimit {
   const budgetFor = measureOpenFiles();
   const budgetOf = ({ backend, cache: { learn } }: Config): OpenFilesBudget =>

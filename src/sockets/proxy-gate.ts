@@ -36,7 +36,7 @@ const REFUSAL = [
   'a PROXY protocol header is expected (frontend.proxy-protocol): use curl --haproxy-protocol ..., or check-send-proxy in HAProxy\n',
 ].join('\r\n');
 
-/** While a header is expected, ends each connection without a valid one. Otherwise passes each connection on at once. */
+/** While a header is expected, ends each connection without a valid header. Otherwise passes each connection on at once. */
 export function createProxyGate({ isExpected, onRefused, onUnexpected }: ProxyGateOptions): ProxyGate {
   const clients = new Map<string, { readonly socket: Socket; readonly client: string }>();
   const rememberClient = (socket: Socket, client: string): void => {

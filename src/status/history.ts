@@ -1,18 +1,18 @@
 import { type Change, describeChange } from '../streams/changes.js';
 import type { PollFailure, PollOutcome, CanonicalRoute } from '../patroni/types.js';
 
-/** Polls of a route that are remembered: two minutes of them, at one a second. */
+/** How many polls of a route are kept: two minutes of polls, at one per second. */
 const MAX_POLLS = 120;
 const MAX_CHANGES = 50;
 
-/** A poll that is over. */
+/** A poll that has ended. */
 export interface PastPoll {
   /** From its beginning to its end, in milliseconds. */
   readonly tookMs: number;
   readonly answered: boolean;
 }
 
-/** What is remembered of a route. */
+/** The recent polls of a route. */
 interface RoutePast {
   /** Oldest first. */
   readonly polls: readonly PastPoll[];
@@ -20,14 +20,14 @@ interface RoutePast {
   readonly lastFailure?: PollFailure & { readonly atMs: number };
 }
 
-/** A change that the log tells of, too. */
+/** A change, with the text of its log line. */
 interface PastChange {
-  /** On the wall clock: for people. */
+  /** On the wall clock, because people read it. */
   readonly atMs: number;
   readonly text: string;
 }
 
-/** The near past, for a person who looks. Bounded. */
+/** Recent polls and changes for the status page. Their number is bounded. */
 export interface History {
   readonly polled: (route: CanonicalRoute, outcome: PollOutcome) => void;
   readonly changed: (change: Change) => void;
@@ -36,7 +36,7 @@ export interface History {
   changes(): readonly PastChange[];
 }
 
-/** Remembers from now on; `wallMs` is the wall clock. */
+/** Starts empty; `wallMs` is the wall clock. */
 export function createHistory(wallMs: () => number): History {
   const routes = new Map<CanonicalRoute, RoutePast>();
   let changes: readonly PastChange[] = [];

@@ -1,7 +1,7 @@
 import type { PastPoll } from './history.js';
 import type { RouteReport, StatusReport } from './report.js';
 
-/** The whole page. Complete without JavaScript, which only keeps it up to date. */
+/** The whole page. It is complete without JavaScript: the script only keeps the page up to date. */
 export function statusPage(report: StatusReport): string {
   return `<!doctype html>
 <html lang="en">
@@ -24,7 +24,7 @@ ${statusMain(report)}
 `;
 }
 
-/** What changes on it: all that is in its \`main\`. */
+/** The part of the page that changes: the content of `main`. */
 export function statusMain(report: StatusReport): string {
   const { ready, upstream, warnings, node, routes, changes } = report;
   return `<h1>${escaped(node.name ?? 'patroniglue')} <span class="${ready ? 'good' : 'bad'}">${ready ? 'ready' : 'not ready'}</span></h1>
@@ -50,10 +50,10 @@ function nodeList(node: StatusReport['node']): string {
 
 function routeRow(report: RouteReport): string {
   const { route, learned, state, status, reason, polls } = report;
-  const told = state === 'fresh' ? String(status) : `503 <small>${escaped(reason ?? state)}</small>`;
+  const reply = state === 'fresh' ? String(status) : `503 <small>${escaped(reason ?? state)}</small>`;
   const failure = report['last-failure'];
   return `<tr class="${state}"><th scope="row"><code>${escaped(route)}</code>${learned ? ' <small>learned</small>' : ''}</th>
-<td data-label="reply to checks"><span class="${state === 'fresh' ? 'good' : 'bad'}">${told}</span></td>
+<td data-label="reply to checks"><span class="${state === 'fresh' ? 'good' : 'bad'}">${reply}</span></td>
 <td data-label="age">${ageBar(report)}</td>
 <td data-label="polls">${sparkline(polls)}</td>
 <td data-label="last failure">${failure === undefined ? 'none' : `${time(failure.at)} ${escaped(failure.text)}`}</td></tr>`;
@@ -68,7 +68,7 @@ function ageBar({ 'age-ms': ageMs, 'ttl-ms': ttlMs, state }: RouteReport): strin
 
 const [SPARK_WIDTH, SPARK_HEIGHT] = [120, 24];
 
-/** How long polls took: a line as high as the longest of them; those that failed are marked from top to bottom. */
+/** How long polls took, as a line; the longest poll has the full height. A vertical mark shows a failed poll. */
 function sparkline(polls: readonly PastPoll[]): string {
   if (polls.length === 0) return 'none yet';
   const longestMs = Math.max(...polls.map(({ tookMs }) => tookMs), 1);
@@ -86,7 +86,7 @@ function time(at: string): string {
   return `<time datetime="${at}">${at.slice(11, 19)}</time>`;
 }
 
-/** Patroni, or whoever answers in its place, decides what is in a body. */
+/** Escapes a text for HTML. Patroni, or another program at its address, decides what is in a body. */
 function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

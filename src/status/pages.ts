@@ -18,12 +18,12 @@ import type { PageReply, Reply, StreamReply } from '../http/types.js';
 
 const EVERY_MS = 1000;
 
-/** Changes that come together are shown together. */
+/** Changes within this time become one event. */
 const GATHER_MS = 250;
 
 const HTML = 'text/html; charset=utf-8';
 
-/** Nothing from elsewhere, nothing inline, in nobody's frame. */
+/** The page loads nothing from other hosts, runs nothing inline, and may not be put in a frame. */
 const GUARDED: Reply['headers'] = {
   'Content-Security-Policy':
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; " +
@@ -35,8 +35,8 @@ const GUARDED: Reply['headers'] = {
 const asset = (name: string): string => readFileSync(new URL(`./assets/${name}`, import.meta.url), 'utf8');
 
 /**
- * The status page, its facts as JSON, and the events that keep it up to date: one at once, one a second, and one soon after
- * each emission of `change$`, made once for all who watch.
+ * The status page, its facts as JSON, and the events that keep the page up to date: one event at once, one per second, and
+ * one soon after each emission of `change$`. Each event is made once and sent to all clients that watch.
  */
 export function createStatusPages(
   report: () => StatusReport,

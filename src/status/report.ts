@@ -20,23 +20,23 @@ export interface StatusReport {
   readonly changes: readonly { readonly at: string; readonly text: string }[];
 }
 
-/** What is known of a route. */
+/** The facts about a route. */
 export interface RouteReport {
   readonly route: string;
   readonly learned: boolean;
   readonly state: Snapshot['kind'];
-  /** Of the latest answer, fresh or not; checks are told it while it is fresh. */
+  /** The status of the latest answer, fresh or not. While it is fresh, patroniglue answers checks with it. */
   readonly status?: number;
   readonly 'age-ms'?: number;
   readonly 'ttl-ms': number;
-  /** Why it is not fresh. */
+  /** Why there is no fresh answer. */
   readonly reason?: string;
   readonly 'last-failure'?: { readonly at: string; readonly text: string };
   /** Oldest first. */
   readonly polls: readonly PastPoll[];
 }
 
-/** Where the facts are. */
+/** Where the report gets its facts. */
 export interface StatusSources {
   readonly cache: RoutePlan & {
     routes(): readonly CanonicalRoute[];
@@ -94,13 +94,13 @@ function routeReport(
   };
 }
 
-/** What the newest answer that tells of the node says of it. */
+/** The facts about the node from the newest answer that has any. */
 function nodeReport(snapshots: readonly Snapshot[]): NodeReport {
   const answers: { readonly answer: Answer; readonly sentAtMs: number }[] = snapshots.filter(
     (snapshot) => snapshot.kind !== 'pending',
   );
-  const told = [...answers].sort((a, b) => b.sentAtMs - a.sentAtMs).map(({ answer }) => nodeIn(answer));
-  return told.find(({ role }) => role !== undefined) ?? {};
+  const facts = [...answers].sort((a, b) => b.sentAtMs - a.sentAtMs).map(({ answer }) => nodeIn(answer));
+  return facts.find(({ role }) => role !== undefined) ?? {};
 }
 
 const iso = (wallMs: number): string => new Date(wallMs).toISOString();

@@ -1,4 +1,4 @@
-/** Keeps the page up to date: each event is what is in `main` now. Between two of them the bars go on by themselves. */
+/** Keeps the page up to date: each event is the new content of `main`. Between two events the script moves the bars. */
 const main = document.querySelector('main');
 const live = document.querySelector('#live');
 const events = new EventSource('/-/status/events');
