@@ -1,17 +1,17 @@
-/** Node's thread that opens it may come late on a busy machine. */
+/** On a busy machine, Node's thread may open the debugger late. */
 const LOOK_EVERY_MS = 20;
 const LOOK_FOR_MS = 2000;
 
 /**
- * Closes Node's debugger where a SIGUSR1 has opened it before this program listened to that signal: it comes with Node, some
- * tens of milliseconds before our first line runs, and any user of this host could run code in the service by it. There is an
- * option against it, `--disable-sigusr1`, from Node 22.14 on; with that the same signal kills the process in those milliseconds.
- * Where the debugger was asked for (`--inspect`), it stays.
+ * Closes Node's debugger if a SIGUSR1 opened it before this program handled the signal. Node handles SIGUSR1 some tens of
+ * milliseconds before our first line runs, and through the debugger any user of this host could run code in the service.
+ * Node's option `--disable-sigusr1` (from 22.14 on) is no way out: with it, the signal kills the process in these
+ * milliseconds. If the debugger was asked for (`--inspect`), it stays open.
  *
- * @param onClosed told of one that was closed
+ * @param onClosed called after the debugger was closed
  */
 export async function keepDebuggerClosed(onClosed: () => void): Promise<void> {
-  if (!process.features.inspector || isAskedFor()) return;
+  if (!process.features.inspector || isInspectRequested()) return;
   const inspector = await import('node:inspector');
   const look = (): void => {
     if (inspector.url() === undefined) return;
@@ -26,6 +26,6 @@ export async function keepDebuggerClosed(onClosed: () => void): Promise<void> {
   }, LOOK_FOR_MS).unref();
 }
 
-function isAskedFor(): boolean {
+function isInspectRequested(): boolean {
   return [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((option) => option.includes('--inspect'));
 }

@@ -1,4 +1,4 @@
-/** One thing that is wrong in the configuration, where it is, and what to do about it. */
+/** A problem in the configuration: where it is, and what to do about it. */
 export interface Problem {
   /** Line in the file, from 1. */
   readonly line: number;
@@ -8,8 +8,8 @@ export interface Problem {
   readonly message: string;
 }
 
-/** So many problems are told; a log need not hold the ten thousand of a file that is no configuration. */
-const MAX_TOLD = 50;
+/** The most problems in a message. A file that is no configuration may have ten thousand. */
+const MAX_LISTED = 50;
 
 /** The configuration cannot be used. Carries every problem found, not only the first. Exit code 2. */
 export class ConfigError extends Error {
@@ -18,11 +18,11 @@ export class ConfigError extends Error {
   readonly problems: readonly Problem[];
 
   constructor(file: string, problems: readonly Problem[]) {
-    const told = problems
-      .slice(0, MAX_TOLD)
+    const listed = problems
+      .slice(0, MAX_LISTED)
       .map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`);
-    const others = problems.length - told.length;
-    super([...told, ...(others > 0 ? [`${file}: and ${others} other problems`] : [])].join('\n'));
+    const others = problems.length - listed.length;
+    super([...listed, ...(others > 0 ? [`${file}: and ${others} other problems`] : [])].join('\n'));
     this.problems = problems;
   }
 }
@@ -33,13 +33,13 @@ export class UsageError extends Error {
   readonly code = 'ERR_USAGE';
 }
 
-/** The running service could not be told. Exit code 1. */
+/** `--notify` did not reach the running service, or the service refused. Exit code 1. */
 export class NotifyError extends Error {
   override readonly name = 'NotifyError';
   readonly code = 'ERR_NOTIFY';
 }
 
-/** The front end cannot listen: port taken, no right to listen, no such address. Exit code 1. */
+/** The front end or the agent checks cannot listen: port taken, no right to listen, no such address. Exit code 1. */
 export class ListenError extends Error {
   override readonly name = 'ListenError';
   readonly code = 'ERR_LISTEN';

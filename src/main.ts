@@ -1,59 +1,58 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8';
 import { keepDebuggerClosed } from './debugger.js';
-import { leave } from './leave.js';
+import { exitProcess } from './exit-process.js';
 
-// V8 takes memory rather than time: its young generation grows to 48 MB under load, and its old one well past what lives
-// before it is looked through. A check leaves a few kilobytes of garbage and nothing else, so both are kept short: some
-// 80 MB in place of 130. Looked through more often still (4 per cent), the pauses showed in the checks' p99. (Node's
-// command line has `--max-semi-space-size`, but it cannot be given here.) And so short a young generation is cleared by
-// one thread in a tenth of a millisecond: to wake others for it took a fifth of all the time of a busy service.
-// Measured by `npm run bench`.
+// V8 prefers using memory to collecting garbage: under load its young generation grows to 48 MB and the old one far beyond
+// the live data. A check leaves only a few kilobytes of garbage. These flags make V8 collect earlier: about 80 MB instead of
+// 130 (`npm run bench`). Collecting even earlier (trigger at 4 %) showed up in the checks' p99. The flag
+// `--max-semi-space-size` works only on Node's command line, not here. One thread clears such a small young generation in
+// 0.1 ms; waking other threads for it took a fifth of the CPU time of a busy service.
 for (const flag of [
   '--semi-space-growth-factor=1',
-  '--incremental-marking-soft-trigger=20', // per cent of the room up to V8's own limit
+  '--incremental-marking-soft-trigger=20', // per cent of the space up to V8's own limit
   '--no-parallel-scavenge',
 ]) {
   setFlagsFromString(flag);
 }
 
-/** From a signal to the end, whatever happens. */
-const LEAVE_WITHIN_MS = 850;
+/** The longest time from a signal to the end of the process, whatever happens. */
+const EXIT_WITHIN_MS = 850;
 
-/** Signals that end the service as asked. Listened to until the end: a second one must not kill what is closing. */
+/** The first signal that ends the service. The handlers stay until the end: a second signal must not kill it while it closes. */
 const stopSignal = new Promise<NodeJS.Signals>((resolve) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       resolve(signal);
-      setTimeout(leave, LEAVE_WITHIN_MS, 0).unref(); // whatever still hangs
+      setTimeout(exitProcess, EXIT_WITHIN_MS, 0).unref(); // whatever still hangs
     });
   }
 });
 
-/** Those before anybody can be told of them. */
-const early: NodeJS.Signals[] = [];
-let hear = (signal: NodeJS.Signals): void => {
-  early.push(signal);
+/** Signals that came before the program was loaded. */
+const earlySignals: NodeJS.Signals[] = [];
+let onSignal = (signal: NodeJS.Signals): void => {
+  earlySignals.push(signal);
 };
 
-// SIGHUP and SIGUSR2 would end the process, and SIGUSR1 would open Node's debugger, were they not listened to.
+// Without these handlers, SIGHUP and SIGUSR2 would end the process, and SIGUSR1 would open Node's debugger.
 for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
   process.on(signal, () => {
-    hear(signal);
+    onSignal(signal);
   });
 }
 await keepDebuggerClosed(() => {
-  hear('SIGUSR1');
+  onSignal('SIGUSR1');
 });
 
-// Loaded only now: before the libraries take memory, and while a signal is heard already.
+// The libraries are loaded only now: V8's flags are set before they take memory, and no signal is missed meanwhile.
 const { runProgram } = await import('./cli/program.js');
 const { ReplaySubject } = await import('rxjs');
-// One of each waits for the service: a SIGHUP while it starts is one to read the configuration again.
+// The last signal of each kind waits for the service: after a SIGHUP during the start, it reads the configuration again.
 const hangUp$ = new ReplaySubject<NodeJS.Signals>(1);
 const ignored$ = new ReplaySubject<NodeJS.Signals>(1);
-hear = (signal) => {
+onSignal = (signal) => {
   (signal === 'SIGHUP' ? hangUp$ : ignored$).next(signal);
 };
-early.forEach(hear);
-leave(await runProgram(process.argv.slice(2), { stop: stopSignal, hangUp$, ignored$ }));
+earlySignals.forEach(onSignal);
+exitProcess(await runProgram(process.argv.slice(2), { stop: stopSignal, hangUp$, ignored$ }));

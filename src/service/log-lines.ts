@@ -16,27 +16,27 @@ import type { PolledOutcome } from '../streams/polling.js';
 import { version } from '../version.js';
 import type { AgentReply } from '../agent-check/types.js';
 
-/** Between two lines of a kind that repeats itself. */
+/** The time between two lines of the same kind, for kinds that a client can cause again and again. */
 const QUIET_MS = 60_000;
 
-/** What the service tells the operator: a line an event, each with its name and its facts for machines. */
+/** The log lines of the service: one function per event. Each line has the name of the event, and its facts for machines. */
 export interface LogLines {
   readonly listening: (config: Config, addresses: readonly string[]) => void;
-  /** At no address where agent checks are no longer answered. */
+  /** `addresses` is empty when patroniglue no longer listens for agent checks. */
   readonly agentListening: (addresses: readonly string[], route: string) => void;
   readonly agentCheck: (reply: AgentReply, address: string) => void;
   readonly polling: (config: Config, plan: RoutePlan) => void;
   readonly warnings: (config: Config) => void;
   readonly skipped: (warning: string) => void;
-  /** Told at most once a minute: whoever sends none does so again and again. */
+  /** Logged at most once a minute, because a client that sends no header comes again and again. */
   readonly noProxyHeader: (address: string, why: string) => void;
-  /** The same of one that is not expected. */
+  /** A PROXY header that is not expected: logged at most once a minute. */
   readonly proxyHeader: (address: string) => void;
-  /** Connections that ended before they were a request: told at most once a minute for each reason. */
+  /** A connection that ended before it was a request: logged at most once a minute for each reason. */
   readonly broken: (breakage: Breakage, address: string, detail: string) => void;
   /** The name of the upstream has several addresses. */
   readonly addresses: (warning: string) => void;
-  /** The upstream answers as different members: told at most once a minute. */
+  /** The upstream answers as different members: logged at most once a minute. */
   readonly members: (warning: string) => void;
   readonly crowding: (crowding: Crowding, budget: OpenFilesBudget) => void;
   readonly change: (change: Change) => void;
@@ -53,7 +53,7 @@ export interface LogLines {
 
 /** Writes these lines to `log`. */
 export function createLogLines(log: Pick<Log, 'write'>): LogLines {
-  const broken = tellersOfBroken(log);
+  const broken = brokenConnectionLines(log);
   return {
     broken(breakage, address, detail) {
       broken.get(breakage)?.(address, detail);
@@ -61,8 +61,8 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     listening({ frontend }, listeningAt) {
       const scheme = frontend.tls ? 'https' : 'http';
       const addresses = listeningAt.map((address) => `${scheme}://${address}`);
-      const alone = areLoopback(listeningAt) ? ` (${onlyFromHere('frontend')})` : '';
-      log.write('info', `patroniglue ${version} is listening on ${addresses.join(', ')}${alone}`, {
+      const loopbackNote = areLoopback(listeningAt) ? ` (${onlyFromHere('frontend')})` : '';
+      log.write('info', `patroniglue ${version} is listening on ${addresses.join(', ')}${loopbackNote}`, {
         event: 'listening',
         addresses,
       });
@@ -70,8 +70,8 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     agentListening(addresses, route) {
       const where =
         addresses.length === 0 ? 'no longer listening' : `listening on ${addresses.join(', ')}, default route ${route}`;
-      const alone = areLoopback(addresses) ? ` (${onlyFromHere('agent')})` : '';
-      log.write('info', `agent checks: ${where}${alone}`, { event: 'agent-listening', addresses });
+      const loopbackNote = areLoopback(addresses) ? ` (${onlyFromHere('agent')})` : '';
+      log.write('info', `agent checks: ${where}${loopbackNote}`, { event: 'agent-listening', addresses });
     },
     agentCheck({ route, state, line }, address) {
       log.write('verbose', `agent check by ${address}: ${route}: ${line}`, {
@@ -98,24 +98,24 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     skipped(warning) {
       log.write('warn', warning, { event: 'listening' });
     },
-    noProxyHeader: seldom((address, why) => {
+    noProxyHeader: oncePerMinute((address, why) => {
       const cure = 'use check-send-proxy at HAProxy, or set frontend.proxy-protocol: false';
       log.write('warn', `${address} sent no valid PROXY header: ${why}; ${cure}`, {
         event: 'no-proxy-header',
         address,
       });
     }),
-    proxyHeader: seldom((address) => {
+    proxyHeader: oncePerMinute((address) => {
       const cure = 'set frontend.proxy-protocol: true, or remove check-send-proxy at HAProxy';
       log.write('warn', `${address} sent a PROXY header, and patroniglue refused it: ${cure}`, {
         event: 'proxy-header',
         address,
       });
     }),
-    addresses: seldom((warning) => {
+    addresses: oncePerMinute((warning) => {
       log.write('warn', warning, { event: 'several-addresses' });
     }),
-    members: seldom((warning) => {
+    members: oncePerMinute((warning) => {
       log.write('warn', warning, { event: 'several-members' });
     }),
     crowding(crowding, budget) {
@@ -224,31 +224,33 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
   };
 }
 
-/** Those of PROXY headers have lines of their own; and a check that only connects is nothing to tell of. */
-const UNTOLD: readonly Breakage[] = ['proxy-header', 'no-proxy-header', 'silent'];
+/** The reasons about PROXY headers have their own lines. `silent` is not logged: checks that only connect are normal. */
+const LOGGED_ELSEWHERE: readonly Breakage[] = ['proxy-header', 'no-proxy-header', 'silent'];
 
-function tellersOfBroken(log: Pick<Log, 'write'>): ReadonlyMap<Breakage, (address: string, detail: string) => void> {
-  const told = breakages.filter((breakage) => !UNTOLD.includes(breakage));
+function brokenConnectionLines(
+  log: Pick<Log, 'write'>,
+): ReadonlyMap<Breakage, (address: string, detail: string) => void> {
+  const logged = breakages.filter((breakage) => !LOGGED_ELSEWHERE.includes(breakage));
   return new Map(
-    told.map((reason) => {
+    logged.map((reason) => {
       const [what, cure] = BREAKAGES[reason];
-      const tell = seldom((address: string, detail: string) => {
+      const write = oncePerMinute((address: string, detail: string) => {
         const why = detail === '' ? '' : ` (${detail})`;
         log.write('warn', `${address} ${what}${why}: ${cure}`, { event: 'broken-connection', address, reason });
       });
-      return [reason, tell];
+      return [reason, write];
     }),
   );
 }
 
-/** Passes on one call a minute, the first. */
-function seldom<A extends unknown[]>(tell: (...args: A) => void): (...args: A) => void {
+/** Passes on the first call, and drops the calls of the next minute. */
+function oncePerMinute<A extends unknown[]>(write: (...args: A) => void): (...args: A) => void {
   let quiet = false;
   return (...args) => {
     if (quiet) return;
     quiet = true;
     setTimeout(() => (quiet = false), QUIET_MS).unref();
-    tell(...args);
+    write(...args);
   };
 }
 

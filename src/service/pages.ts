@@ -13,7 +13,7 @@ import type { KnownTimings } from '../streams/known-timings.js';
 import type { TtlCheck } from '../streams/ttl-check.js';
 import type { Pages } from '../http/types.js';
 
-/** What the pages show, besides what they are told. */
+/** Where the pages get their facts, besides the calls of {@link OwnPages}. */
 export interface PagesSources extends Omit<
   MetricSources,
   'cacheTtlMs' | 'safeTtlMs' | 'standbyCluster' | 'certificateEnds'
@@ -22,19 +22,19 @@ export interface PagesSources extends Omit<
   readonly timings: Pick<KnownTimings, 'standbyCluster'>;
   readonly ttlCheck: Pick<TtlCheck, 'safeTtlMs' | 'warning'>;
   readonly certificates: Pick<CertificateWatch, 'ends' | 'warnings'>;
-  /** What is wrong with the addresses of the upstream's name. */
+  /** Warnings about the addresses of the upstream, and about the members that answer there. */
   readonly upstreamWarnings: () => readonly string[];
   readonly wallMs: () => number;
-  /** Asks Patroni at once. */
+  /** Polls Patroni at once. */
   readonly refresh: () => void;
 }
 
-/** Metrics and status page, and what they are told as it happens. */
+/** Metrics and status page, and the functions to call when something happens. */
 export interface OwnPages extends Pages, Omit<Metrics, 'page' | 'refreshed' | 'polled'> {
   readonly polled: (polled: PolledOutcome) => void;
 }
 
-/** The pages of patroniglue's own, as the configuration in force says. */
+/** Makes patroniglue's own pages, as the configuration in force says. */
 export function createPages(sources: PagesSources): OwnPages {
   const { cache, config$, ttlCheck, certificates, nowMs, wallMs } = sources;
   const inForce = (): Config => config$.getValue();

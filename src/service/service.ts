@@ -26,23 +26,23 @@ import { createListenAddresses } from './listen-addresses.js';
 import { type LogLines, createLogLines } from './log-lines.js';
 import { createPages } from './pages.js';
 
-/** What is left of the second after a signal: replies under way, then log lines that wait. pm2 kills after 1.6 s. */
+/** After a signal: time for replies under way, then for log lines that wait. Together under a second; pm2 kills after 1.6 s. */
 const CLOSE_WITHIN_MS = 400;
 const FLUSH_WITHIN_MS = 300;
 
-/** Nobody waits for the end of a crash, and somebody will look for the last lines before it. */
+/** After a crash there is more time, and the last log lines before it matter. */
 const FLUSH_CRASH_WITHIN_MS = 1000;
 
-/** Certificate files that were replaced are noticed within a minute, also where one look comes before the key is there. */
+/** Replaced certificate files are noticed within a minute, even if one look comes before the new key is there. */
 const WATCH_FILES_EVERY_MS = 30_000;
 
-/** From outside: when to end, and when to read the configuration again. */
+/** The signals of the process: when to stop, and when to read the configuration again. */
 export interface ServiceSignals {
   readonly stop$: Observable<NodeJS.Signals>;
   readonly hangUp$: Observable<unknown>;
-  /** Signals that are told, and nothing more. */
+  /** Signals that are logged and have no other effect. */
   readonly ignored$: Observable<NodeJS.Signals>;
-  /** Errors where an exception was not caught: then the service ends by it. */
+  /** Errors with an uncaught exception. The service ends with this error. */
   readonly uncaught$: Observable<never>;
 }
 
@@ -71,13 +71,13 @@ interface Logging {
   readonly droppedLogLines: () => number;
 }
 
-/** Puts the service together, here and nowhere else, in the order of the data: Patroni, cache, replies, who listens. */
+/** Puts the service together, here and nowhere else, in the order of the data: Patroni, cache, replies, listeners. */
 async function run(
   initial: LoadedConfig,
   signals: ServiceSignals,
   { log, lines, droppedLogLines }: Logging,
 ): Promise<void> {
-  const config$ = new BehaviorSubject(initial.config); // the one in force
+  const config$ = new BehaviorSubject(initial.config); // the configuration in force
   const scheduler = createScheduler();
   const nowMs = (): number => scheduler.now();
   const heartbeat = createHeartbeat(scheduler);
@@ -122,7 +122,7 @@ async function run(
     () => startAgentChecks(initial.config, { handle: handleAgent, connections, log, lines }),
   ]);
 
-  // A new configuration: what may fail comes first, and all else follows config$
+  // A new configuration: listening may fail, so it comes first; everything else follows config$
   const apply = async ({ config }: LoadedConfig): Promise<void> => {
     await listenAddresses.reconfigure(config);
     config$.next(config);
@@ -137,7 +137,7 @@ async function run(
     tap(lines.warnings),
   );
 
-  // What happens, and who is told
+  // What happens, and which log lines and pages follow
   const event$ = merge(
     reconfigured$,
     polling.outcome$.pipe(tap(lines.outcome), tap(pages.polled)),
@@ -166,12 +166,12 @@ async function run(
 // eslint-disable-next-line no-restricted-properties -- a time for people, in the body of a 503 and on the status page
 const wallMs = (): number => Date.now();
 
-/** pm2's `wait_ready`. pm2 itself may be gone by now. */
+/** For pm2's `wait_ready`. The callback drops the error when pm2 itself has ended. */
 function tellPm2(): void {
   process.send?.('ready', undefined, undefined, () => undefined);
 }
 
-/** The one subscription: it runs the polls. Their end before `stop$` is a bug, and better a restart than silence. */
+/** The only subscription: it runs the polls. If they end before `stop$`, this is a bug: it throws, to be started again. */
 async function untilStopped(
   event$: Observable<unknown>,
   stop$: Observable<NodeJS.Signals>,

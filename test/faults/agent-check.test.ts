@@ -165,7 +165,7 @@ describe('a service whose agent cannot listen', () => {
       const told = await startService({ config }).then(
         async (started) => {
           const { code, signal } = await within('ended', 5000, started.exit);
-          assert.ok(code === 1 || signal === 'SIGKILL', `${code}, ${signal}`); // the latter where a disk holds it up: leave.ts
+          assert.ok(code === 1 || signal === 'SIGKILL', `${code}, ${signal}`); // the latter where a disk holds it up: exit-process.ts
           await started.close();
           return started.output();
         },

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { within } from '../time/wait.js';
 
 /**
- * SIGTERM ends it, soon: with 0, or by the signal itself where something else holds up `process.exit` (see `leave` in
- * src/main.ts). On a machine without a moment to spare that may be a write which no thread has come to yet.
+ * SIGTERM ends the process soon: with 0, or by the signal itself if a busy thread holds up `process.exit` (see
+ * src/exit-process.ts). On a busy machine this may be a write that no thread has begun yet.
  */
 export async function assertEndsAsAsked(child: ChildProcess): Promise<void> {
   const ended = once(child, 'exit');

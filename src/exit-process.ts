@@ -1,0 +1,41 @@
+/** How long to wait for libuv's threads. */
+const MOMENT_MS = 50;
+
+/**
+ * Ends the process. `process.exit` waits for the work of libuv's threads. If a name server, a disk or a terminal hangs, a
+ * look-up or a write can take minutes. If such work is not done after a moment, the process ends anyway.
+ */
+export function exitProcess(exitCode: number): void {
+  if (!areThreadsBusy()) process.exit(exitCode);
+  setTimeout(() => {
+    if (!areThreadsBusy()) process.exit(exitCode);
+    endAtOnce(exitCode);
+  }, MOMENT_MS);
+}
+
+function areThreadsBusy(): boolean {
+  return process.getActiveResourcesInfo().some((name) => /GetAddrInfo|FSReq/.test(name));
+}
+
+/**
+ * Ends the process by SIGTERM, which systemd and pm2 count as a normal end, or by SIGKILL, which they count as a failure.
+ * PID 1 of a container cannot send itself either signal (pid_namespaces(7)). From Node 22.15 on, it replaces itself with a
+ * program that ends with the exit code. On an older Node it aborts.
+ */
+function endAtOnce(exitCode: number): void {
+  const isPid1 = process.pid === 1;
+  if (isPid1) replaceWithExitingProgram(exitCode);
+  process.removeAllListeners('SIGTERM');
+  process.kill(process.pid, exitCode === 0 ? 'SIGTERM' : 'SIGKILL');
+  if (isPid1) process.abort();
+}
+
+/** Returns only if it fails. */
+function replaceWithExitingProgram(exitCode: number): void {
+  const { execve } = process as { execve?: (file: string, args: readonly string[], env: object) => void };
+  try {
+    execve?.(process.execPath, [process.execPath, '--eval', `process.exitCode = ${exitCode}`], {});
+  } catch {
+    // forbidden (seccomp): the caller aborts
+  }
+}
