@@ -27,7 +27,7 @@ export function exitOnSignals(): void {
   }
 }
 
-/** Runs `work` to its end, and only then lets a signal end the process. `work`'s children are told with SIGINT. */
+/** Runs `work` to its end, and only then lets a signal end the process. The children of `work` get SIGINT. */
 export async function uninterrupted<T>(work: () => Promise<T>): Promise<T> {
   shielded = true;
   try {
@@ -39,8 +39,8 @@ export async function uninterrupted<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Gives a signal the time to end this process. Before believing that something went wrong: Ctrl-C reaches the programs that
- * look for others as well, and is what they failed of then.
+ * Gives a signal the time to end this process. To be called before a failure is reported: Ctrl-C also reaches the child
+ * programs, and may be the only reason for their failure.
  */
 export function unlessInterrupted(): Promise<void> {
   return sleep(100);

@@ -18,7 +18,7 @@ const AT_ONCE_MS = 500;
 /** For Patroni to wake up, and from one check to the next. */
 const WAKE_UP_MS = 700;
 
-/** What was promised, one claim a line. The recording must be that of a whole story. */
+/** Checks the promises, one claim per line. The recording must be complete. */
 export function judge(recording: Recording, polls: readonly AnsweredPoll[], node: string): readonly Claim[] {
   const { played, direct, glue, server } = recording;
   const starts = played.map(({ startedAtMs }) => startedAtMs);
@@ -71,7 +71,7 @@ export function judge(recording: Recording, polls: readonly AnsweredPoll[], node
   ];
 }
 
-/** The last 200 before the thaw: how old the poll behind it was when it was asked for, and whether all after it was 503. */
+/** The last 200 before the thaw: the age of its poll when the check came, and whether all later checks got 503. */
 function lastGiven(
   glue: readonly Check[],
   polls: readonly AnsweredPoll[],

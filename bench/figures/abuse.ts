@@ -35,7 +35,7 @@ const ATTACKS: readonly (readonly [label: string, attack?: Attack])[] = [
   ],
 ];
 
-/** Who means harm delays nobody. */
+/** Hostile clients delay no check. */
 export const abuse: Figure = {
   name: 'abuse',
   title: `${PER_SECOND} checks a second for ${DURATION_MS / 1000} s, while others do what no health check does; beside them those of a constant server on the same core, which is let alone.`,

@@ -24,7 +24,7 @@ const FLOODS: readonly { readonly label: string; readonly routes: readonly strin
 /** A flood of new questions may be so much harder on the checks than one of known ones: see the row before. */
 const DISTINCT_FACTOR = 2;
 
-/** Whoever varies a query harms neither those who ask for what is known, nor Patroni. */
+/** A client that varies a query harms neither the clients of known routes nor Patroni. */
 export const distinctQueries: Figure = {
   name: 'distinct-queries',
   title: `${PER_SECOND} checks a second of the default routes for ${SECONDS} s, while somebody else asks too, all on fresh connections.`,

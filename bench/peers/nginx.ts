@@ -9,8 +9,8 @@ export const nginx: Peer = peer('nginx, use_stale', ({ upstreamPort }) => [
 ]);
 
 /**
- * What bounds staleness: behind the caching server is one that makes a 503 of a Patroni that does not answer within a
- * second, and that 503 is as good an answer to cache as any.
+ * Staleness is bounded: behind the caching server is a second server, which answers 503 if Patroni does not answer within a
+ * second. The caching server caches this 503 like any other answer.
  */
 export const nginxTwoHops: Peer = peer('nginx, two hops', ({ upstreamPort }, { dir }) => [
   cachingServer(`http://unix:${dir}/inner.sock:`, 'proxy_cache_use_stale updating;'),

@@ -8,8 +8,8 @@ export interface Held {
   readonly externalBytes: number;
   readonly bufferBytes: number;
   /**
-   * How many there are of each type of what keeps the event loop alive: `TCPServerWrap`, `Timeout`. Of those that do not
-   * (`unref`) the heap tells, and of sockets the open files.
+   * The number of resources of each type that keep the event loop alive: `TCPServerWrap`, `Timeout`. Leaks of other
+   * resources (`unref`) show in the heap, and leaks of sockets in the open files.
    */
   readonly resources: Readonly<Record<string, number>>;
 }

@@ -44,7 +44,7 @@ const PREFETCHED = ['/primary', '/replica', '/read-only'];
 /** Asked for by the checks: the prefetched routes, an alias, and two that are learned with their first check. */
 export const CHECKED_ROUTES = [...PREFETCHED, '/master', '/leader', '/health'];
 
-/** One round. The restart is the first, since it cuts every connection: what later ones leave behind shall be seen. */
+/** One round. The restart comes first, because it cuts every connection, and would hide what later steps leave behind. */
 export const STEPS: readonly Step[] = [
   { name: 'restart', run: restart },
   { name: 'frozen', run: frozen },
@@ -98,12 +98,12 @@ async function logReaderAway({ service }: Scene): Promise<void> {
   service.readLog();
 }
 
-/** Everything is polled anew each time, and nothing of the former way may be left. */
+/** Each reload starts all polls again, and nothing of the former polls may be left. */
 async function reloads({ service }: Scene): Promise<void> {
   for (let reload = 0; reload < RELOADS; reload += 1) await service.reload();
 }
 
-/** Whoever varies `lag` takes the places that are left, and is then refused. */
+/** A client that varies `lag` takes the remaining places for learned routes. Then patroniglue refuses its routes. */
 async function learnedRoutes(scene: Scene): Promise<void> {
   await Promise.all(Array.from({ length: LAGS }, () => askForNewLag(scene)));
 }

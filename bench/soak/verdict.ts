@@ -22,8 +22,8 @@ const RESIDENT_NOISE_MB = 30;
 const LEAST_SHARE_OF_DUE = 0.5;
 
 /**
- * A row a round. The first is the warm-up, in which everything is compiled and every route learned; the second is what those
- * behind it are held against; of things that are counted, the more of both.
+ * One row per round. The first round is the warm-up, in which everything is compiled and every route learned. Later rounds
+ * are compared with the second; counted things with the larger count of the first two.
  */
 export function rowsOf(rounds: readonly Round[]): readonly Row[] {
   return rounds.map((round, index) => ({

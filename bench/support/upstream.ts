@@ -48,7 +48,10 @@ export interface BenchUpstream {
   close(): Promise<void>;
 }
 
-/** Starts it, healthy, at any free port where none is given. Every 200 that it gives says in its body when it was asked: see `askedMs` in test/support/clients/checks-process.ts. */
+/**
+ * Starts a healthy upstream, at any free port unless one is given. The body of each 200 says when the upstream was asked: see
+ * `askedMs` in test/support/clients/checks-process.ts.
+ */
 export async function startBenchUpstream(
   tls?: { readonly cert: string; readonly key: string },
   wantedPort = 0,

@@ -6,17 +6,17 @@ import type { Standstill } from '../../../src/streams/heartbeat.js';
 export interface StillProcess {
   /** Its timers and its clock. */
   readonly scheduler: SchedulerLike;
-  /** What comes in at its sockets so long after somebody subscribes, and is read when it is awake. */
+  /** Emits `value`, which arrives at a socket `afterMs` after the subscription, as soon as the process is awake to read it. */
   arriving<T>(afterMs: number, value: T): Observable<T>;
 }
 
-/** Sockets are read after the timers that are due, and before those which these start: Node's shortest is of 1 ms. */
+/** Node reads sockets after the timers that are due, and before the timers that these start: its shortest timer is 1 ms. */
 const SHORTEST_TIMER_MS = 1;
 const SOCKETS_AFTER_MS = 0.5;
 
 /**
- * A process as Node's event loop runs it: what should have happened during its standstill happens at its end, first timers,
- * then sockets. For timers that are scheduled one by one: one that repeats itself is not held up.
+ * A process as Node's event loop runs it. Everything that was due during its standstill happens at the end of the
+ * standstill: first timers, then sockets. Only for timers that are scheduled one by one: a repeating timer is not delayed.
  */
 export function createStillProcess(virtual: VirtualTimeScheduler, { fromMs, toMs }: Standstill): StillProcess {
   const whenAwake = (dueMs: number, lateMs: number): number =>

@@ -8,20 +8,20 @@ import { INTERVAL_MS, type Scene, TIMEOUT_MS, TTL_MS } from './scenes.js';
 import { routeOf } from './upstream.js';
 import { eventually } from '../time/wait.js';
 
-/** Something that is wrong with an upstream, and what checks are told of it. */
+/** A fault of an upstream, and the replies that checks get because of it. */
 export interface Fault<S extends Scene> {
   readonly name: string;
   readonly begin: (scene: S) => void | Promise<void>;
   /**
-   * What a check is told in the end: 503 where the fault brings no answer, its own status where it brings one. Absent
-   * where that depends on the moment; then the fault is held for a while.
+   * The status that a check gets in the end: 503 if the upstream does not answer, or the status of its answer. Absent if
+   * this depends on the moment; then the fault is held for a while.
    */
   readonly becomes?: number;
   /** Statuses that the upstream answers, besides the 200 of a healthy one. */
   readonly says?: readonly number[];
   /** Routes that are not hit: they are 200 throughout. */
   readonly spares?: readonly string[];
-  /** What is waited for after the fault, before the next poll can begin: the deadline of the one in flight, unless told. */
+  /** How long after the fault the next poll can begin. Default: the deadline of the poll that is in flight. */
   readonly inFlightMs?: number;
 }
 
@@ -101,7 +101,7 @@ async function areAnsweredSince(sinceMs: number, { service, routes }: Scene): Pr
   });
 }
 
-/** Every check is answered, in time, with nothing but what may be told. */
+/** Every check gets a reply in time, and with an allowed status. */
 function assertTold(samples: readonly Sample[], allowed: readonly number[], laxMs: number): void {
   assert.ok(samples.length > 0, 'there were checks');
   for (const { route, status, failure, sentMs, endMs } of samples) {
@@ -112,8 +112,8 @@ function assertTold(samples: readonly Sample[], allowed: readonly number[], laxM
 }
 
 /**
- * No 200 comes from an answer whose time was over when the check was sent. And, where the upstream never says 503 itself,
- * none comes from one whose time was not over: the poll was sent at most its deadline before the upstream was asked.
+ * No 200 comes from an answer whose time was over when the check was sent. And, if the upstream never answers 503 itself, no
+ * 503 comes while an answer's time was not over: a poll is sent at most its deadline before the upstream gets it.
  */
 function assertFresh(samples: readonly Sample[], says: readonly number[]): void {
   for (const { route, status, sentMs, endMs, askedMs } of samples) {

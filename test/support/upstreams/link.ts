@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 
-/** How it is on the way to a port. */
+/** The state of the link to a port. */
 type Weather =
   | 'clear'
   /** Connections are reset, and new ones as soon as they are there. */
   | 'cut'
-  /** What is said there drips, so that no time-out of a read is ever over: whoever waits for all of it hangs. */
+  /** Bytes drip, so that no time-out of a single read is ever reached: a client that waits for the whole answer hangs. */
   | 'dripping'
-  /** What is said there comes so much later. */
+  /** Bytes arrive so much later. */
   | { readonly delayMs: number };
 
 /** A way to a port on loopback that can be made bad: a node's own way to the DCS, say. */

@@ -36,9 +36,9 @@ export interface Scene {
 
 /** By plain HTTP. */
 export interface PlainScene extends Scene {
-  /** Nobody listens any more. */
+  /** No process listens at the port any more. */
   refuse(): Promise<void>;
-  /** Whoever listens lets nobody in: the kernel answers no SYN. */
+  /** The accept queue is full: the kernel answers no SYN. */
   fillQueue(): Promise<void>;
 }
 
@@ -148,7 +148,7 @@ export interface NamedScene extends Scene {
   readonly say: NameServer['say'];
 }
 
-/** An upstream of the same port as that of the named scene, which is elsewhere, and at which address nobody is. */
+/** Other addresses for the name of the scene: one at which another upstream listens on the same port, and one without any. */
 export const ELSEWHERE = '127.9.9.2';
 export const NOBODY = '127.9.9.3';
 
@@ -160,7 +160,7 @@ let nameServers = 10;
 /** How long the C library waits for a name server: a look-up cannot be aborted. */
 export const RESOLVER_MS = 1000;
 
-/** Why there can be no named scene here: a process gets a resolv.conf of its own in a mount namespace, which takes root. */
+/** Why this machine can have no named scene: a resolv.conf for one process takes a mount namespace, and root. */
 export const withoutNames: string | false =
   spawnSync('unshare', ['-m', 'true']).status !== 0 && 'no mount namespaces here (run as root, with CAP_SYS_ADMIN)';
 
