@@ -2,14 +2,14 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, it } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { assertEndsAsAsked } from '../support/attacks/ends.js';
 import { ask } from '../support/clients/http-get.js';
 import { nowMs } from '../support/time/monotonic.js';
 import { type NameServer, startNameServer } from '../support/upstreams/name-server.js';
 import { freePort } from '../support/processes/ports.js';
 import { mainFile } from '../support/processes/service.js';
-import { startUpstream } from '../support/upstreams/upstream.js';
+import { type Upstream, startUpstream } from '../support/upstreams/upstream.js';
 import { eventually, within } from '../support/time/wait.js';
 import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
 
@@ -24,6 +24,8 @@ describe('a name server that never answers', { skip }, () => {
   let nameServer: NameServer;
   let workspace: Workspace;
   let resolvConf: string;
+  let upstream: Upstream | undefined;
+  const children: ChildProcess[] = [];
   before(async () => {
     workspace = await createWorkspace();
     resolvConf = await workspace.write('resolv.conf', `nameserver ${NAME_SERVER}\noptions timeout:1 attempts:30\n`);
@@ -31,6 +33,11 @@ describe('a name server that never answers', { skip }, () => {
   });
   beforeEach(() => {
     nameServer.say('silence');
+  });
+  afterEach(async () => {
+    for (const child of children.splice(0)) child.kill('SIGKILL'); // what a failed test leaves
+    await upstream?.close();
+    upstream = undefined;
   });
   after(async () => {
     await nameServer.close();
@@ -40,7 +47,9 @@ describe('a name server that never answers', { skip }, () => {
   async function start(config: object, namespaces: readonly string[] = []): Promise<ChildProcess> {
     const file = await workspace.write('config.yml', JSON.stringify(config));
     const script = `mount --bind "${resolvConf}" /etc/resolv.conf && exec "${process.execPath}" "${mainFile}" --config "${file}"`;
-    return spawn('unshare', ['-m', ...namespaces, 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn('unshare', ['-m', ...namespaces, 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    children.push(child);
+    return child;
   }
 
   it('delays neither a reply nor the end where Patroni has a name', async () => {
@@ -74,13 +83,13 @@ describe('a name server that never answers', { skip }, () => {
     const sentMs = nowMs();
     process.kill(pid1, 'SIGTERM');
     const [code] = (await within('it ends', 2000, ended)) as [number | null];
-    assert.ok(nowMs() - sentMs < 2000);
+    assert.ok(nowMs() - sentMs < 6000, 'it took 7 to 25 s when the signal was lost');
     // Before Node 22.15 there is no way to end as asked.
     if ('execve' in process) assert.equal(code, 0);
   });
 
   it('delays no poll where the agent has a name, and loses no SIGHUP', async () => {
-    const upstream = await startUpstream();
+    upstream = await startUpstream();
     const port = await freePort();
     const child = await start({
       frontend: { host: '127.0.0.1', port },
@@ -99,6 +108,5 @@ describe('a name server that never answers', { skip }, () => {
     );
     assert.match(output, /agent checks: listening on 127\.0\.0\.1:/);
     await assertEndsAsAsked(child);
-    await upstream.close();
   });
 });
