@@ -10,7 +10,7 @@ const rooms = {
   upstream: ['patroni', 'network', 'certificates', 'config/types'],
   sockets: ['network', 'errors'],
   streams: ['patroni', 'network', 'certificates', 'upstream', 'config/types'],
-  http: ['patroni', 'sockets', 'config/types', 'config/tls-names'],
+  http: ['patroni', 'network', 'sockets', 'config/types', 'config/tls-names'],
   'agent-check': ['patroni', 'config/types'],
   metrics: [
     'patroni',
@@ -51,6 +51,20 @@ module.exports = {
       from: { path: `^src/${room}/` },
       to: { path: '^src/', pathNot: `^src/(${[room, ...allowed].map(pathOf).join('|')})` },
     })),
+    {
+      name: 'process-imports',
+      comment: 'The files directly under src/ are the process, and the leaves that every room may use.',
+      severity: 'error',
+      from: { path: '^src/[^/]+\\.ts$' },
+      to: { path: '^src/', pathNot: '^src/(cli/|[^/]+\\.ts$)' },
+    },
+    {
+      name: 'no-other-room',
+      comment: 'A new folder of src/ needs its line in `rooms`, and its row in docs/architecture.md.',
+      severity: 'error',
+      from: { path: '^src/[^/]+/', pathNot: `^src/(${Object.keys(rooms).join('|')})/` },
+      to: {},
+    },
     {
       name: 'src-is-alone',
       comment: 'The program does not need its tests.',

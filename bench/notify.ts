@@ -12,7 +12,7 @@ import { median } from './support/statistics.js';
 
 const help = `Usage: node build/bench/notify.js [options]
 
-How soon a switchover at a real Patroni is told to health checks: by a patroniglue that only polls, and by one beside it that Patroni's
+How soon health checks show a switchover at a real Patroni: by a patroniglue that only polls, and by one beside it that Patroni's
 callbacks on_role_change and on_stop tell (examples/patroni-callback.sh). Both at each node, at the same switchovers.
 
   --switchovers N  (20)

@@ -44,3 +44,8 @@ export class ListenError extends Error {
   override readonly name = 'ListenError';
   readonly code = 'ERR_LISTEN';
 }
+
+/** The message of what was thrown, whatever that is. */
+export function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -96,7 +96,7 @@ function drawPropagation(seen: readonly Seen[]): Picture {
     'propagation',
     { width: 900, height: 420 },
     {
-      title: { text: 'How soon a change at Patroni is told to health checks', left: 'center' },
+      title: { text: 'How soon health checks show a change at Patroni', left: 'center' },
       legend: { top: 38, itemGap: 18, data: seen.map(({ name }) => name) },
       grid: { left: 70, right: 30, top: 90, bottom: 55 },
       xAxis: { type: 'value', min: 0, name: 'ms after the change', nameLocation: 'middle', nameGap: 28 },

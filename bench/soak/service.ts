@@ -98,7 +98,7 @@ function readerOf({ stdout }: Child<object, Held>): Reader {
     const whole = (rest + chunk).split('\n');
     rest = whole.pop() ?? '';
     for (const line of whole) {
-      lines += Number(/ (\d+) log lines were dropped/.exec(line)?.[1] ?? 0);
+      lines += Number(/ dropped (\d+) log lines/.exec(line)?.[1] ?? 0);
       if (line.includes(' reloaded; ')) reloads += 1;
     }
   });

@@ -25,7 +25,7 @@ export interface Check {
 /** A check that is not answered by then has failed. */
 const TIMEOUT_MS = 10_000;
 
-const script = fileURLToPath(new URL('../../../bench/generator.py', import.meta.url));
+const script = fileURLToPath(new URL('../../../bench/support/generator.py', import.meta.url));
 
 /** Checks all ports at once; resolves with the checks of each, in the order in which they were due. */
 export async function checkPorts({

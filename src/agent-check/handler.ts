@@ -1,6 +1,6 @@
 import type { AgentConfig } from '../config/types.js';
-import { describeUnknown } from '../patroni/snapshot-text.js';
-import { canonicalRoute } from '../patroni/routes.js';
+import { describeNotFresh } from '../patroni/snapshot-text.js';
+import { OTHER_ROUTE, canonicalRoute } from '../patroni/routes.js';
 import { readAt } from '../patroni/snapshot.js';
 import type { AgentReply, AgentState, Question } from './types.js';
 import type { Snapshot, CanonicalRoute } from '../patroni/types.js';
@@ -18,9 +18,6 @@ interface AgentSources {
   /** True if patroniglue stood still for more than half of the time between two moments. */
   readonly wasMostlyStill: (fromMs: number, toMs: number) => boolean;
 }
-
-/** The route in counts and log lines if a client did not ask for a route that is polled. */
-const OTHER = 'other';
 
 /**
  * Answers HAProxy's agent checks at once, from the latest snapshots. Each reply names the whole state, operational and
@@ -53,7 +50,7 @@ export function createAgentHandler(
     const route = canonicalRoute(target);
     if (route === undefined) return unchanged(`not-a-route:${toWord(target)}`);
     const latest = ask(route);
-    if (latest === undefined) return down(OTHER, `${route} is not polled, and cache.learn allows no more routes`);
+    if (latest === undefined) return down(OTHER_ROUTE, `${route} is not polled, and cache.learn allows no more routes`);
     const now = nowMs();
     const snapshot = readAt(latest, now);
     if (snapshot.kind === 'fresh') {
@@ -63,7 +60,7 @@ export function createAgentHandler(
       return { route, state: 'standby', line: `up ${standby}` };
     }
     if (isNotAsked(snapshot, now)) return unchanged('no-answer-from-Patroni-yet', route);
-    return down(route, describeUnknown(snapshot, now));
+    return down(route, describeNotFresh(snapshot, now));
   };
   return (question, config) => {
     const target = targetOf(question, config.route);
@@ -94,7 +91,7 @@ function down(route: string, why: string): AgentReply {
 }
 
 /** A reply of one word that HAProxy does not know: HAProxy logs the word and changes nothing. */
-function unchanged(word: string, route = OTHER): AgentReply {
+function unchanged(word: string, route = OTHER_ROUTE): AgentReply {
   return { route, state: 'unchanged', line: word };
 }
 

@@ -147,7 +147,7 @@ function parseKey(pem: string): KeyObject | string {
   const key = blocks.find(({ label }) => label.endsWith('PRIVATE KEY')); // OpenSSL takes the first, too
   if (key === undefined) return `holds ${contents(blocks)} where a private key is expected`;
   if (key.label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type: *4,ENCRYPTED/m.test(key.text)) {
-    return 'is encrypted: passphrases are not supported, decrypt it (openssl pkey) and guard it by its file mode';
+    return "is encrypted: passphrases are not supported, decrypt it (openssl pkey) and let only patroniglue's user read the file";
   }
   if (key.label === 'OPENSSH PRIVATE KEY')
     return "holds an OpenSSH key: OpenSSL doesn't read them, convert it to PKCS#8";

@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { AccessEntry } from './access-log.js';
-import { type Connections, limitConnections, closeWithin } from '../sockets/connection-bound.js';
+import { type Connections, limitConnections, closeWithin } from '../sockets/open-connections.js';
 import { type Listeners, type ListenersOptions, type ListenAt, createListeners } from '../sockets/listeners.js';
 import { type ProxyGateOptions, createProxyGate } from '../sockets/proxy-gate.js';
 import { MAX_CONNECTIONS } from '../sockets/open-files.js';

@@ -1,5 +1,5 @@
-import { describeFailure, describeUnknown } from '../patroni/snapshot-text.js';
-import { canonicalRoute, knownPaths, whatIsWrong } from '../patroni/routes.js';
+import { describeFailure, describeNotFresh } from '../patroni/snapshot-text.js';
+import { OTHER_ROUTE, canonicalRoute, knownPaths, whatIsWrong } from '../patroni/routes.js';
 import { originForm } from '../patroni/request-target.js';
 import { readAt } from '../patroni/snapshot.js';
 import { createFreshReply } from './fresh-reply.js';
@@ -8,9 +8,6 @@ import { problem } from './reply.js';
 import type { CheckRequest, PageReply, Pages, Reply, ReplyClock, Snapshots } from './types.js';
 import { REFRESH_PATH } from './types.js';
 import type { Snapshot, CanonicalRoute } from '../patroni/types.js';
-
-/** Replies to requests for anything but a polled route are counted under this name. */
-const OTHER = 'other';
 
 const ALLOWED = ['GET', 'HEAD', 'OPTIONS'];
 
@@ -40,13 +37,13 @@ export function createHandler<Page extends PageReply = never>(
     const target = originForm(request.target);
     if (target === REFRESH_PATH && pages.refresh) return pages.refresh(request);
     const refusal = refusalOf(request);
-    if (refusal) return counted(OTHER, refusal);
+    if (refusal) return counted(OTHER_ROUTE, refusal);
     const own = ownReply(target, snapshots, clock, pages);
     if (own) return own;
     const route = canonicalRoute(target);
-    if (route === undefined) return counted(OTHER, noRoute(target, snapshots));
+    if (route === undefined) return counted(OTHER_ROUTE, noRoute(target, snapshots));
     const latest = snapshots.ask(route);
-    if (latest === undefined) return counted(OTHER, notLearned(route, snapshots));
+    if (latest === undefined) return counted(OTHER_ROUTE, notLearned(route, snapshots));
     const nowMs = clock.nowMs(); // read after `ask`, so that the age is never too small
     const snapshot = readAt(latest, nowMs);
     const isFresh = snapshot.kind === 'fresh';
@@ -68,7 +65,7 @@ function refusalOf({ method, httpVersion, hasBody }: CheckRequest): Reply | unde
 function noRoute(target: string, { maxLearned, prefetched }: Snapshots): Reply {
   const malformed = whatIsWrong(target);
   if (malformed !== undefined) return problem(400, malformed);
-  return problem(404, 'not one of the routes served here', { routes: maxLearned > 0 ? knownPaths : prefetched });
+  return problem(404, 'patroniglue has no such route', { routes: maxLearned > 0 ? knownPaths : prefetched });
 }
 
 function notLearned(route: CanonicalRoute, { maxLearned, prefetched }: Snapshots): Reply {
@@ -91,7 +88,7 @@ function notFreshReply(
     since: new Date(clock.wallMs() - (nowMs - sinceMs)).toISOString(),
     ...(failures && { 'failed-polls': failures.count, 'last-failure': describeFailure(failures.last) }),
   };
-  const detail = `no fresh answer of Patroni to ${route}: ${describeUnknown(snapshot, nowMs)}`;
+  const detail = `no fresh answer of Patroni to ${route}: ${describeNotFresh(snapshot, nowMs)}`;
   return problem(503, detail, members, kind === 'pending' ? { 'Retry-After': 1 } : {});
 }
 

@@ -1,5 +1,6 @@
 import { BlockList, isIPv6 } from 'node:net';
 import type { Network } from '../config/types.js';
+import { isLoopback } from '../network/loopback.js';
 import { textReply } from './reply.js';
 import { type CheckRequest, type ConnectionAddresses, REFRESH_PATH, type Reply } from './types.js';
 
@@ -23,15 +24,10 @@ function refused(status: number, why: string, headers: Reply['headers'], hasBody
   return textReply(status, `${why}\n`, undefined, { ...headers, ...(hasBody && { Connection: 'close' }) });
 }
 
-const loopback = networks([
-  { address: '127.0.0.0', prefix: 8 },
-  { address: '::1', prefix: 128 },
-]);
-
 /** The client uses loopback or this host's own address. The kernel drops packets from outside with such a source. */
 function isThisHost({ remoteAddress, localAddress }: ConnectionAddresses): boolean {
   if (remoteAddress === undefined) return false;
-  return remoteAddress === localAddress || contains(loopback, remoteAddress);
+  return remoteAddress === localAddress || isLoopback(remoteAddress);
 }
 
 function isAmong(from: readonly Network[], address: string | undefined): boolean {

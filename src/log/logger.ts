@@ -55,8 +55,8 @@ export function createLog(level: LogLevel, format: LogFormat, target: LogTarget)
 }
 
 function lineFormat(format: LogFormat, isJournal: boolean): winston.Logform.Format {
-  if (!isJournal) return combine(timestamp(), format === 'json' ? json() : text(true));
-  return combine(timestamp(), format === 'json' ? json() : text(false), withPriority());
+  const lines = format === 'json' ? combine(json(), printableLine()) : text(!isJournal);
+  return isJournal ? combine(timestamp(), lines, withPriority()) : combine(timestamp(), lines);
 }
 
 /** Text: one line for each event, whatever text of an upstream or a client the message holds. */
@@ -65,6 +65,12 @@ const text = (hasTime: boolean): winston.Logform.Format =>
     const line = `${level}: ${printable(String(message))}`;
     return hasTime ? `${String(at)} ${line}` : line;
   });
+
+/** JSON escapes most control characters, but not those from U+007F to U+009F. */
+const printableLine = winston.format((info) => {
+  info[MESSAGE] = printable(String(info[MESSAGE]));
+  return info;
+});
 
 const withPriority = winston.format((info) => {
   info[MESSAGE] = `${priorityOf(info.level as LineLevel)}${String(info[MESSAGE])}`;

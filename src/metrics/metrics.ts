@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { CertificateOwner } from '../streams/certificate-watch.js';
-import { type Counts, createCounts } from './route-counters.js';
+import { type RouteCounters, createRouteCounters } from './route-counters.js';
 import type { Breakage, Tally } from '../http/broken-connection.js';
 import { textReply } from '../http/reply.js';
 import type { Reload } from '../config/types.js';
@@ -22,9 +22,9 @@ export interface MetricSources {
   /** The clock of snapshots. */
   readonly nowMs: () => number;
   /** Answered checks, by status. */
-  readonly checks: Counts<number>;
+  readonly checks: RouteCounters<number>;
   /** Answered agent checks, by the state that the reply sets for the server. */
-  readonly agentChecks: Counts<AgentState>;
+  readonly agentChecks: RouteCounters<AgentState>;
   /** Connections that ended before they were a request, by reason. */
   readonly broken: Pick<Tally<Breakage>, 'entries'>;
   /** Open connections of clients, and the most that may be open. */
@@ -32,6 +32,8 @@ export interface MetricSources {
   /** Since when Patroni is frozen, on the clock of `nowMs`; `undefined` while it is not. */
   readonly frozenSinceMs: () => number | undefined;
   readonly droppedLogLines: () => number;
+  /** How many files this process has open; `undefined` where that cannot be counted. */
+  readonly openFiles: () => number | undefined;
   readonly cacheTtlMs: () => number;
   /** The largest safe `cache.ttl`; `undefined` while Patroni's timings are not known. */
   readonly safeTtlMs: () => number | undefined;
@@ -61,8 +63,8 @@ const LAG_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 export function createMetrics(sources: MetricSources): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  const polls = createCounts<'answered' | FailureReason>();
-  const transitions = createCounts<number | 'pending' | 'stale'>();
+  const polls = createRouteCounters<'answered' | FailureReason>();
+  const transitions = createRouteCounters<number | 'pending' | 'stale'>();
 
   registerCounts(registry, 'patroniglue_polls_total', 'Polls of Patroni, by outcome.', 'outcome', polls);
   registerCounts(
@@ -89,7 +91,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   registerSnapshots(registry, sources);
   registerGauges(registry, sources);
   registerCertificates(registry, sources);
-  registerProcess(registry);
+  registerProcess(registry, sources.openFiles);
   new Gauge({ name: 'patroniglue_build_info', help: 'Version.', labelNames: ['version', 'node'], registers }).set(
     { version, node: process.versions.node },
     1,
@@ -177,7 +179,13 @@ export function createMetrics(sources: MetricSources): Metrics {
   };
 }
 
-function registerCounts<Key>(registry: Registry, name: string, help: string, label: string, counts: Counts<Key>): void {
+function registerCounts<Key>(
+  registry: Registry,
+  name: string,
+  help: string,
+  label: string,
+  counts: RouteCounters<Key>,
+): void {
   new Counter({
     name,
     help,

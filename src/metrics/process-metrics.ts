@@ -1,11 +1,10 @@
-import { readdirSync } from 'node:fs';
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 /**
  * The process metrics that all Prometheus client libraries have, under the same names. prom-client's own default metrics are
  * not used: one of its gauges is named `_total`, to which promtool objects, and most others are about the inside of Node.
  */
-export function registerProcess(registry: Registry): void {
+export function registerProcess(registry: Registry, openFiles: () => number | undefined): void {
   const registers = [registry];
   new Gauge({
     name: 'process_resident_memory_bytes',
@@ -30,7 +29,7 @@ export function registerProcess(registry: Registry): void {
     help: 'Open file descriptors.',
     registers,
     collect() {
-      this.set(countOpenFiles());
+      this.set(openFiles() ?? NaN);
     },
   });
   new Gauge({
@@ -38,12 +37,4 @@ export function registerProcess(registry: Registry): void {
     help: 'When the process started, by the wall clock.',
     registers,
   }).set(new Date().getTime() / 1000 - process.uptime());
-}
-
-function countOpenFiles(): number {
-  try {
-    return readdirSync('/proc/self/fd').length;
-  } catch {
-    return NaN;
-  }
 }

@@ -1,5 +1,5 @@
 /** How often something happened, by route and by one more key: a status, or an outcome. */
-export interface Counts<Key> {
+export interface RouteCounters<Key> {
   /** Adds 1. Cheap, because every check calls it. */
   readonly count: (route: string, key: Key) => void;
   /** Drops the counts of a route that is no longer polled. Otherwise a client that varies its query would fill the memory. */
@@ -9,7 +9,7 @@ export interface Counts<Key> {
 }
 
 /** Counts from 0. */
-export function createCounts<Key>(): Counts<Key> {
+export function createRouteCounters<Key>(): RouteCounters<Key> {
   const routes = new Map<string, Map<Key, number>>();
   return {
     count(route, key) {

@@ -49,6 +49,9 @@ const QUESTIONS: readonly Question[] = [
 
 const byPath = new Map(QUESTIONS.flatMap((question) => question.paths.map((path) => [path, question] as const)));
 
+/** In place of a route: what was asked is no route that patroniglue polls. Counts of replies have it. */
+export const OTHER_ROUTE = 'other';
+
 /** Every known path with its aliases, in the order of the table. */
 export const knownPaths: readonly string[] = [...byPath.keys()];
 
@@ -74,7 +77,7 @@ export function canonicalRoute(target: string): CanonicalRoute | undefined {
 /** What is wrong with a target without a canonical route, in a sentence; `undefined` if its path is merely unknown. */
 export function whatIsWrong(target: string): string | undefined {
   if (canonicalRoute(target) !== undefined) return undefined;
-  return malformation(target) ?? (questionAt(split(target)[0]) && 'its lag is out of range');
+  return malformation(target) ?? (questionAt(split(target)[0]) && 'the lag in the query is out of range');
 }
 
 /** True for the routes for people and monitoring, which patroniglue polls at the slow pace. */

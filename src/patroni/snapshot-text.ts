@@ -25,7 +25,7 @@ export function describeDuration(durationMs: number): string {
 }
 
 /** Why a snapshot is not fresh: `stale: poll timed out for 4.0 s`. */
-export function describeUnknown(snapshot: Exclude<Snapshot, { kind: 'fresh' }>, nowMs: number): string {
+export function describeNotFresh(snapshot: Exclude<Snapshot, { kind: 'fresh' }>, nowMs: number): string {
   const { kind, failures } = snapshot;
   if (failures) return `${kind}: ${REASONS[failures.last.reason]} for ${describeDuration(nowMs - failures.sinceMs)}`;
   if (kind === 'stale' && snapshot.lease) {

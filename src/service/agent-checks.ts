@@ -4,7 +4,7 @@ import type { Config } from '../config/types.js';
 import type { ConfiguredListener } from './listen-addresses.js';
 import type { LogLines } from './log-lines.js';
 import type { Log } from '../log/logger.js';
-import { type Connections, closeWithin } from '../sockets/connection-bound.js';
+import { type Connections, closeWithin } from '../sockets/open-connections.js';
 import { type ListenAt, createListeners } from '../sockets/listeners.js';
 
 /** What {@link startAgentChecks} needs. */

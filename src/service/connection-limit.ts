@@ -1,6 +1,6 @@
 import type { Config } from '../config/types.js';
 import type { LogLines } from './log-lines.js';
-import { type Connections, limitConnections } from '../sockets/connection-bound.js';
+import { type Connections, limitConnections } from '../sockets/open-connections.js';
 import { type OpenFilesBudget, measureOpenFiles } from '../sockets/open-files.js';
 
 /** One limit for the connections of all clients: health checks and agent checks together. */

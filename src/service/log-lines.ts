@@ -4,8 +4,9 @@ import { changedKeys } from '../config/changed-keys.js';
 import type { Config, Reload } from '../config/types.js';
 import { describeDuration, describeFailure } from '../patroni/snapshot-text.js';
 import { BREAKAGES, type Breakage, breakages } from '../http/broken-connection.js';
-import type { Crowding } from '../sockets/connection-bound.js';
+import type { Crowding } from '../sockets/open-connections.js';
 import type { OpenFilesBudget } from '../sockets/open-files.js';
+import { messageOf } from '../errors.js';
 import type { Log } from '../log/logger.js';
 import { origin } from '../network/authority.js';
 import { areLoopback, onlyFromHere } from '../network/loopback.js';
@@ -204,7 +205,7 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
       }
     },
     dropped(dropped) {
-      log.write('warn', `${dropped} log lines were dropped: nobody read them`, {
+      log.write('warn', `patroniglue dropped ${dropped} log lines, because nobody read the log`, {
         event: 'lines-dropped',
         lines: dropped,
       });
@@ -258,8 +259,4 @@ function describeBudget({ connections, openFilesLimit }: OpenFilesBudget): strin
   return openFilesLimit === undefined
     ? `at most ${connections} at a time`
     : `the limit of ${openFilesLimit} open files (LimitNOFILE, ulimit -n) allows ${connections} at a time`;
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

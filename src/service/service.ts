@@ -9,8 +9,9 @@ import type { LogLevel } from '../log/levels.js';
 import { type Log, createLog } from '../log/logger.js';
 import { createLogOutput } from '../log/output.js';
 import { eventLoopLag } from '../metrics/event-loop-lag.js';
-import { createCounts } from '../metrics/route-counters.js';
+import { createRouteCounters } from '../metrics/route-counters.js';
 import type { CanonicalRoute } from '../patroni/types.js';
+import { countOpenFiles } from '../sockets/open-files.js';
 import { createCertificateWatch } from '../streams/certificate-watch.js';
 import { changes } from '../streams/changes.js';
 import { createScheduler } from '../streams/clock.js';
@@ -94,7 +95,11 @@ async function run(
   const certificates = createCertificateWatch(config$, polling.certificate$, scheduler, wallMs);
 
   // Replies are made from the cache
-  const [checks, agentChecks, broken] = [createCounts<number>(), createCounts<AgentState>(), createTally(breakages)];
+  const [checks, agentChecks, broken] = [
+    createRouteCounters<number>(),
+    createRouteCounters<AgentState>(),
+    createTally(breakages),
+  ];
   const limit = createConnectionLimit(initial.config, lines);
   const { connections } = limit;
   const pages = createPages({
@@ -102,6 +107,7 @@ async function run(
     upstreamWarnings: () => [polling.addressWarning(), members.warning()].filter((text) => text !== undefined),
     frozenSinceMs: polling.frozenSinceMs,
     droppedLogLines,
+    openFiles: countOpenFiles,
     refresh() {
       refresh$.next();
     },
@@ -122,7 +128,7 @@ async function run(
     () => startAgentChecks(initial.config, { handle: handleAgent, connections, log, lines }),
   ]);
 
-  // A new configuration: listening may fail, so it comes first; everything else follows config$
+  // A new configuration: listening may fail, so it comes first. Everything else follows config$, and must not throw
   const apply = async ({ config }: LoadedConfig): Promise<void> => {
     await listenAddresses.reconfigure(config);
     config$.next(config);

@@ -2,14 +2,13 @@ import type { ServerOptions as TlsServerOptions } from 'node:https';
 import type { Server } from 'node:net';
 import { Server as TlsServer, createSecureContext } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
-import { ListenError } from '../errors.js';
+import { ListenError, messageOf } from '../errors.js';
 import {
   boundAddress,
   closeServer,
   isAddressMissing,
   isPortTaken,
   listenError,
-  messageOf,
   resolveAll,
   startListening,
 } from './listening.js';

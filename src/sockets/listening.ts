@@ -3,7 +3,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { authority } from '../network/authority.js';
 import { ListenError } from '../errors.js';
-import { type ListenTarget, whyNotListening } from './listen-reasons.js';
+import { type ListenTarget, whyNotListening } from './listen-error.js';
 
 /**
  * The length of the accept queue: the most that the kernel allows (`net.core.somaxconn`). A client that finds the queue full
@@ -55,10 +55,6 @@ export function listenError(
   cause: unknown,
 ): ListenError {
   return new ListenError(whyNotListening({ ...target, section }, cause), { cause });
-}
-
-export function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 /** The port of a listening server, and its address as text: `127.0.0.1:8009`, `[::1]:8009`. */

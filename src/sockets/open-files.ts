@@ -20,7 +20,7 @@ export interface OpenFilesBudget {
  */
 export function measureOpenFiles(): (polls: number) => OpenFilesBudget {
   const openFilesLimit = limitOfOpenFiles();
-  const openFiles = countOpenFiles();
+  const openFiles = countOpenFiles() ?? 0;
   return (polls) => {
     const connections = openFilesLimit - openFiles - polls - SPARE_FILES;
     if (connections >= MAX_CONNECTIONS) return { connections: MAX_CONNECTIONS };
@@ -38,10 +38,11 @@ function limitOfOpenFiles(): number {
   }
 }
 
-function countOpenFiles(): number {
+/** How many files this process has open; `undefined` without a /proc to count them in. */
+export function countOpenFiles(): number | undefined {
   try {
     return readdirSync('/proc/self/fd').length;
   } catch {
-    return 0;
+    return undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { describeFailure, describeUnknown } from '../patroni/snapshot-text.js';
+import { describeFailure, describeNotFresh } from '../patroni/snapshot-text.js';
 import { readAt } from '../patroni/snapshot.js';
 import type { RoutePlan } from '../streams/cache.js';
 import { version } from '../version.js';
@@ -88,7 +88,7 @@ function routeReport(
       'age-ms': Math.round(now - snapshot.sentAtMs),
     }),
     'ttl-ms': ttlMsOf(route),
-    ...(snapshot.kind !== 'fresh' && { reason: describeUnknown(snapshot, now) }),
+    ...(snapshot.kind !== 'fresh' && { reason: describeNotFresh(snapshot, now) }),
     ...(lastFailure && { 'last-failure': { at: iso(lastFailure.atMs), text: describeFailure(lastFailure) } }),
     polls: polls.map(({ tookMs, answered }) => ({ tookMs: Math.round(tookMs * 10) / 10, answered })),
   };

@@ -10,7 +10,7 @@ import {
   of,
   pairwise,
 } from 'rxjs';
-import { describeDuration, describeFailure, describeUnknown } from '../patroni/snapshot-text.js';
+import { describeDuration, describeFailure, describeNotFresh } from '../patroni/snapshot-text.js';
 import type { Cache, PolledRoute } from './cache.js';
 import type { FailureSeries, Snapshot, CanonicalRoute } from '../patroni/types.js';
 
@@ -89,7 +89,7 @@ export function describeChange(change: Change): string {
       const was = from.kind === 'pending' ? 'pending' : from.kind === 'fresh' ? from.answer.status : 503;
       return to.kind === 'fresh'
         ? `${route}: ${was} -> ${to.answer.status}`
-        : `${route}: ${was} -> 503 (${describeUnknown(to, atMs)})`;
+        : `${route}: ${was} -> 503 (${describeNotFresh(to, atMs)})`;
     }
     case 'polls-failing':
       return `${change.route}: polls are failing: ${describeFailure(change.failures.last)}`;

@@ -10,6 +10,7 @@ import {
 } from 'rxjs';
 import type { Config } from '../config/types.js';
 import type { Polling } from './polling.js';
+import { authority } from '../network/authority.js';
 import { jsonObject, objectIn } from '../patroni/json-body.js';
 import type { Answer } from '../patroni/types.js';
 
@@ -43,7 +44,7 @@ export function createMemberWatch(
   return {
     warning: () => (found && scheduler.now() - found.atMs < REMEMBERED_MS ? found.warning : undefined),
     warning$: config$.pipe(
-      map(({ backend }) => `${backend.host}:${backend.port}`),
+      map(({ backend }) => authority(backend.host, backend.port)),
       distinctUntilChanged(),
       // switchMap: answers of the former upstream do not matter
       switchMap(() => {

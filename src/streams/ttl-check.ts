@@ -21,7 +21,7 @@ import { configIn, versionIn } from '../patroni/timings-in-force.js';
 import { safeTtlMs } from '../patroni/timings.js';
 import type { CanonicalRoute } from '../patroni/types.js';
 import type { KnownTimings } from './known-timings.js';
-import { type ConfigAsking, dynamicConfigs } from './patroni-timings.js';
+import { type ConfigAsking, dynamicConfigs } from './dynamic-configs.js';
 import type { Polling } from './polling.js';
 import { ttlWarning, unknownTimingsWarning } from './ttl-warning.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { createAgentHandler } from '../../src/agent-check/handler.js';
-import { createCounts } from '../../src/metrics/route-counters.js';
+import { createRouteCounters } from '../../src/metrics/route-counters.js';
 import { canonicalRoute } from '../../src/patroni/routes.js';
 import { type Heartbeat, wasMostlyStill } from '../../src/streams/heartbeat.js';
 import type { Answer, Snapshot, CanonicalRoute } from '../../src/patroni/types.js';
@@ -43,7 +43,7 @@ const actsOn = (reply: AgentReply): boolean =>
     .some((word) => WORDS.includes(word.toLowerCase()) || /^\d.*%/.test(word) || /^maxconn:/i.test(word));
 
 describe('a reply to an agent check', () => {
-  const checks = createCounts<AgentReply['state']>();
+  const checks = createRouteCounters<AgentReply['state']>();
   const replyTo = (
     question: Question,
     snapshots: Readonly<Record<string, Snapshot>>,
@@ -227,7 +227,7 @@ describe('a reply to an agent check', () => {
   });
 
   it('is counted by route and by what it makes of the server', () => {
-    const counts = createCounts<AgentReply['state']>();
+    const counts = createRouteCounters<AgentReply['state']>();
     const handle = createAgentHandler(
       {
         ask: (route: CanonicalRoute) => ({ '/primary': fresh(200) })[route as string],

@@ -94,7 +94,7 @@ const badFiles: Readonly<Record<string, readonly string[]>> = {
     '5:12: backend.keyfile: a key alone is of no use; give certfile as well',
   ],
   'keyfile-encrypted': [
-    '3:12: frontend.keyfile: encrypted.key is encrypted: passphrases are not supported, decrypt it (openssl pkey) and guard it by its file mode',
+    "3:12: frontend.keyfile: encrypted.key is encrypted: passphrases are not supported, decrypt it (openssl pkey) and let only patroniglue's user read the file",
   ],
   'keyfile-other': ['3:12: frontend.keyfile: other.key is not the key of the certificate'],
   'keyfile-pasted-badly': [

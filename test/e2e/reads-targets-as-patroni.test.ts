@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { canonicalRoute } from '../../src/patroni/routes.js';
 import { skipReason } from '../support/processes/programs.js';
 import { originForm } from '../../src/patroni/request-target.js';
 import { spelledTargets } from '../support/clients/targets.js';
 
-const script = join(import.meta.dirname, '..', '..', '..', 'test', 'support', 'patroni_answers.py');
+const script = fileURLToPath(new URL('../../../test/support/cluster/patroni_answers.py', import.meta.url));
 const source = process.env['PATRONI_SOURCE'];
 
 /** In which state of a node Patroni's own code answers the two otherwise; `null` where it never does. */

@@ -121,7 +121,7 @@ describe('a log reader that stops', () => {
     // Those of the start are besides: they may have been one or several.
     assert.ok(checks + countIn(text()) > CHECKS, `${checks} lines of checks and ${countIn(text())} dropped`);
     assert.ok(checks + countIn(text()) < CHECKS + 110, `${checks} lines of checks and ${countIn(text())} dropped`);
-    const afterCount = text().slice(text().lastIndexOf('log lines were dropped'));
+    const afterCount = text().slice(text().lastIndexOf('log lines, because nobody read the log'));
     assert.equal(afterCount.match(/: check /g)?.length, 1, 'the count comes after what was kept, before what is new');
   });
 
@@ -217,7 +217,7 @@ describe('a log reader that stops', () => {
 
 /** How many lines the log says were dropped. */
 function countIn(text: string): number {
-  const counts = [...text.matchAll(/ warn: ([1-9]\d*) log lines were dropped: nobody read them\n/g)];
+  const counts = [...text.matchAll(/ warn: patroniglue dropped ([1-9]\d*) log lines, because nobody read the log\n/g)];
   return counts.reduce((sum, [, count]) => sum + Number(count), 0);
 }
 

@@ -11,7 +11,7 @@ import { ListenError } from '../../src/errors.js';
 import type { AccessEntry } from '../../src/http/access-log.js';
 import { type FrontEnd, type FrontEndOptions, listen } from '../../src/http/frontend.js';
 import { tlsOptions } from '../../src/http/tls.js';
-import { limitConnections } from '../../src/sockets/connection-bound.js';
+import { limitConnections } from '../../src/sockets/open-connections.js';
 import { createCertificates } from '../support/certificates.js';
 import { eventually, within } from '../support/time/wait.js';
 import type { Reply } from '../../src/http/types.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createCounts } from '../../src/metrics/route-counters.js';
+import { createRouteCounters } from '../../src/metrics/route-counters.js';
 import { createHandler } from '../../src/http/handler.js';
 import { knownPaths } from '../../src/patroni/routes.js';
 import type { Snapshot, CanonicalRoute } from '../../src/patroni/types.js';
@@ -177,7 +177,7 @@ describe('reply', () => {
       assert.deepEqual(problemOf(reply), {
         title: 'Not Found',
         status: 404,
-        detail: 'not one of the routes served here',
+        detail: 'patroniglue has no such route',
         routes: knownPaths,
       });
       assert.equal(reply.headers['Cache-Control'], 'no-store');
@@ -205,7 +205,7 @@ describe('reply', () => {
       assert.deepEqual(routes, ['/primary']);
       assert.match(
         String(detail),
-        target === '/replica' ? /^\/replica is not in backend\.routes, and / : /^not one of/,
+        target === '/replica' ? /^\/replica is not in backend\.routes, and / : /^patroniglue has no such route/,
       );
     }
   });
@@ -301,7 +301,7 @@ describe('reply', () => {
   it('has other pages of its own, and lets one of them hear any request to its path', () => {
     const page: Reply = { status: 418, headers: {}, body: 'a page' };
     const none = (): undefined => undefined;
-    const counts = createCounts<number>();
+    const counts = createRouteCounters<number>();
     const pages = {
       get: (path: string) => (path === '/-/page' ? () => page : undefined),
       refresh: ({ method }: CheckRequest): Reply => ({ status: 202, headers: {}, body: method }),
@@ -321,7 +321,7 @@ describe('reply', () => {
   });
 
   it('is counted by canonical route and status, unless it is one of its own pages', () => {
-    const counts = createCounts<number>();
+    const counts = createRouteCounters<number>();
     const latest = (route: CanonicalRoute): Snapshot | undefined =>
       ({ '/primary': fresh, '/health': { kind: 'pending', sinceMs: 0 } as const })[route as string];
     const handle = createHandler(

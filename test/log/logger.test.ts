@@ -49,6 +49,14 @@ describe('a line of JSON', () => {
     });
   }
 
+  it('has no control character, whatever a client sent, and is still JSON', () => {
+    const { log, lines, objects } = collect('json');
+    const target = '/\u0000\u001b[2J\u007f\u009b31m\u2028';
+    log.write('info', target, { event: 'request', target });
+    assert.doesNotMatch((lines[0] ?? '').trimEnd(), /[\p{Cc}\u2028\u2029]/u);
+    assert.deepEqual([objects()[0]?.['message'], objects()[0]?.['target']], [target, target]);
+  });
+
   it('keeps its level and its message whatever the fields are called', () => {
     const { log, objects } = collect('json');
     log.write('warn', 'what is told', { event: 'request', level: 'error', message: 'other', stack: 'a stack' });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { type Counts, createCounts } from '../../src/metrics/route-counters.js';
+import { type RouteCounters, createRouteCounters } from '../../src/metrics/route-counters.js';
 import { type Breakage, type Tally, createTally } from '../../src/http/broken-connection.js';
 import { type MetricSources, type Metrics, createMetrics } from '../../src/metrics/metrics.js';
 import { answer, refused } from '../support/time/marbles.js';
@@ -13,8 +13,8 @@ const PENDING: Snapshot = { kind: 'pending', sinceMs: 0 };
 
 describe('metrics', () => {
   let snapshots: Map<CanonicalRoute, Snapshot>;
-  let checks: Counts<number>;
-  let agentChecks: Counts<AgentState>;
+  let checks: RouteCounters<number>;
+  let agentChecks: RouteCounters<AgentState>;
   let broken: Tally<Breakage>;
   let nowMs: number;
   let safeTtlMs: number | undefined;
@@ -27,8 +27,8 @@ describe('metrics', () => {
       [PRIMARY, FRESH],
       [LAG, PENDING],
     ]);
-    checks = createCounts();
-    agentChecks = createCounts();
+    checks = createRouteCounters();
+    agentChecks = createRouteCounters();
     broken = createTally(['malformed', 'silent']);
     nowMs = 3500;
     safeTtlMs = undefined;
@@ -48,6 +48,7 @@ describe('metrics', () => {
       connections: { open: 3, max: 900 },
       frozenSinceMs: () => frozenSinceMs,
       droppedLogLines: () => 7,
+      openFiles: () => 23,
       cacheTtlMs: () => 4000,
       safeTtlMs: () => safeTtlMs,
       certificateEnds: () => new Map([['patroni', 1_800_000_000_000]]),

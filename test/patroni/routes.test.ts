@@ -214,7 +214,7 @@ describe('the canonical route', () => {
       '9'.repeat(41),
     ]) {
       check([[`/replica?lag=${lag}`, undefined]]);
-      assert.equal(whatIsWrong(`/replica?lag=${lag}`), 'its lag is out of range');
+      assert.equal(whatIsWrong(`/replica?lag=${lag}`), 'the lag in the query is out of range');
     }
     check([['/primary?lag=1e999', '/primary']]); // a lag is nothing to it
   });

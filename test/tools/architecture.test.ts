@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -38,6 +38,27 @@ function longestChain(): readonly string[] {
   return files.map(chainFrom).reduce((longest, other) => (other.length > longest.length ? other : longest), []);
 }
 
+describe('a path that is built from the place of a file', () => {
+  it('leads somewhere, in the tree or in the build', () => {
+    const folders = ['src', 'test', 'bench', 'demo', 'scripts'];
+    const sources = folders.flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true })
+        .map((file) => posix.join(folder, String(file)))
+        .filter((file) => file.endsWith('.ts')),
+    );
+    const paths = sources.flatMap((file) => {
+      const text = readFileSync(join(root, file), 'utf8');
+      return Array.from(text.matchAll(/new URL\('(\.[^']*)', import\.meta\.url\)/g), ([, path = '']) => ({
+        file,
+        path: posix.join('build', posix.dirname(file), path),
+      }));
+    });
+    assert.ok(paths.length > 20, 'they are found');
+    const missing = paths.filter(({ path }) => !existsSync(join(root, path)));
+    assert.deepEqual(missing, []);
+  });
+});
+
 describe('the rooms of src/', () => {
   it('leave few files loose, and few levels of imports', () => {
     const loose = files.filter((file) => posix.dirname(file) === 'src');
@@ -67,7 +88,7 @@ describe('the rooms of src/', () => {
         mkdirSync(dirname(path), { recursive: true });
         writeFileSync(path, text);
       };
-      const specifier = posix.relative(posix.dirname(from), to).replace(/\.ts$/, '.js');
+      const specifier = `./${posix.relative(posix.dirname(from), to)}`.replace(/\.ts$/, '.js');
       plant(to, 'export const planted = 1;\n');
       plant(from, `import { planted } from '${specifier}';\nexport const own = planted;\n`);
       plant('tsconfig.json', '{ "compilerOptions": { "module": "NodeNext" } }');
@@ -83,6 +104,8 @@ describe('the rooms of src/', () => {
 
     it('and a planted breach is found', async () => {
       assert.equal(await lint('src/http/planted.ts', 'src/patroni/planted.ts'), 'allowed');
+      assert.match(await lint('src/breach.ts', 'src/streams/breached.ts'), /process-imports.*breach\.ts/);
+      assert.match(await lint('src/unknown/breach.ts', 'src/patroni/breached.ts'), /no-other-room.*breach\.ts/);
       assert.match(await lint('src/patroni/breach.ts', 'src/http/breached.ts'), /patroni-imports.*breach\.ts/);
     });
   });

@@ -19,6 +19,7 @@ const kinds: readonly RegExp[] = [
   /^build\/src\/status\/assets\/status\.(css|js)$/,
   /^build\/patroniglue\.1$/,
   /^examples\/[\w.-]+$/,
+  /^docs\/[\w-]+\.md$/,
   /^(package\.json|config\.schema\.json|config\.yml\.example|ecosystem\.config\.cjs|LICENSE|README\.md|CHANGELOG\.md)$/,
 ];
 
@@ -33,6 +34,7 @@ const needed: readonly string[] = [
   'build/src/status/assets/status.js',
   'config.schema.json',
   'config.yml.example',
+  'docs/operations.md',
   'ecosystem.config.cjs',
   'examples/haproxy.cfg',
   'package.json',

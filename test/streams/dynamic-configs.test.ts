@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import { NEVER, type Observable, map } from 'rxjs';
 import type { TestScheduler } from 'rxjs/testing';
-import { type ConfigAsking, dynamicConfigs } from '../../src/streams/patroni-timings.js';
+import { type ConfigAsking, dynamicConfigs } from '../../src/streams/dynamic-configs.js';
 import { runMarbles } from '../support/time/marbles.js';
 import type { Answer } from '../../src/patroni/types.js';
 
