@@ -63,7 +63,7 @@ function wholeNumber({ min, max }: KindOf<'whole number'>): Check<number> {
     if (typeof number === 'number' && Number.isInteger(number) && number >= min && number <= max) return number;
     const isQuotedNumber = typeof number === 'string' && /^\d+$/.test(number);
     complain.problem(
-      `must be a whole number from ${min} to ${max}, not ${show(value)}${isQuotedNumber ? '; drop the quotes' : ''}`,
+      `must be a whole number from ${min} to ${max}, not ${show(value)}${isQuotedNumber ? '; remove the quotes' : ''}`,
     );
     return undefined;
   };
@@ -106,12 +106,13 @@ function host({ empty }: KindOf<'host'>): Check<string> {
 }
 
 function hostFault(value: YamlValue, text: string | undefined): string | undefined {
-  const [mustBe, quoted] = ['must be a name or an address', show(value, '')];
+  const [mustBe, mustBeOnly] = ['must be a name or an address', 'must be only a name or an address'];
+  const quoted = show(value, '');
   if (value.kind === 'list') return `${mustBe}, not a list; write an IPv6 address without []`;
   if (text === undefined) return `${mustBe}, not ${quoted}`;
-  if (text.includes('@')) return `${mustBe} alone, without user and password`; // and so not quoted
-  if (text.includes('://')) return `${mustBe} alone, without a scheme, not ${quoted}`;
-  if (/:\d*$/.test(text)) return `${mustBe} alone, not ${quoted}: the port has a key of its own`;
+  if (text.includes('@')) return `${mustBeOnly}: remove user and password`; // the value is not shown: it holds a password
+  if (text.includes('://')) return `${mustBeOnly}, not ${quoted}: remove the scheme`;
+  if (/:\d*$/.test(text)) return `${mustBeOnly}, not ${quoted}: the port has its own key`;
   if (text === '*') return `${mustBe}; write 0.0.0.0 or "::" for all addresses`;
   if (!/^[\p{L}\p{N}._-]{1,253}$/u.test(text)) return `${mustBe}, not ${quoted}`;
   if (/(?:^|\.)\d+\.?$/.test(text)) return `${quoted} is not an IPv4 address`; // no domain ends in a number
@@ -126,7 +127,7 @@ const filePath: Check<string> = (value, complain) => {
   const text = asText(value);
   if (text === undefined) complain.problem('must be the path of a file');
   else if (/-----BEGIN|\p{Cc}/u.test(text) || text.length > MAX_PATH) {
-    complain.problem('must be the path of a file, not what is in it');
+    complain.problem('must be the path of a file, not the content of the file');
   } else return text;
   return undefined;
 };
@@ -144,7 +145,7 @@ const logFormat: Check<string> = (value, complain) => {
     const unknown = [...new Set(text.match(/%[A-Za-z%]/g))].filter((field) => !LOG_FIELDS.includes(field.charAt(1)));
     if (unknown.length === 0) return text;
     complain.problem(
-      `unknown ${unknown.join(', ')}: known are %a client address, %m method, %U URI, %s status, ` +
+      `unknown ${unknown.join(', ')}: the known fields are %a client address, %m method, %U URI, %s status, ` +
         '%D microseconds taken and %% a percent sign',
     );
   }
@@ -169,7 +170,7 @@ const ciphers: Check<readonly string[]> = (value, complain) => {
   for (const item of value.items) {
     const name = asText(item);
     if (name === undefined) {
-      complain.problem(`must be a list of cipher names, and ${shown(item)} is none`, item.at);
+      complain.problem(`must be a list of cipher names; ${shown(item)} is not a cipher name`, item.at);
       continue;
     }
     const cipher = parseCipher(name);
@@ -186,7 +187,7 @@ const routes: Check<readonly string[]> = (value, complain) => {
     complain.problem(`must be a list of routes, such as [/primary, /replica], not ${show(value)}`);
     return undefined;
   }
-  if (value.items.length === 0) complain.problem('must name a route, or nothing would be asked; or leave the key out');
+  if (value.items.length === 0) complain.problem('the list is empty: name a route, or remove the key');
   return value.items.flatMap((item) => route(item, complain) ?? []);
 };
 
@@ -203,7 +204,7 @@ const route: Check<string> = (value, complain) => {
   const idle = idleFields(text, canonical);
   if (idle.length > 0) {
     complain.warning(
-      `${shown(value)} is asked as ${canonical}: ${idle.join(', ')} makes no difference to Patroni`,
+      `patroniglue polls ${canonical} for ${shown(value)}: Patroni ignores ${idle.join(', ')}`,
       value.at,
     );
   }
@@ -242,7 +243,7 @@ function idleFields(route: string, canonical: string): string[] {
 
 function suggestRoute(route: string): string {
   const close = nearest(route.replace(/\?.*$/s, ''), knownPaths);
-  return close === undefined ? `known are ${knownPaths.join(', ')}` : `did you mean ${close}?`;
+  return close === undefined ? `the known routes are ${knownPaths.join(', ')}` : `did you mean ${close}?`;
 }
 
 /** The text of a scalar that is text; `undefined` for all else. */

@@ -22,8 +22,8 @@ export function defaultConfig({ home = homedir, stat = statSync }: DefaultConfig
   const files = [SYSTEM_WIDE, ...homeFile(home)];
   const found = files.find((file) => isThere(file, stat));
   if (found !== undefined) return found;
-  const places = files.length > 1 ? `neither ${files.join(' nor ')} is there` : `there is no ${files.join()}`;
-  throw new UsageError(`no configuration: ${places}; name one by --config FILE`);
+  const places = files.length > 1 ? `neither ${files.join(' nor ')} exists` : `there is no ${files.join()}`;
+  throw new UsageError(`no configuration: ${places}; use --config FILE`);
 }
 
 /** A user without an entry in passwd has a home directory only by HOME, and a service may have neither. */

@@ -56,7 +56,7 @@ function hintFor(message: string, line: string): string | undefined {
   }
   if (message.includes('alias cannot be an empty')) return 'put the value in quotes';
   if (message.includes('tabs are not allowed')) return 'write spaces';
-  if (message.includes('implicit keys need to be')) return 'is a colon missing, or the space behind it?';
+  if (message.includes('implicit keys need to be')) return 'is a colon missing, or the space after it?';
   return undefined;
 }
 
@@ -89,10 +89,13 @@ function oddIn(line: string): string | undefined {
   let column = 1;
   for (const character of line.replace(/\r$/, '')) {
     if (UNSEEN.test(character) && !SEEN.includes(character)) {
-      return `${nameOf(character)} at column ${column} cannot be seen: take it out, or write a space`;
+      return `${nameOf(character)} at column ${column} is invisible: remove it, or replace it by a space`;
     }
     const lookalike = LOOKALIKES.find(([pattern]) => pattern.test(character));
-    if (lookalike) return `${character} (${nameOf(character)}) at column ${column} is not ${lookalike[1]}: write that`;
+    if (lookalike) {
+      const [, typed] = lookalike;
+      return `${character} (${nameOf(character)}) at column ${column} only looks like ${typed}: type ${typed} instead`;
+    }
     column += character.length;
   }
   return undefined;
@@ -104,5 +107,5 @@ function foreignIn(line: string): string | undefined {
   const index = key.search(/[^ -~]/);
   if (index === -1) return undefined;
   const character = String.fromCodePoint(key.codePointAt(index) ?? 0);
-  return `${character} at column ${index + 1} is ${nameOf(character)}, and no letter of a key`;
+  return `${character} at column ${index + 1} is ${nameOf(character)}: keys have only ASCII letters`;
 }

@@ -62,8 +62,8 @@ export const sections = {
   backend: "Patroni's REST API.",
   agent:
     "Answers to HAProxy's agent checks (`agent-check`, `agent-port`). Standbys then show as MAINT, and not as DOWN. " +
-    "Off unless `port` is given. HAProxy's side is in examples/haproxy-agent.cfg.",
-  cache: 'How long answers count, and how often Patroni is asked.',
+    "patroniglue answers agent checks only if `port` is set. HAProxy's side is in examples/haproxy-agent.cfg.",
+  cache: 'How long patroniglue repeats an answer, and how often it polls Patroni.',
   log: 'What patroniglue writes to its standard output.',
 } as const;
 
@@ -149,13 +149,14 @@ export const keys = {
       name: 'status',
       kind: 'boolean',
       default: true,
-      about: 'A page for people at `/-/status`, and its facts at `/-/status.json`. `false` turns both off.',
+      about:
+        'A status page for people at `/-/status`, and the same facts as JSON at `/-/status.json`. `false` turns both off.',
     },
     refreshFrom: {
       name: 'refresh-from',
       kind: 'networks',
       default: [],
-      inWords: 'none (this host alone)',
+      inWords: 'none (only this host)',
       about:
         'List of addresses and networks that may send `POST /-/refresh`, besides this host. patroniglue then polls Patroni ' +
         'at once.',
@@ -167,7 +168,7 @@ export const keys = {
       default: false,
       about:
         "`true`: each connection must begin with a PROXY protocol header, version 1 or 2 (HAProxy's `check-send-proxy`, " +
-        '`send-proxy-v2`). The client is the one that the header names. patroniglue refuses connections without a header, ' +
+        '`send-proxy-v2`). patroniglue takes the client from this header. patroniglue refuses connections without a header, ' +
         'also those of Prometheus, a browser or a probe.',
     },
   },
@@ -247,10 +248,10 @@ export const keys = {
     timeoutMs: {
       name: 'timeout',
       ...time,
-      follows: 'half of `cache.ttl`',
+      follows: 'half of `cache.ttl`, or of `cache.slow-ttl` if that is less',
       about:
         'Longest time for a poll, from its start to the last byte of the answer. A poll that takes longer has failed. ' +
-        'Must be less than `cache.ttl`.',
+        'Must be less than `cache.ttl` and `cache.slow-ttl`.',
     },
     routes: {
       name: 'routes',
@@ -266,7 +267,7 @@ export const keys = {
     port: {
       name: 'port',
       ...listeningPort,
-      absent: 'none (no agent checks are answered)',
+      absent: 'none (patroniglue answers no agent checks)',
       about: 'TCP port. 0 takes any free port.',
       example: 8010,
     },
@@ -293,8 +294,9 @@ export const keys = {
       max: 5, // HAProxy itself gives up after agent-inter, 2 s by default
       default: 0.5,
       about:
-        'Time that a check has to send its route. After it, the check counts as one that sends nothing. Write less than ' +
-        "HAProxy's `timeout check`, and more than the 0.2 s after which Linux sends a lost packet again.",
+        'How long patroniglue waits for a check to send its route. After this time, patroniglue treats the check like a ' +
+        "check that sends nothing. Write less than HAProxy's `timeout check`, and more than the 0.2 s after which Linux " +
+        'sends a lost packet again.',
     },
   },
   cache: {
@@ -302,13 +304,14 @@ export const keys = {
       name: 'ttl',
       ...time,
       zero:
-        '0 leaves nothing to answer with: replies come from the latest snapshot alone ' +
-        '(for the Go program it meant no cache); write a time, such as 4',
+        '0 is not possible: patroniglue answers only from its cache. (In the Go program, 0 meant no cache.) ' +
+        'Write a time, such as 4',
       default: 4,
       about:
-        'How long patroniglue repeats an answer of Patroni, from the moment it asked for it. After that it answers 503. ' +
-        'A longer `ttl` absorbs longer freezes of Patroni, and notices a lost primary later. It should be at most ' +
-        "`ttl - loop_wait - retry_timeout` of Patroni's own settings (10 with its defaults).",
+        'How long patroniglue repeats an answer of Patroni, counted from the start of its poll. After that, patroniglue ' +
+        'answers 503. With a longer `ttl`, patroniglue absorbs longer freezes of Patroni, but notices a lost primary ' +
+        "later. `cache.ttl` should be at most `ttl - loop_wait - retry_timeout` of Patroni's own settings (10 with " +
+        "Patroni's defaults).",
       inUse: true,
     },
     intervalMs: {
@@ -347,9 +350,9 @@ export const keys = {
       kind: 'boolean',
       default: true,
       about:
-        '`true`: a 200 that a node gets for its leader key (`/primary`, `/leader`, ...) ends before the key does and another ' +
-        'node is promoted. It ends at the latest when Patroni has not reached its DCS for its own ' +
-        '`loop_wait + retry_timeout` (20 s by default).',
+        '`true`: patroniglue ends a 200 that depends on the leader key (`/primary`, `/leader`, ...) before this key can ' +
+        'expire, so before another node can be promoted. It ends the 200 at the latest when Patroni has not reached its ' +
+        'DCS for its own `loop_wait + retry_timeout` (20 s by default).',
     },
   },
   log: {
@@ -358,7 +361,7 @@ export const keys = {
       kind: 'word',
       words: ['text', 'json'],
       default: 'text',
-      about: '`text` for people, `json` for machines. `json` writes one object a line.',
+      about: '`text` for people, `json` for machines. `json` writes one object per line.',
     },
   },
 } as const satisfies Record<keyof typeof sections, Record<string, Key>>;

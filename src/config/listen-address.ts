@@ -12,7 +12,7 @@ export function mustNotAskItself(fields: Fields, { frontend, backend }: Addresse
   if (frontend.port !== backend.port || !isSamePlace(frontend.host, backend.host)) return;
   // The default ports differ, so that one of the two is written
   const port = fields.frontend.port.at === undefined ? fields.backend.port : fields.frontend.port;
-  port.problem(`${frontend.host} port ${frontend.port} is both frontend and backend: patroniglue would ask itself`);
+  port.problem(`${frontend.host} port ${frontend.port} is both frontend and backend: patroniglue would poll itself`);
 }
 
 /** Agent checks come neither to the front end nor to Patroni. */
@@ -20,7 +20,7 @@ export function mustHaveItsOwnPort(fields: Fields, { frontend, backend, agent }:
   for (const [name, { host, port }] of Object.entries({ frontend, backend })) {
     if (port === 0 || port !== agent.port) continue;
     if (!isSamePlace(agent.host, host) && !(name === 'frontend' && isSamePlace(host, agent.host))) continue;
-    fields.agent.port.problem(`${port} is ${name}.port already; agent checks need a port of their own`);
+    fields.agent.port.problem(`${port} is ${name}.port already; agent checks need their own port`);
   }
 }
 

@@ -16,7 +16,10 @@ export async function loadConfig(file: string, former?: LoadedConfig): Promise<L
   const loaded = await parse(file, await readText(file));
   if (former === undefined) return loaded;
   const { isAll, warnings } = lossesOf(file, former.text, loaded.text);
-  if (isAll) throw new ConfigError(file, [{ line: 1, column: 1, message: 'every key that was there is gone' }]);
+  if (isAll)
+    throw new ConfigError(file, [
+      { line: 1, column: 1, message: 'the file no longer has any key; before, it had some' },
+    ]);
   const { config } = loaded;
   return { ...loaded, config: Object.freeze({ ...config, warnings: [...config.warnings, ...warnings] }) };
 }
@@ -80,11 +83,11 @@ async function readText(file: string): Promise<string> {
   try {
     bytes = await readFile(file);
   } catch (error) {
-    throw unusable(`cannot read the configuration: ${fileReason(error)} (--config FILE names another)`);
+    throw unusable(`cannot read the configuration: ${fileReason(error)} (use --config FILE for another file)`);
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw unusable('not a text in UTF-8');
+    throw unusable('the file is not UTF-8 text');
   }
 }

@@ -18,14 +18,16 @@ export function lossesOf(file: string, before: string, after: string): Losses {
   const [former, present] = [keysIn(before), keysIn(after)];
   const sections = [...former].filter(([name]) => !present.has(name));
   const warnings = sections.map(
-    ([name, keys]) => `${file}: the section ${name} is gone (${keys.join(', ')}): its defaults are in force`,
+    ([name, keys]) =>
+      `${file}: the file no longer has any key of the section ${name} (before: ${keys.join(', ')}); ` +
+      'patroniglue uses the defaults',
   );
   const cutOff = cutOffIn(after);
   if (cutOff && before.endsWith('\n')) {
     const keys = [...former].flatMap(([name, names]) =>
       names.filter((key) => present.get(name)?.includes(key) === false).map((key) => `${name}.${key}`),
     );
-    const gone = keys.length > 0 ? `; gone: ${keys.join(', ')}` : '';
+    const gone = keys.length > 0 ? `; no longer in the file: ${keys.join(', ')}` : '';
     warnings.unshift(`${file}:${cutOff.line}:${cutOff.column}: ${cutOff.message}${gone}`);
   }
   return { isAll: former.size > 0 && present.size === 0, warnings };
@@ -36,7 +38,11 @@ export function cutOffIn(text: string): Problem | undefined {
   if (text === '' || text.endsWith('\n')) return undefined;
   const lines = text.split('\n');
   const column = (lines.at(-1) ?? '').length + 1;
-  return { line: lines.length, column, message: 'the last line has no end: is the file cut off here?' };
+  return {
+    line: lines.length,
+    column,
+    message: 'the last line does not end with a line feed: is the file cut off here?',
+  };
 }
 
 /** The sections of a text that have a key with a value, and those keys. */

@@ -16,7 +16,7 @@ export interface ConfigSource extends FileSource {
 }
 
 const EMPTY =
-  'the file says nothing: it is empty or has comments alone; is it still being written? (where every default is meant, write {})';
+  'the file has no keys (it is empty, or has only comments): is it still being written? If you want every default, write {}';
 
 /**
  * The configuration in a YAML text. One that says nothing is an error, since it may be half-way through being written; `{}`

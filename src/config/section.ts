@@ -45,7 +45,7 @@ export function readFields(root: YamlValue, findings: Findings): Fields {
   const entries = entriesOf(root, `the file must hold sections (${listOf(sectionNames)})`, findings);
   reportUnknown('', entries, sectionNames, findings);
   if (entries.length > 0 && entries.every(({ value }) => value.kind === 'nothing')) {
-    const message = 'no key has a value, so each has its default: is the file cut off?';
+    const message = 'no key has a value, so patroniglue uses every default. Is the file cut off?';
     findings.warnings.push({ ...root.at, message });
   }
   const fields = bySection((name) => readSection(name, valueIn(entries, name), findings));
@@ -156,7 +156,7 @@ function suggestKey(key: string, names: readonly string[]): string {
   const elsewhere = nearest(key, Object.values(knownKeys).flat());
   const homes = sectionNames.filter((section) => knownKeys[section].some((other) => other === elsewhere));
   if (homes.length > 0) return `did you mean ${homes.map((section) => `${section}.${elsewhere ?? ''}`).join(' or ')}?`;
-  return `known are ${listOf(names)}`;
+  return `the known keys are ${listOf(names)}`;
 }
 
 const listOf = (words: readonly string[]): string => words.join(', ');

@@ -16,11 +16,11 @@ export function defaultTimes({ cache }: Fields): Following<'cache'> & Following<
 /** Polls come, and are given up, before the answer from the poll before them ends. */
 export function timesMustFit({ cache, backend }: Fields, { slowTtlMs }: { readonly slowTtlMs: number }): void {
   const [ttl, slowTtl] = [cache.ttlMs, cache.slowTtlMs];
-  const noTimeToGiveUp = 'an answer would end before the next can be given up';
+  const noTimeToGiveUp = 'Otherwise an answer expires before patroniglue gives up a poll that hangs';
   mustBeBelow(backend.timeoutMs, ttl, ttl.value, noTimeToGiveUp);
   // Left out, slow-ttl is at least ttl: the problem is reported already.
   if (slowTtl.state !== 'absent') mustBeBelow(backend.timeoutMs, slowTtl, slowTtlMs, noTimeToGiveUp);
-  const noTimeToAsk = 'every answer would end before the next is asked for';
+  const noTimeToAsk = 'Otherwise each answer expires before the next poll';
   mustBeBelow(cache.intervalMs, ttl, ttl.value, noTimeToAsk);
   mustBeBelow(cache.slowIntervalMs, slowTtl, slowTtlMs, noTimeToAsk);
 }
@@ -29,6 +29,6 @@ function mustBeBelow(time: Field<number | undefined>, limit: Field<unknown>, lim
   if (time.value === undefined || limit.state === 'bad' || time.value < limitMs) return;
   const limitText = `${limit.path} (${limitMs / 1000}${limit.state === 'absent' ? ' by default' : ''})`;
   time.problem(
-    `${time.value / 1000} must be less than ${limitText}, or ${otherwise}; lower the one or raise the other`,
+    `${time.value / 1000} must be less than ${limitText}. ${otherwise}. Lower ${time.path}, or raise ${limit.path}`,
   );
 }

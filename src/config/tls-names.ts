@@ -16,7 +16,7 @@ export interface MinVersion {
 export function parseMinVersion(name: string): MinVersion | undefined {
   switch (name) {
     case 'SSLv3.0': // gone from OpenSSL builds for years, and forbidden by RFC 7568
-      return { minVersion: 'TLSv1', warning: 'OpenSSL 3 has no SSLv3: TLSv1.0 and up are served' };
+      return { minVersion: 'TLSv1', warning: 'OpenSSL 3 has no SSLv3: patroniglue serves TLSv1.0 and later' };
     case 'TLSv1.0':
       return { minVersion: 'TLSv1' };
     case 'TLSv1.1':
@@ -78,7 +78,8 @@ export type ParsedCipher =
 export function parseCipher(name: string): ParsedCipher {
   if (name === 'TLS_FALLBACK_SCSV') {
     const warning =
-      'TLS_FALLBACK_SCSV is a signal that clients send (RFC 7507), not a cipher; OpenSSL heeds it by itself';
+      'TLS_FALLBACK_SCSV is a signal that clients send (RFC 7507), not a cipher. ' +
+      'OpenSSL handles it without this entry: remove it';
     return { kind: 'ignored', warning };
   }
   if (name.startsWith('@SECLEVEL=')) {
@@ -89,15 +90,16 @@ export function parseCipher(name: string): ParsedCipher {
   if (withoutCertificate.test(openssl)) {
     return {
       kind: 'refused',
-      problem: `${quote(name)} needs a shared secret or password; only certificates are served`,
+      problem: `${quote(name)} needs a shared secret or password; patroniglue has only a certificate`,
     };
   }
   if (isKnownToOpenssl(openssl)) return { kind: 'served', openssl };
   if (ianaCiphers.has(name) || [...ianaCiphers.values()].includes(name)) {
-    return { kind: 'refused', problem: `${name} cannot be served: OpenSSL ${process.versions.openssl} is without it` };
+    return { kind: 'refused', problem: `OpenSSL ${process.versions.openssl} has no cipher ${name}: remove it` };
   }
   const nearest = nearestName(name);
-  const hint = nearest === undefined ? 'use IANA or OpenSSL names, one an entry' : `did you mean ${nearest}?`;
+  const hint =
+    nearest === undefined ? 'use the names of IANA or OpenSSL, one name per entry' : `did you mean ${nearest}?`;
   return { kind: 'refused', problem: `${quote(name)} is not a cipher that can be served; ${hint}` };
 }
 
@@ -130,18 +132,22 @@ export function securityLevel(minVersion: TlsVersion, ciphers: readonly string[]
 export function cipherWarnings(minVersion: TlsVersion, ciphers: readonly string[]): readonly string[] {
   const names = ciphers.filter((cipher) => !cipher.startsWith('@'));
   if (names.length > 0 && minVersion !== 'TLSv1.3' && names.every((name) => name.startsWith('TLS_'))) {
-    return ['every cipher of the list is of TLSv1.3: no older version is served'];
+    return ['the list has only TLSv1.3 ciphers, so patroniglue serves only TLSv1.3'];
   }
   if (minVersion === 'TLSv1.3' && names.length > 0 && !names.some((name) => name.startsWith('TLS_'))) {
-    return ['no cipher of the list is of TLSv1.3, the minimum version: the list has no effect'];
+    return ['the minimum version is TLSv1.3, and the list has no TLSv1.3 cipher: the list has no effect'];
   }
   if (minVersion !== 'TLSv1' && minVersion !== 'TLSv1.1') return [];
   if (names.length > 0 && !names.some(isBeforeTls12)) {
-    return ['no cipher of the list can be used below TLSv1.2 (those that can end in _SHA): TLSv1.2 and up are served'];
+    return [
+      'the list has no cipher for TLSv1.0 or TLSv1.1 (their names end in _SHA), so patroniglue serves only TLSv1.2 and later',
+    ];
   }
   const level = securityLevel(minVersion, ciphers);
   if (level === undefined || level === '@SECLEVEL=0') return [];
-  return [`OpenSSL 3 serves TLSv1.0 and TLSv1.1 at @SECLEVEL=0 only: with ${level}, TLSv1.2 and up are served`];
+  return [
+    `OpenSSL 3 serves TLSv1.0 and TLSv1.1 only at @SECLEVEL=0: with ${level}, patroniglue serves only TLSv1.2 and later`,
+  ];
 }
 
 /** Suites with pre-shared keys (RFC 4279) or passwords (RFC 5054): listed by Node, never negotiated by a server like ours. */
@@ -156,7 +162,7 @@ export function keyTypeWarning(ciphers: readonly string[], cert: string): string
   const older = ciphers.filter((name) => !name.startsWith('TLS_') && !name.startsWith('@'));
   const fits = (name: string): boolean => name.includes('ECDSA') === (keyType !== 'rsa');
   if (keyType === undefined || older.length === 0 || older.some(fits)) return undefined;
-  return `none of these ciphers goes with the certificate's ${keyType.toUpperCase()} key: only TLSv1.3 can be served`;
+  return `none of these ciphers works with the certificate's ${keyType.toUpperCase()} key: patroniglue can serve only TLSv1.3`;
 }
 
 /** `rsa`, `ec`, …; `undefined` for what is no certificate, which pem.ts tells. */

@@ -44,8 +44,10 @@ export function readBackendTls(fields: Fields, source: FileSource): BackendTls {
     return { insecure: insecure.value };
   }
   if (insecure.value) {
-    const unused = cafile.state === 'given' ? ', and cafile has no effect' : '';
-    insecure.warning(`Patroni's certificate is not checked: whoever is in between can answer for it${unused}`);
+    const unused = cafile.state === 'given' ? '; cafile has no effect' : '';
+    insecure.warning(
+      `patroniglue does not check Patroni's certificate: an attacker in between can answer in Patroni's place${unused}`,
+    );
   }
   const ca = readPem(cafile, source, (pem) => checkCa(pem, source.nowMs));
   return { ...tlsSettingsOf('backend', fields), ...(ca !== undefined && { ca }), ...readPair(fields.backend, source) };
@@ -58,10 +60,10 @@ function tlsFields(fields: Fields['frontend'] | Fields['backend']): readonly Fie
 
 function mustBePair({ certfile, keyfile }: PairFields): void {
   if (certfile.state !== 'absent' && keyfile.state === 'absent') {
-    certfile.problem('a certificate alone is of no use; give keyfile as well');
+    certfile.problem('keyfile is missing: give both certfile and keyfile, or neither');
   }
   if (keyfile.state !== 'absent' && certfile.state === 'absent') {
-    keyfile.problem('a key alone is of no use; give certfile as well');
+    keyfile.problem('certfile is missing: give both certfile and keyfile, or neither');
   }
 }
 

@@ -103,7 +103,7 @@ export function readYaml(text: string): YamlReading {
     if (code === 'MULTIPLE_DOCS') {
       report(
         at,
-        'a second document starts here: the file must hold one; remove this line or what does not belong here',
+        'a second document starts here: the file must have only one document; remove this line, or the other document',
       );
       continue;
     }
@@ -160,7 +160,10 @@ function createConverter(
   const isWithinBounds = (node: unknown): boolean => {
     values += 1;
     if (values === MAX_VALUES) {
-      report(startOf(node), `aliases come to more than ${MAX_VALUES} values here: write out what they stand for`);
+      report(
+        startOf(node),
+        `the aliases here make more than ${MAX_VALUES} values: write the values in place of the aliases`,
+      );
     }
     return values < MAX_VALUES;
   };
@@ -170,7 +173,7 @@ function createConverter(
     if (!isAlias(node)) return node;
     const target = targets.get(node);
     if (target === undefined)
-      report(startOf(node), `*${node.source} stands for nothing: no value is marked &${node.source}`);
+      report(startOf(node), `no value has the anchor &${node.source}, to which *${node.source} refers`);
     return target ?? null;
   };
 
@@ -188,7 +191,7 @@ function createConverter(
       } else {
         const key = keyNode.source ?? String(keyNode.value);
         const first = entries.get(key);
-        if (first) report(keyAt, `duplicate key ${JSON.stringify(key)}: it is on line ${first.keyAt.line} already`);
+        if (first) report(keyAt, `duplicate key ${JSON.stringify(key)}: it is already on line ${first.keyAt.line}`);
         else entries.set(key, { key, keyAt, value: convert(pair.value ?? pair.key, depth + 1, pair.value === null) });
       }
     }
@@ -198,7 +201,7 @@ function createConverter(
 
   const mergedEntries = (value: unknown, depth: number, merging: ReadonlySet<unknown>): YamlEntry[] => {
     if (merging.size > MAX_MERGES) {
-      report(startOf(value), `more than ${MAX_MERGES} sections that take the keys of another, one in the other`);
+      report(startOf(value), `merge keys (<<) are nested more than ${MAX_MERGES} levels deep`);
       return [];
     }
     const source = resolved(value);

@@ -36,13 +36,13 @@ describe('the configuration file where none is named', () => {
   it('is not looked for below a home that a user does not have', () => {
     for (const home of [nobody, () => '']) {
       assert.equal(defaultConfig({ home, stat: stat('ENOENT', system) }), system);
-      const message = `no configuration: there is no ${system}; name one by --config FILE`;
+      const message = `no configuration: there is no ${system}; use --config FILE`;
       assert.throws(() => defaultConfig({ home, stat: stat('ENOENT') }), new UsageError(message));
     }
   });
 
   it('is told where neither is there', () => {
-    const message = `no configuration: neither ${system} nor ${config} is there; name one by --config FILE`;
+    const message = `no configuration: neither ${system} nor ${config} exists; use --config FILE`;
     assert.throws(() => defaultConfig({ home: () => '/home/postgres', stat: stat('ENOENT') }), new UsageError(message));
   });
 

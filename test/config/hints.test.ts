@@ -30,7 +30,7 @@ const TRAPS: readonly (readonly [text: string, place: string, hint: string])[] =
   ['frontend:\n  host: *\n', '2:9', 'put the value in quotes'],
   ['frontend:\n  host: @x\n', '2:9', 'put the value in quotes'],
   ['frontend:\n\thost: a\n', '2:1', 'write spaces'],
-  ['frontend\n  port: 1\n', '1:1', 'is a colon missing, or the space behind it?'],
+  ['frontend\n  port: 1\n', '1:1', 'is a colon missing, or the space after it?'],
   ['frontend:\n  port:8009\n', '2:3', 'a key ends in a colon and a space: port: 8009'],
   ['frontend:\n  port=8009\n', '2:3', 'a key ends in a colon and a space: port: 8009'],
   ['frontend: {port:8009}\n', '1:12', 'a key ends in a colon and a space, as in "port: "'],
@@ -38,17 +38,17 @@ const TRAPS: readonly (readonly [text: string, place: string, hint: string])[] =
 
 /** What cannot be seen, with its column in characters of UTF-16, as the place of the problem is. */
 const UNSEEN: readonly (readonly [text: string, place: string, named: string])[] = [
-  ['frontend:\n  po\u200brt: 80\n', '2:3', 'U+200B (zero width space) at column 5 cannot be seen'],
-  ['frontend:\n\u00a0\u00a0port: 80\n', '2:1', 'U+00A0 (no-break space) at column 1 cannot be seen'],
-  ['frontend:\n  port:\u00a080\n', '2:3', 'U+00A0 (no-break space) at column 8 cannot be seen'],
-  ['frontend:\n  port: 80\u200e\n', '2:9', 'U+200E (left-to-right mark) at column 11 cannot be seen'],
-  ['backend:\n  host: local\u00adhost\n', '2:9', 'U+00AD (soft hyphen) at column 14 cannot be seen'],
-  ['backend:\n  scheme: http\u3164\n', '2:11', 'U+3164 at column 15 cannot be seen'],
-  ['cache:\n  ttl: 4\u{e0001}\n', '2:8', 'U+E0001 at column 9 cannot be seen'],
-  ['\ufeffcache:\n  ttl: 4\ufeff\n', '2:8', 'U+FEFF (byte order mark) at column 9 cannot be seen'],
-  ['frontend:\n  host: \u201c::1\u201d\n', '2:9', '\u201c (U+201C) at column 9 is not ": write that'],
-  ['frontend:\n  tls\u2013ciphers: []\n', '2:3', '\u2013 (U+2013) at column 6 is not -: write that'],
-  ['frontend:\n  p\u043ert: 80\n', '2:3', '\u043e at column 4 is U+043E, and no letter of a key'],
+  ['frontend:\n  po\u200brt: 80\n', '2:3', 'U+200B (zero width space) at column 5 is invisible'],
+  ['frontend:\n\u00a0\u00a0port: 80\n', '2:1', 'U+00A0 (no-break space) at column 1 is invisible'],
+  ['frontend:\n  port:\u00a080\n', '2:3', 'U+00A0 (no-break space) at column 8 is invisible'],
+  ['frontend:\n  port: 80\u200e\n', '2:9', 'U+200E (left-to-right mark) at column 11 is invisible'],
+  ['backend:\n  host: local\u00adhost\n', '2:9', 'U+00AD (soft hyphen) at column 14 is invisible'],
+  ['backend:\n  scheme: http\u3164\n', '2:11', 'U+3164 at column 15 is invisible'],
+  ['cache:\n  ttl: 4\u{e0001}\n', '2:8', 'U+E0001 at column 9 is invisible'],
+  ['\ufeffcache:\n  ttl: 4\ufeff\n', '2:8', 'U+FEFF (byte order mark) at column 9 is invisible'],
+  ['frontend:\n  host: \u201c::1\u201d\n', '2:9', '\u201c (U+201C) at column 9 only looks like ": type " instead'],
+  ['frontend:\n  tls\u2013ciphers: []\n', '2:3', '\u2013 (U+2013) at column 6 only looks like -: type - instead'],
+  ['frontend:\n  p\u043ert: 80\n', '2:3', '\u043e at column 4 is U+043E: keys have only ASCII letters'],
 ];
 
 describe('what YAML reads otherwise than it looks', () => {

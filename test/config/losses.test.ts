@@ -16,25 +16,29 @@ describe('what a file has lost since it was read before', () => {
     [
       'a section that is not there any more, with its keys',
       BEFORE.replace(/cache:[^]*(?=log:)/, ''),
-      'c.yml: the section cache is gone (ttl, interval): its defaults are in force',
+      'c.yml: the file no longer has any key of the section cache (before: ttl, interval); patroniglue uses the defaults',
     ],
     [
       'a section without keys',
       BEFORE.replace(/ {2}ttl[^]*(?=log:)/, ''),
-      'c.yml: the section cache is gone (ttl, interval): its defaults are in force',
+      'c.yml: the file no longer has any key of the section cache (before: ttl, interval); patroniglue uses the defaults',
     ],
-    ['the end of its last line', BEFORE.trimEnd(), 'c.yml:8:15: the last line has no end: is the file cut off here?'],
+    [
+      'the end of its last line',
+      BEFORE.trimEnd(),
+      'c.yml:8:15: the last line does not end with a line feed: is the file cut off here?',
+    ],
     [
       'what was behind the place where it is cut off',
       BEFORE.slice(0, BEFORE.indexOf('9\ncache')),
-      'c.yml:3:12: the last line has no end: is the file cut off here?',
-      'c.yml: the section cache is gone (ttl, interval): its defaults are in force',
-      'c.yml: the section log is gone (format): its defaults are in force',
+      'c.yml:3:12: the last line does not end with a line feed: is the file cut off here?',
+      'c.yml: the file no longer has any key of the section cache (before: ttl, interval); patroniglue uses the defaults',
+      'c.yml: the file no longer has any key of the section log (before: format); patroniglue uses the defaults',
     ],
     [
       'keys of the section in which it is cut off',
       'frontend:\n  host: 10.0.0.11\ncache:\n  ttl: 4\nlog:\n  format: json',
-      'c.yml:6:15: the last line has no end: is the file cut off here?; gone: frontend.port, cache.interval',
+      'c.yml:6:15: the last line does not end with a line feed: is the file cut off here?; no longer in the file: frontend.port, cache.interval',
     ],
   ];
   for (const [name, text, ...expected] of warnings) {
@@ -58,7 +62,7 @@ describe('a file that may be cut off', () => {
     assert.deepEqual(cutOffIn('frontend:\n  port: 80'), {
       line: 2,
       column: 11,
-      message: 'the last line has no end: is the file cut off here?',
+      message: 'the last line does not end with a line feed: is the file cut off here?',
     });
     for (const text of ['', 'a: 1\n', 'a: 1\r\n']) assert.equal(cutOffIn(text), undefined, JSON.stringify(text));
   });
@@ -79,7 +83,7 @@ describe('a configuration that is read again', () => {
     await writeFile(file, 'cache:\n  ttl: 4\n  interval: 1\nlog:\n  format: json\n');
     const second = await loadConfig(file, first);
     assert.deepEqual(second.config.warnings, [
-      `${file}: the section frontend is gone (host, port): its defaults are in force`,
+      `${file}: the file no longer has any key of the section frontend (before: host, port); patroniglue uses the defaults`,
     ]);
     assert.deepEqual((await loadConfig(file, second)).config.warnings, []);
   });

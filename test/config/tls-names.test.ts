@@ -30,7 +30,7 @@ describe('minimum versions', () => {
   });
 
   it('warns that SSLv3.0 is not to be had, and of no other', () => {
-    assert.equal(parseMinVersion('SSLv3.0')?.warning, 'OpenSSL 3 has no SSLv3: TLSv1.0 and up are served');
+    assert.equal(parseMinVersion('SSLv3.0')?.warning, 'OpenSSL 3 has no SSLv3: patroniglue serves TLSv1.0 and later');
     assert.deepEqual(
       minVersions.slice(1).filter((name) => parseMinVersion(name)?.warning !== undefined),
       [],
@@ -61,7 +61,7 @@ describe('cipher names', () => {
     if (!/RC4|3DES/.test(iana) || getCiphers().includes(openssl.toLowerCase())) continue;
     for (const name of [iana, openssl]) {
       it(`refuses ${name}, which this OpenSSL is without`, () => {
-        assert.equal(refusalOf(name), `${name} cannot be served: OpenSSL ${process.versions.openssl} is without it`);
+        assert.equal(refusalOf(name), `OpenSSL ${process.versions.openssl} has no cipher ${name}: remove it`);
       });
     }
   }
@@ -118,7 +118,10 @@ describe('cipher names', () => {
   ]) {
     it(`makes no guess at ${JSON.stringify(name.slice(0, 30))}`, () => {
       const problem = refusalOf(name);
-      assert.match(problem, /is not a cipher that can be served; use IANA or OpenSSL names, one an entry$/);
+      assert.match(
+        problem,
+        /is not a cipher that can be served; use the names of IANA or OpenSSL, one name per entry$/,
+      );
       assert.doesNotMatch(problem, /\n/);
     });
   }
@@ -132,7 +135,7 @@ describe('cipher names', () => {
 
   it('refuses suites that need a secret or a password', () => {
     for (const name of ['PSK-AES128-CBC-SHA', 'RSA-PSK-AES128-CBC-SHA', 'SRP-RSA-AES-128-CBC-SHA']) {
-      assert.equal(refusalOf(name), `${name} needs a shared secret or password; only certificates are served`);
+      assert.equal(refusalOf(name), `${name} needs a shared secret or password; patroniglue has only a certificate`);
     }
   });
 });
@@ -149,10 +152,10 @@ describe('minimum version and ciphers together', () => {
   });
 
   const contradictions: [Parameters<typeof cipherWarnings>[0], string[], RegExp][] = [
-    ['TLSv1.1', modern, /^no cipher of the list can be used below TLSv1\.2/],
-    ['TLSv1.2', ['TLS_AES_128_GCM_SHA256'], /no older version is served$/],
+    ['TLSv1.1', modern, /^the list has no cipher for TLSv1\.0 or TLSv1\.1/],
+    ['TLSv1.2', ['TLS_AES_128_GCM_SHA256'], /patroniglue serves only TLSv1\.3$/],
     ['TLSv1.3', modern, /the list has no effect$/],
-    ['TLSv1', ['AES128-SHA', '@SECLEVEL=1'], /with @SECLEVEL=1, TLSv1\.2 and up are served$/],
+    ['TLSv1', ['AES128-SHA', '@SECLEVEL=1'], /with @SECLEVEL=1, patroniglue serves only TLSv1\.2 and later$/],
   ];
   for (const [minVersion, ciphers, expected] of contradictions) {
     it(`warns of ${minVersion} with ${ciphers.join(':')}`, () => {
@@ -176,8 +179,14 @@ describe('ciphers and the key of the certificate', { skip: await withoutOpenssl(
     keyTypeWarning(ciphers, readFileSync(file, 'utf8'));
 
   it('warns where none goes with it', () => {
-    assert.match(warning(['ECDHE-ECDSA-AES128-GCM-SHA256'], files.serverRsa.cert) ?? '', /RSA key: only TLSv1\.3/);
-    assert.match(warning(['ECDHE-RSA-AES128-GCM-SHA256'], files.server.cert) ?? '', /EC key: only TLSv1\.3/);
+    assert.match(
+      warning(['ECDHE-ECDSA-AES128-GCM-SHA256'], files.serverRsa.cert) ?? '',
+      /RSA key: patroniglue can serve only TLSv1\.3/,
+    );
+    assert.match(
+      warning(['ECDHE-RSA-AES128-GCM-SHA256'], files.server.cert) ?? '',
+      /EC key: patroniglue can serve only TLSv1\.3/,
+    );
   });
 
   it('is content with one that does, with TLS 1.3 suites alone, and with no list', () => {

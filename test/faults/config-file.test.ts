@@ -15,11 +15,11 @@ const FILES: readonly (readonly [name: string, text: string, why: RegExp])[] = [
     Array.from({ length: 30 }, (_, index) => `a${index}: &a${index} {<<: [*a${index - 1}, *a${index - 1}]}`)
       .join('\n')
       .replace('<<: [*a-1, *a-1]', 'k: 1'),
-    /aliases come to more than/,
+    /the aliases here make more than/,
   ],
-  ['an empty file', '', /the file says nothing: it is empty or has comments alone/],
-  ['a file with comments alone', '# soon\n', /the file says nothing/],
-  ['a file cut off behind its first word', 'frontend:\n', /every key that was there is gone/],
+  ['an empty file', '', /the file has no keys \(it is empty, or has only comments\)/],
+  ['a file with only comments', '# soon\n', /the file has no keys/],
+  ['a file cut off behind its first word', 'frontend:\n', /the file no longer has any key; before, it had some/],
   ['ten thousand brackets', `a: ${'['.repeat(10_000)}`, /nested more than 20 levels deep/],
 ];
 
@@ -49,15 +49,21 @@ describe('SIGHUP with a file that is no configuration', () => {
     });
   }
 
-  it('warns of a section that is gone, and of a last line without an end, with what is gone', async () => {
+  it('warns of a section without keys, and of a last line without a line feed, with the missing keys', async () => {
     const { port } = service;
     await writeFile(service.configFile, `frontend: {host: 127.0.0.1, port: ${port}}`);
     service.signal('SIGHUP');
     await eventually('it is reloaded', 10_000, () =>
       service.output().includes('reloaded; changed: backend.host, backend.port'),
     );
-    assert.match(service.output(), /warn: .*config\.yml:1:\d+: the last line has no end: is the file cut off here\?\n/);
-    assert.match(service.output(), /warn: .*config\.yml: the section backend is gone \(host, port\): its defaults are/);
+    assert.match(
+      service.output(),
+      /warn: .*config\.yml:1:\d+: the last line does not end with a line feed: is the file cut off here\?\n/,
+    );
+    assert.match(
+      service.output(),
+      /warn: .*config\.yml: the file no longer has any key of the section backend \(before: host, port\);/,
+    );
   });
 });
 
@@ -71,7 +77,7 @@ describe('a configuration that can be read once: --config <(...)', () => {
     const service = await workspace.start('patroniglue', 'bash', ['-c', script, process.execPath, mainFile, file]);
     await eventually('it listens', 10_000, () => service.output().includes('is listening on'));
     service.signal('SIGHUP');
-    await eventually('it is refused', 10_000, () => /not reloaded, .*: the file says nothing/.test(service.output()));
+    await eventually('it is refused', 10_000, () => /not reloaded, .*: the file has no keys/.test(service.output()));
     assert.equal((await ask(port, '/-/healthy')).status, 200);
     await workspace.close();
   });

@@ -76,10 +76,7 @@ describe('patroniglue', () => {
     for (const flag of ['--version', '--help']) assert.equal((await runAs(mainFile, flag)).code, 0, flag);
     const { code, output } = await runAs(mainFile, '--check');
     assert.equal(code, 2);
-    assert.match(
-      output,
-      /^no configuration: there is no \/etc\/patroniglue\/config\.yml; name one by --config FILE\n$/,
-    );
+    assert.match(output, /^no configuration: there is no \/etc\/patroniglue\/config\.yml; use --config FILE\n$/);
     const own = await createWorkspace(unknown);
     const file = await own.write('config.yml', 'frontend:\n  host: 127.0.0.1\n  port: 0\n');
     const service = await own.start('patroniglue', 'env', ['-i', process.execPath, mainFile, '--config', file]);
@@ -134,22 +131,22 @@ describe('patroniglue', () => {
     }
   });
 
-  it('does not start by a file that says nothing, and does not call it ok', async () => {
+  it('does not start with a file without keys, and does not call it ok', async () => {
     const file = await workspace.write('empty.yml', '# soon\n');
     for (const check of [[], ['--check'], ['--check', '--live'], ['--notify']]) {
       const { code, stdout, stderr } = await run('--config', file, ...check);
       assert.deepEqual([code, stdout], [2, ''], check.join(' '));
-      assert.match(stderr, /^.*empty\.yml:1:1: the file says nothing: .*\n$/);
+      assert.match(stderr, /^.*empty\.yml:1:1: the file has no keys \(.*\n$/);
     }
   });
 
-  it('checks a file whose last line has no end, and says so', async () => {
+  it('warns of a last line without a line feed when it checks a file', async () => {
     const file = await workspace.write('cut.yml', 'frontend:\n  host: 10.0.0.11\n  port: 80');
     const { code, stdout } = await run('--config', file, '--check');
     assert.equal(code, 0);
     assert.match(
       stdout,
-      /^warning: .*cut\.yml:3:11: the last line has no end: is the file cut off here\?\nconfiguration ok\n$/,
+      /^warning: .*cut\.yml:3:11: the last line does not end with a line feed: is the file cut off here\?\nconfiguration ok\n$/,
     );
   });
 
