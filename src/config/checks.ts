@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { madeVisible } from './hints.js';
+import { escapeInvisible } from './hints.js';
 import { nearest } from './nearest-word.js';
 import { canonicalRoute, knownPaths, whatIsWrong } from '../patroni/routes.js';
 import { minVersions, parseCipher, parseMinVersion } from './tls-names.js';
@@ -7,13 +7,13 @@ import type { Kind } from './keys.js';
 import type { Network, TlsVersion, ValueOfKind } from './types.js';
 import type { Position, YamlValue } from './yaml.js';
 
-/** Where a check says what it finds; at the value's own position unless told another. */
+/** Takes the findings of a check. They are at the value's own position, unless the check names another. */
 export interface Complain {
   readonly problem: (message: string, at?: Position) => void;
   readonly warning: (message: string, at?: Position) => void;
 }
 
-/** What a value means to us, or `undefined` after saying why it means nothing. */
+/** Returns the value as the configuration has it, or `undefined` after it has reported a problem. */
 export type Check<T> = (value: YamlValue, complain: Complain) => T | undefined;
 
 type KindOf<Name> = Extract<Kind, { readonly kind: Name }>;
@@ -34,12 +34,12 @@ const checks: { readonly [Name in Kind['kind']]: (kind: KindOf<Name>) => Check<V
   networks: () => networks,
 };
 
-/** The check for a kind of value. It returns what {@link ValueOfKind} says. */
+/** The check for a kind of value. It returns the type that {@link ValueOfKind} names. */
 export function checkOf(kind: Kind): Check<unknown> {
   return (checks[kind.kind] as (kind: Kind) => Check<unknown>)(kind);
 }
 
-/** Seconds, fractions allowed, as whole milliseconds. */
+/** Seconds, with fractions. Returns whole milliseconds. */
 function seconds({ min, max, zero }: KindOf<'seconds'>): Check<number> {
   return (value, complain) => {
     const time = value.kind === 'scalar' ? value.value : undefined;
@@ -48,7 +48,7 @@ function seconds({ min, max, zero }: KindOf<'seconds'>): Check<number> {
     } else if (time === 0 && zero !== undefined) {
       complain.problem(zero);
     } else if (!(time >= min && time <= max)) {
-      complain.problem(`must be from ${min} to ${max} seconds, not ${time}`); // NaN lands here too
+      complain.problem(`must be from ${min} to ${max} seconds, not ${time}`); // also for NaN
     } else {
       return Math.round(time * 1000);
     }
@@ -69,7 +69,7 @@ function wholeNumber({ min, max }: KindOf<'whole number'>): Check<number> {
   };
 }
 
-/** `true` and `false`, and the spellings that YAML 1.1 (and so the Go program) took for them. */
+/** `true` and `false`, and the other words that are booleans in YAML 1.1, and so in the Go program. */
 const boolean: Check<boolean> = (value, complain) => {
   if (value.kind === 'scalar') {
     if (typeof value.value === 'boolean') return value.value;
@@ -92,7 +92,7 @@ function oneOf(words: readonly string[]): Check<string> {
   };
 }
 
-/** A name or an address, without port; brackets around an IPv6 address are dropped. */
+/** A name or an address, without a port. Returns an IPv6 address without its brackets. */
 function host({ empty }: KindOf<'host'>): Check<string> {
   return (value, complain) => {
     const text = asText(value);
@@ -119,10 +119,13 @@ function hostFault(value: YamlValue, text: string | undefined): string | undefin
   return undefined;
 }
 
-/** A longer text is no path. */
+/** Most characters of a path. */
 export const MAX_PATH = 1024;
 
-/** The path of a file, relative to the working directory as it was in the Go program. Its text is never quoted. */
+/**
+ * The path of a file. A relative path starts from the working directory, as in the Go program. Messages never quote the
+ * text: it may be a pasted key.
+ */
 const filePath: Check<string> = (value, complain) => {
   const text = asText(value);
   if (text === undefined) complain.problem('must be the path of a file');
@@ -134,9 +137,9 @@ const filePath: Check<string> = (value, complain) => {
 
 const LOG_FIELDS = 'amUsD%';
 
-/** A line with `%a %m %U %s %D %%`; a percent sign before anything but a letter stands for itself. */
+/** A line with the fields `%a %m %U %s %D %%`. A percent sign before any other character than a letter stays as it is. */
 const logFormat: Check<string> = (value, complain) => {
-  const text = asText(value)?.replace(/\n+$/, ''); // that of a YAML block
+  const text = asText(value)?.replace(/\n+$/, ''); // a block in YAML ends in a line feed
   if (text === undefined) {
     complain.problem(`must be text, not ${show(value)}`);
   } else if (/\p{Cc}/u.test(text)) {
@@ -152,7 +155,7 @@ const logFormat: Check<string> = (value, complain) => {
   return undefined;
 };
 
-/** The lowest TLS version that is served, by its name in Node. */
+/** The lowest TLS version for clients, by its name in Node. */
 const minVersion: Check<TlsVersion> = (value, complain) => {
   const version = parseMinVersion(asText(value) ?? '');
   if (version === undefined) complain.problem(`must be one of ${minVersions.join(', ')}, not ${show(value)}`);
@@ -160,7 +163,10 @@ const minVersion: Check<TlsVersion> = (value, complain) => {
   return version?.minVersion;
 };
 
-/** Ciphers by their names in OpenSSL, in the order given; those that are not for us to choose are left out. */
+/**
+ * Cipher names of OpenSSL, in the order of the list. Names that OpenSSL handles without an entry are left out, with a
+ * warning.
+ */
 const ciphers: Check<readonly string[]> = (value, complain) => {
   if (value.kind !== 'list') {
     complain.problem(`must be a list of cipher names, not ${show(value)}`);
@@ -201,10 +207,10 @@ const route: Check<string> = (value, complain) => {
     else complain.problem(`unknown route ${shown(value)}: ${suggestRoute(text ?? '')}`, value.at);
     return undefined;
   }
-  const idle = idleFields(text, canonical);
-  if (idle.length > 0) {
+  const ignored = ignoredFields(text, canonical);
+  if (ignored.length > 0) {
     complain.warning(
-      `patroniglue polls ${canonical} for ${shown(value)}: Patroni ignores ${idle.join(', ')}`,
+      `patroniglue polls ${canonical} for ${shown(value)}: Patroni ignores ${ignored.join(', ')}`,
       value.at,
     );
   }
@@ -234,8 +240,11 @@ function networkIn(text: string): Network | undefined {
   return longest > 0 && prefix <= longest ? { address, prefix } : undefined;
 }
 
-/** What of a route's query is not in its canonical spelling: of a repeated key, the first value that is not empty is. */
-function idleFields(route: string, canonical: string): string[] {
+/**
+ * The fields of a route's query that its canonical spelling does not have. If a key is repeated, the canonical spelling has
+ * the first value that is not empty.
+ */
+function ignoredFields(route: string, canonical: string): string[] {
   const kept = new Set(new URL(canonical, 'http://localhost').searchParams.keys());
   const fields = [...new URL(route, 'http://localhost').searchParams];
   return fields.filter(([key, value]) => value === '' || !kept.delete(key)).map(([key, value]) => `${key}=${value}`);
@@ -246,12 +255,12 @@ function suggestRoute(route: string): string {
   return close === undefined ? `the known routes are ${knownPaths.join(', ')}` : `did you mean ${close}?`;
 }
 
-/** The text of a scalar that is text; `undefined` for all else. */
+/** The text of a scalar that is text; `undefined` for every other value. */
 export function asText(value: YamlValue): string | undefined {
   return value.kind === 'scalar' && typeof value.value === 'string' ? value.value : undefined;
 }
 
-/** A value for a message, in few words. Only a value that cannot be a secret may be shown. */
+/** A value for a message, in a few words. Only for values that cannot be secret. */
 export function show(value: YamlValue, prefix = 'the text '): string {
   if (value.kind === 'nothing') return 'nothing';
   if (value.kind !== 'scalar') return `a ${value.kind}`;
@@ -260,7 +269,7 @@ export function show(value: YamlValue, prefix = 'the text '): string {
 
 const shown = (value: YamlValue): string => show(value, '');
 
-/** Text in quotes and cut, so that a line stays a line and every character is seen. */
+/** A text in quotes for a message: shortened, on one line, with invisible characters as escapes. */
 export function quote(text: string): string {
-  return madeVisible(JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text));
+  return escapeInvisible(JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text));
 }

@@ -5,28 +5,28 @@ import { UsageError } from '../errors.js';
 
 const SYSTEM_WIDE = '/etc/patroniglue/config.yml';
 
-/** What finding a file needs from outside. */
+/** How to find the file. */
 export interface DefaultConfigSources {
-  /** The user's home directory; throws, or is empty, where there is none. Default: Node's `homedir`. */
+  /** Returns the user's home directory. Throws, or returns an empty text, if there is none. Default: Node's `homedir`. */
   readonly home?: () => string;
-  /** Throws with the code ENOENT or ENOTDIR where the file is not there. Default: Node's `statSync`. */
+  /** Throws with the code ENOENT or ENOTDIR if the file does not exist. Default: Node's `statSync`. */
   readonly stat?: (file: string) => unknown;
 }
 
 /**
- * The configuration file where the command line names none: that of the system, else that of the user.
+ * The configuration file if the command line names none: the system's file, or else the user's.
  *
- * @throws UsageError where neither is there
+ * @throws UsageError if neither exists
  */
 export function defaultConfig({ home = homedir, stat = statSync }: DefaultConfigSources = {}): string {
   const files = [SYSTEM_WIDE, ...homeFile(home)];
-  const found = files.find((file) => isThere(file, stat));
+  const found = files.find((file) => fileExists(file, stat));
   if (found !== undefined) return found;
   const places = files.length > 1 ? `neither ${files.join(' nor ')} exists` : `there is no ${files.join()}`;
   throw new UsageError(`no configuration: ${places}; use --config FILE`);
 }
 
-/** A user without an entry in passwd has a home directory only by HOME, and a service may have neither. */
+/** A user without an entry in passwd has a home directory only if HOME is set. A service may have neither. */
 function homeFile(home: () => string): readonly string[] {
   try {
     const dir = home();
@@ -36,8 +36,8 @@ function homeFile(home: () => string): readonly string[] {
   }
 }
 
-/** A file that is there and may not be looked at counts: reading it tells why. */
-function isThere(file: string, stat: (file: string) => unknown): boolean {
+/** True also for a file that `stat` may not examine: the error that reading it causes is the better message. */
+function fileExists(file: string, stat: (file: string) => unknown): boolean {
   try {
     stat(file);
     return true;

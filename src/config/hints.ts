@@ -2,14 +2,14 @@ import { isIPv6 } from 'node:net';
 import type { Problem } from '../errors.js';
 
 /**
- * Characters that leave no mark, or none that differs from a space: control and format characters, spaces other than the
- * space (Unicode's Zs, Zl, Zp), fillers, variation selectors, the blank of Braille. A tab is not among them: YAML's own
+ * Characters that are invisible or look like a space: control and format characters, spaces other than the space (Unicode's
+ * Zs, Zl, Zp), fillers, variation selectors, the blank of Braille. A tab is excluded below ({@link ALLOWED}): YAML's own
  * messages name it.
  */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;
-const SEEN = ' \t';
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;
+const ALLOWED = ' \t';
 
-/** Marks that word processors and chat programs put where quotes, hyphens and colons were typed. */
+/** Characters that word processors and chat programs put in place of typed quotes, hyphens and colons. */
 const LOOKALIKES: readonly (readonly [pattern: RegExp, typed: string])[] = [
   [/[\u201c-\u201f\u00ab\u00bb\uff02]/u, '"'],
   [/[\u2018-\u201b\uff07]/u, "'"],
@@ -33,7 +33,7 @@ const NAMES: Readonly<Record<string, string>> = {
   '\ufeff': 'byte order mark',
 };
 
-/** Each problem, with what the line it is in should have instead, where that can be told. */
+/** Adds a hint to each problem if its line shows what is wrong. */
 export function withHints(text: string, problems: readonly Problem[]): readonly Problem[] {
   const lines = text.replace(/^\uFEFF/, '').split('\n');
   return problems.map((problem) => {
@@ -43,11 +43,11 @@ export function withHints(text: string, problems: readonly Problem[]): readonly 
 }
 
 function hintFor(message: string, line: string): string | undefined {
-  const odd = oddIn(line);
-  if (odd !== undefined) return odd;
-  if (message.includes('unknown key')) return foreignIn(line);
-  const address = endingInColons(line);
-  // To YAML a word that ends in a colon is a key, quoted or not
+  const misleading = describeMisleading(line);
+  if (misleading !== undefined) return misleading;
+  if (message.includes('unknown key')) return describeNonAscii(line);
+  const address = addressWithFinalColons(line);
+  // YAML reads an unquoted word that ends in a colon as a key
   if (address !== undefined && /not valid YAML|a section|a list/.test(message)) {
     return `write the address in quotes: "${address}"`;
   }
@@ -60,8 +60,8 @@ function hintFor(message: string, line: string): string | undefined {
   return undefined;
 }
 
-/** The first IPv6 address of a line that ends in colons and is in no quotes, such as `::` or `2001:db8::`. */
-function endingInColons(line: string): string | undefined {
+/** The first IPv6 address in a line that ends in colons and has no quotes, such as `::` or `2001:db8::`. */
+function addressWithFinalColons(line: string): string | undefined {
   const words = line.replace(/#.*$/, '').split(/[\s,[\]{}]+/);
   return words.find((word) => word.endsWith('::') && isIPv6(word));
 }
@@ -73,10 +73,10 @@ function nameOf(character: string): string {
   return name === undefined ? code : `${code} (${name})`;
 }
 
-/** The text with what cannot be seen written as JSON does: `po\u200brt`. */
-export function madeVisible(text: string): string {
-  return text.replace(new RegExp(UNSEEN, 'gu'), (character) =>
-    SEEN.includes(character)
+/** The text with invisible characters as escapes of JSON: `po\u200brt`. */
+export function escapeInvisible(text: string): string {
+  return text.replace(new RegExp(INVISIBLE, 'gu'), (character) =>
+    ALLOWED.includes(character)
       ? character
       : [...Array(character.length).keys()]
           .map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`)
@@ -84,11 +84,11 @@ export function madeVisible(text: string): string {
   );
 }
 
-/** What a reader cannot see, or takes for another character, in a line; `undefined` where there is nothing of the kind. */
-function oddIn(line: string): string | undefined {
+/** Describes the first character in a line that is invisible or looks like another; `undefined` if there is none. */
+function describeMisleading(line: string): string | undefined {
   let column = 1;
   for (const character of line.replace(/\r$/, '')) {
-    if (UNSEEN.test(character) && !SEEN.includes(character)) {
+    if (INVISIBLE.test(character) && !ALLOWED.includes(character)) {
       return `${nameOf(character)} at column ${column} is invisible: remove it, or replace it by a space`;
     }
     const lookalike = LOOKALIKES.find(([pattern]) => pattern.test(character));
@@ -101,8 +101,8 @@ function oddIn(line: string): string | undefined {
   return undefined;
 }
 
-/** The first character of a key that is no ASCII, as in a Cyrillic `host`: keys have none. */
-function foreignIn(line: string): string | undefined {
+/** Describes the first character of a key that is not ASCII, as in a Cyrillic `host`; `undefined` if there is none. */
+function describeNonAscii(line: string): string | undefined {
   const [key = ''] = line.split(':');
   const index = key.search(/[^ -~]/);
   if (index === -1) return undefined;

@@ -1,13 +1,15 @@
 /**
- * What the value of a key may be. `checks.ts` reads each kind, `types.ts` names what it becomes, and `scripts/generate` writes
- * it down.
+ * What the value of a key may be. `checks.ts` reads each kind, `types.ts` has its type, and `scripts/generate` describes it
+ * for people.
  */
 export type Kind =
-  /** A name or an address. `empty` is the problem with an empty text; without it an empty text counts as left out. */
+  /**
+   * A name or an address. `empty` is the problem that an empty text causes. Without `empty`, an empty text counts as absent.
+   */
   | { readonly kind: 'host'; readonly empty?: string }
   /** `min` and `max` are allowed. */
   | { readonly kind: 'whole number'; readonly min: number; readonly max: number }
-  /** A time in seconds, fractions allowed; milliseconds in the configuration. `zero` is the problem with 0. */
+  /** A time in seconds, with fractions. The configuration has milliseconds. `zero` is the problem that 0 causes. */
   | { readonly kind: 'seconds'; readonly min: number; readonly max: number; readonly zero?: string }
   | { readonly kind: 'boolean' }
   /** One of these, in upper or lower case. */
@@ -24,35 +26,35 @@ export type Kind =
 /** A protocol version as Node's `minVersion` spells it. */
 export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 
-/** What the file may say, and what an example may show. */
+/** A value as the file has it, also in the example. */
 export type Plain = string | number | boolean | readonly string[];
 
-/** What holds where the key is left out. */
+/** What holds if the file does not have the key. */
 type Default =
-  /** This value, as the file would say it. `inWords` says more to people. */
+  /** This value, as the file would have it. `inWords` describes it for people. */
   | { readonly default: Plain; readonly inWords?: string }
-  /** A value that follows from other keys, in words; `parse.ts` is where it is computed. */
+  /** A value that follows from other keys, in words. `times.ts` computes the times, and `parse.ts` computes `agent.host`. */
   | { readonly follows: string }
-  /** No value, and what that means, in words. The field is absent, too. */
+  /** No value. The words say what that means. The configuration does not have the field. */
   | { readonly absent: string };
 
-/** All there is to know of a key. */
+/** Everything about a key. */
 export type Key = Kind &
   Default & {
     /** Its name in the file. */
     readonly name: string;
     /**
-     * What it is for, in sentences for people. They are in the example, in the schema and in the documentation. Code is in
-     * backticks.
+     * What it is for, in sentences for people. The example, the schema and the documentation have these sentences. Code is
+     * in backticks.
      */
     readonly about: string;
-    /** The field is in `config.frontend.tls` or `config.backend.tls`, and not beside the others. */
+    /** The field is in `config.frontend.tls` or `config.backend.tls`, not among the other fields of the section. */
     readonly group?: 'tls';
-    /** The value in the example; by default the one that holds where the key is left out. */
+    /** The value in the example. Without it, the example has the default. */
     readonly example?: Plain;
-    /** Values that an editor offers. */
+    /** Values that an editor suggests. */
     readonly suggestions?: readonly Plain[];
-    /** The example has the key ready to use, and not behind a `#`. */
+    /** The example has the key in use, and not commented out. */
     readonly inUse?: true;
   };
 
@@ -81,7 +83,7 @@ export const keys = {
     host: {
       name: 'host',
       kind: 'host',
-      // The Go program listened at all addresses for an empty host. That is too much for what may be a slip.
+      // With an empty host, the Go program listened on all addresses. But an empty host may be a mistake.
       empty: 'must not be empty; write 0.0.0.0 or "::" for all addresses, or leave the key out for localhost',
       default: 'localhost',
       about:

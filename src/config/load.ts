@@ -6,11 +6,11 @@ import type { FileText, LoadedConfig } from './types.js';
 import { ConfigError } from '../errors.js';
 
 /**
- * Reads a configuration file, and the PEM files that it names (relative paths: to the working directory). A disk that
- * hangs holds up nobody but who awaits this.
+ * Reads a configuration file, and the PEM files that it names (relative paths start from the working directory). If the disk
+ * hangs, only the caller of this function waits.
  *
- * @param former what the file said before: where a part of it is gone, a warning names it
- * @throws ConfigError with every problem of them all, and where all that was there is gone
+ * @param former the configuration before: {@link lossesOf} warns of what is missing now
+ * @throws ConfigError with the problems of all these files, or if the file no longer has any key
  */
 export async function loadConfig(file: string, former?: LoadedConfig): Promise<LoadedConfig> {
   const loaded = await parse(file, await readText(file));
@@ -25,10 +25,10 @@ export async function loadConfig(file: string, former?: LoadedConfig): Promise<L
 }
 
 /**
- * The same configuration with the PEM files as they are now; `undefined` where they are what they were. The configuration
- * file itself is not read: it may be half-way through an edit.
+ * The same configuration with the current PEM files; `undefined` if they have not changed. patroniglue does not read the
+ * configuration file itself: an operator may be editing it.
  *
- * @throws ConfigError where they cannot be used: a new certificate whose key is still the old one
+ * @throws ConfigError if the PEM files do not work, for example a new certificate with the old key
  */
 export async function reloadFiles({ file, text, files }: LoadedConfig): Promise<LoadedConfig | undefined> {
   const now = await readAll(files.keys());
@@ -47,7 +47,7 @@ async function parse(file: string, text: string, known?: LoadedConfig['files']):
   return { config: parseConfig({ text, file, nowMs, readFile: readKnown }), file, text, files };
 }
 
-/** The files that a configuration names: it is read once for their names alone. */
+/** The files that a configuration names. This first reading is only for their names. */
 function namedFiles(file: string, text: string): ReadonlySet<string> {
   const names = new Set<string>();
   const note = (path: string): string => {
@@ -57,7 +57,7 @@ function namedFiles(file: string, text: string): ReadonlySet<string> {
   try {
     parseConfig({ text, file, nowMs: 0, readFile: note });
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error; // what is wrong is told when it is read in earnest
+    if (!(error instanceof ConfigError)) throw error; // the second reading reports the problems
   }
   return names;
 }

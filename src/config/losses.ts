@@ -1,18 +1,18 @@
 import { type Problem } from '../errors.js';
 import { type YamlEntry, readYaml } from './yaml.js';
 
-/** What a file no longer says that it said before. */
+/** What a file no longer has since it was read before. */
 export interface Losses {
-  /** Nothing is said any more: every key is gone. */
+  /** True if the file had keys, and now has none. */
   readonly isAll: boolean;
-  /** A line each, with the file's name: `config.yml:3:8: ...`. */
+  /** One line for each warning, with the file's name: `config.yml:3:8: ...`. */
   readonly warnings: readonly string[];
 }
 
 /**
- * What is gone from a file between two readings, as far as it looks like an accident: a whole section, and the end of the
- * last line. A file that is half written, or copied to a full disk, is often YAML all the same. Keys taken out one by one
- * are an edit like any other.
+ * Compares a file with what it was before, and reports what looks like an accident: a section without keys, or a last line
+ * without a line feed. A file that is half written, or copied to a full disk, is often valid YAML. A single key that is
+ * missing is a normal edit.
  */
 export function lossesOf(file: string, before: string, after: string): Losses {
   const [former, present] = [keysIn(before), keysIn(after)];
@@ -33,7 +33,7 @@ export function lossesOf(file: string, before: string, after: string): Losses {
   return { isAll: former.size > 0 && present.size === 0, warnings };
 }
 
-/** A file whose last line has no end may be cut off; many a tool writes such files, too. */
+/** Reports a last line without a line feed: the file may be cut off. Some tools always write such files. */
 export function cutOffIn(text: string): Problem | undefined {
   if (text === '' || text.endsWith('\n')) return undefined;
   const lines = text.split('\n');

@@ -1,9 +1,9 @@
 /**
- * The candidate that `word` was most likely meant to be, or `undefined` where none is close enough to be worth
- * suggesting: more than one edit in three letters is another word, not a slip. Case does not count.
+ * The candidate that `word` most likely stands for, or `undefined` if none is close enough: with more than one edit in three
+ * letters, `word` is probably not a typing mistake. Case does not count.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  if (word.length > 100) return undefined; // no slip of a key is that long, and the distance takes quadratic time
+  if (word.length > 100) return undefined; // no key is that long, and the distance takes quadratic time
   let best: string | undefined;
   let bestDistance = Infinity;
   for (const candidate of candidates) {

@@ -1,5 +1,5 @@
 import { withHints } from './hints.js';
-import { mustHaveItsOwnPort, mustNotAskItself, warnWithoutAgentPort } from './listen-address.js';
+import { mustHaveItsOwnPort, mustNotPollItself, warnWithoutAgentPort } from './listen-address.js';
 import { type Findings, readFields, settingsOf } from './section.js';
 import { defaultTimes, timesMustFit } from './times.js';
 import { type FileSource, readBackendTls, readFrontendTls } from './tls.js';
@@ -11,7 +11,7 @@ import { readYaml } from './yaml.js';
 export interface ConfigSource extends FileSource {
   /** The YAML text. */
   readonly text: string;
-  /** Its name in messages. */
+  /** The name of the file, for messages. */
   readonly file: string;
 }
 
@@ -19,9 +19,10 @@ const EMPTY =
   'the file has no keys (it is empty, or has only comments): is it still being written? If you want every default, write {}';
 
 /**
- * The configuration in a YAML text. One that says nothing is an error, since it may be half-way through being written; `{}`
- * has every default. What the syntax allows to be read is read to the
- * end, so that all problems come at once; a broken syntax is reported alone, since the rest would be guesses.
+ * Reads the configuration in a YAML text. A text without keys is an error, because another program may still be writing the
+ * file. `{}` stands for every default.
+ *
+ * All problems are reported at once. If the syntax is broken, only the syntax errors are: anything else would be a guess.
  *
  * @throws ConfigError with every problem, in the order of the file
  */
@@ -41,7 +42,7 @@ export function parseConfig({ text, file, readFile, nowMs }: ConfigSource): Conf
   const log = settingsOf('log', fields, {});
 
   timesMustFit(fields, cache);
-  mustNotAskItself(fields, { frontend, backend, agent });
+  mustNotPollItself(fields, { frontend, backend, agent });
   mustHaveItsOwnPort(fields, { frontend, backend, agent });
   warnWithoutAgentPort(fields);
   const frontendTls = readFrontendTls(fields, { readFile, nowMs });
@@ -58,7 +59,7 @@ export function parseConfig({ text, file, readFile, nowMs }: ConfigSource): Conf
   });
 }
 
-/** In the order of the file. What an alias brings in twice is said once. */
+/** Sorts problems by their position in the file. A problem that occurs twice because of an alias is kept once. */
 function inOrder(problems: readonly Problem[]): Problem[] {
   const unique = new Map(problems.map((problem) => [`${problem.line}:${problem.column}:${problem.message}`, problem]));
   return [...unique.values()].sort((a, b) => a.line - b.line || a.column - b.column);

@@ -6,11 +6,11 @@ import type { LoadedConfig, Reload } from './types.js';
 export interface ReloadOptions {
   /** The configuration in force. */
   readonly initial: LoadedConfig;
-  /** Emits when the configuration shall be read again. */
+  /** Emits when patroniglue must read the configuration again. */
   readonly asked$: Observable<unknown>;
-  /** How often the PEM files are looked at without being asked, in milliseconds: ACME clients forget to tell. */
+  /** How often patroniglue checks the PEM files without a signal, in milliseconds: ACME clients may not send one. */
   readonly watchEveryMs: number;
-  /** Puts a configuration in force; where it rejects, the former one is still in force. */
+  /** Puts a configuration in force. If the promise rejects, the former configuration stays in force. */
   readonly apply: (after: LoadedConfig) => Promise<void>;
   readonly scheduler: SchedulerLike;
   /** Replaced in tests. */
@@ -19,15 +19,16 @@ export interface ReloadOptions {
 }
 
 /**
- * Reads the configuration again when asked, and its PEM files alone when they have changed, and puts it in force: one after
- * another. Never errors: what cannot be read or applied is refused, and the former configuration stays.
+ * Reads the configuration again at each request, reads the PEM files again at regular times, and puts the result in force if
+ * there is a change. One after another. Never errors: if patroniglue cannot read or apply the new configuration, it refuses
+ * it, and the former one stays in force.
  */
 export function reloads(options: ReloadOptions): Observable<Reload> {
   const { initial, asked$, watchEveryMs, apply, scheduler, load = loadConfig, reload = reloadFiles } = options;
   return defer(() => {
     let current = initial;
     let isBusy = false;
-    const takeOver = async (read: () => Promise<LoadedConfig | undefined>): Promise<Reload> => {
+    const tryReload = async (read: () => Promise<LoadedConfig | undefined>): Promise<Reload> => {
       try {
         const after = await read();
         if (after === undefined) return { kind: 'unchanged' };
@@ -39,15 +40,15 @@ export function reloads(options: ReloadOptions): Observable<Reload> {
         return { kind: 'refused', cause };
       }
     };
-    const look$ = timer(watchEveryMs, watchEveryMs, scheduler).pipe(
-      filter(() => !isBusy), // a disk that hangs shall not be asked ever more
+    const fileCheck$ = timer(watchEveryMs, watchEveryMs, scheduler).pipe(
+      filter(() => !isBusy), // if a disk hangs, the waiting reads must not pile up
       map(() => () => reload(current)),
     );
-    return merge(asked$.pipe(map(() => () => load(current.file, current))), look$).pipe(
-      // concatMap: a second signal may tell of a second edit
+    return merge(asked$.pipe(map(() => () => load(current.file, current))), fileCheck$).pipe(
+      // concatMap: a second signal may mean a second edit
       concatMap((read) => {
         isBusy = true;
-        return from(takeOver(read)).pipe(finalize(() => (isBusy = false)));
+        return from(tryReload(read)).pipe(finalize(() => (isBusy = false)));
       }),
     );
   });

@@ -14,22 +14,28 @@ function bySection<T>(make: (name: SectionName) => T): Readonly<Record<SectionNa
 /** Every section of the file and the names of its keys, in the order of the table. */
 export const knownKeys = bySection<readonly string[]>((name) => Object.values<Key>(keys[name]).map((key) => key.name));
 
-/** All that is found wrong (`problems`) or odd (`warnings`) while a file is read. */
+/** What reading a file finds: `problems` stop the start, `warnings` do not. */
 export interface Findings {
   readonly problems: Problem[];
   readonly warnings: Problem[];
 }
 
-/** What the file says under one key. A problem or a warning is at its value, unless it names another place. */
+/**
+ * A key of the table with its value in the file. Its problems and warnings are at the value's position, unless the caller
+ * names another.
+ */
 export interface Field<T> extends Complain {
   readonly key: Key;
   /** Section and name: `cache.ttl`. */
   readonly path: string;
-  /** `bad` is a value of no use, which was reported. */
+  /** `bad`: the value is wrong, and this has been reported. */
   readonly state: 'absent' | 'bad' | 'given';
-  /** The value where one is given; else the default, so that reading can go on; `undefined` where there is none. */
+  /**
+   * The value in the file. If it is absent or bad: the default, so that reading can go on; `undefined` if there is no
+   * default.
+   */
   readonly value: T;
-  /** Where the value starts; `undefined` where the file does not have the key. */
+  /** Where the value starts; `undefined` if the file does not have the key. */
   readonly at: Position | undefined;
 }
 
@@ -40,7 +46,7 @@ export type Fields = {
   readonly [N in SectionName]: { readonly [F in keyof (typeof keys)[N]]: FieldOf<(typeof keys)[N][F]> };
 };
 
-/** Reads every key of the table under `root`, and reports whatever else is there. */
+/** Reads every key of the table under `root`, and reports all keys that the table does not have. */
 export function readFields(root: YamlValue, findings: Findings): Fields {
   const entries = entriesOf(root, `the file must hold sections (${listOf(sectionNames)})`, findings);
   reportUnknown('', entries, sectionNames, findings);
@@ -49,7 +55,7 @@ export function readFields(root: YamlValue, findings: Findings): Fields {
     findings.warnings.push({ ...root.at, message });
   }
   const fields = bySection((name) => readSection(name, valueIn(entries, name), findings));
-  return fields as unknown as Fields; // checkOf() reads each kind as ValueOfKind says
+  return fields as unknown as Fields; // checkOf() returns the types of ValueOfKind
 }
 
 function readSection(
@@ -86,7 +92,7 @@ function readField(
   return { ...field, state: 'given', value };
 }
 
-/** An empty text counts as left out, as it did for the Go program, unless the table has a problem with it. */
+/** An empty text counts as absent, as in the Go program, unless the table has a problem for an empty text. */
 function isLeftOut(value: YamlValue, key: Key): boolean {
   return value.kind === 'nothing' || (asText(value) === '' && !('empty' in key));
 }
@@ -96,17 +102,17 @@ function defaultOf(key: Key): unknown {
   return key.kind === 'seconds' ? Number(key.default) * 1000 : key.default;
 }
 
-/** Warns of fields that the file gives, and that do nothing. */
+/** Warns of fields that the file has, but that have no effect. */
 export function warnOfNoEffect(fields: readonly Field<unknown>[], why: string): void {
   for (const field of fields) if (field.state === 'given') field.warning(`has no effect ${why}`);
 }
 
-/** The settings of a section, without those of TLS. `following` has the defaults that follow from other keys. */
+/** The settings of a section, without its TLS settings. `following` has the defaults that follow from other keys. */
 export function settingsOf<N extends SectionName>(name: N, fields: Fields, following: Following<N>): SectionConfig<N> {
   return { ...following, ...valuesOf(fields[name], undefined) } as SectionConfig<N>;
 }
 
-/** The settings of TLS of a section. */
+/** The TLS settings of a section. */
 export function tlsSettingsOf<N extends SectionName>(name: N, fields: Fields): TlsConfig<N> {
   return valuesOf(fields[name], 'tls') as TlsConfig<N>;
 }
@@ -128,7 +134,7 @@ function valueIn(entries: readonly YamlEntry[], name: string): YamlValue | undef
   return entries.find(({ key }) => key === name)?.value;
 }
 
-/** `port:8009` and `port=8009` are text to YAML. */
+/** YAML reads `port:8009` and `port=8009` as text. If the value is such a text, this returns what to write. */
 function spaceHint(value: YamlValue): string {
   const [, key, word] = /^([a-z-]+)[:=]([^\s:]\S*)/.exec(asText(value) ?? '') ?? [];
   if (key === undefined || word === undefined) return '';

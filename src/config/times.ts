@@ -1,7 +1,10 @@
 import type { Field, Fields } from './section.js';
 import type { Following } from './types.js';
 
-/** Times that are left out follow from those that are written, so that defaults never collide. In milliseconds. */
+/**
+ * The times that the file does not have, in milliseconds. They follow from the times that it has, so that a default never
+ * conflicts with them.
+ */
 export function defaultTimes({ cache }: Fields): Following<'cache'> & Following<'backend'> {
   const ttlMs = cache.ttlMs.value;
   const slowTtlMs = cache.slowTtlMs.value ?? Math.max(15_000, ttlMs);
@@ -13,12 +16,15 @@ export function defaultTimes({ cache }: Fields): Following<'cache'> & Following<
   };
 }
 
-/** Polls come, and are given up, before the answer from the poll before them ends. */
+/**
+ * Reports times that do not fit. The next poll must start, and a poll that hangs must be given up, before the former answer
+ * expires.
+ */
 export function timesMustFit({ cache, backend }: Fields, { slowTtlMs }: { readonly slowTtlMs: number }): void {
   const [ttl, slowTtl] = [cache.ttlMs, cache.slowTtlMs];
   const noTimeToGiveUp = 'Otherwise an answer expires before patroniglue gives up a poll that hangs';
   mustBeBelow(backend.timeoutMs, ttl, ttl.value, noTimeToGiveUp);
-  // Left out, slow-ttl is at least ttl: the problem is reported already.
+  // Without slow-ttl in the file, its default is at least ttl: the check of ttl has already reported the problem.
   if (slowTtl.state !== 'absent') mustBeBelow(backend.timeoutMs, slowTtl, slowTtlMs, noTimeToGiveUp);
   const noTimeToAsk = 'Otherwise each answer expires before the next poll';
   mustBeBelow(cache.intervalMs, ttl, ttl.value, noTimeToAsk);

@@ -3,10 +3,10 @@ import { getCiphers } from 'node:tls';
 import { editDistance } from './nearest-word.js';
 import type { TlsVersion } from './keys.js';
 
-/** What `frontend.tls-min-version` may say: the names of the Go program. */
+/** The values of `frontend.tls-min-version`: the names of the Go program. */
 export const minVersions: readonly string[] = ['SSLv3.0', 'TLSv1.0', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
 
-/** A minimum version that can be served; `warning` where it is not the one that was asked for. */
+/** A minimum version that OpenSSL can serve. `warning` is present if it is not the requested version. */
 export interface MinVersion {
   readonly minVersion: TlsVersion;
   readonly warning?: string;
@@ -15,7 +15,7 @@ export interface MinVersion {
 /** The version behind a name of `minVersions`, or `undefined` for any other name (case counts, as it did in Go). */
 export function parseMinVersion(name: string): MinVersion | undefined {
   switch (name) {
-    case 'SSLv3.0': // gone from OpenSSL builds for years, and forbidden by RFC 7568
+    case 'SSLv3.0': // OpenSSL builds have not had it for years, and RFC 7568 forbids it
       return { minVersion: 'TLSv1', warning: 'OpenSSL 3 has no SSLv3: patroniglue serves TLSv1.0 and later' };
     case 'TLSv1.0':
       return { minVersion: 'TLSv1' };
@@ -29,8 +29,9 @@ export function parseMinVersion(name: string): MinVersion | undefined {
 }
 
 /**
- * IANA names as Go's crypto/tls spells them, and OpenSSL's names for the same (openssl-ciphers(1), "CIPHER SUITE NAMES").
- * The names of TLS 1.3 are the same in both. `..._CHACHA20_POLY1305` is how Go spelt it before 1.14, and still may be.
+ * IANA names as Go's crypto/tls spells them, with OpenSSL's names of the same ciphers (openssl-ciphers(1), "CIPHER SUITE
+ * NAMES"). TLS 1.3 ciphers have the same name in both. `..._CHACHA20_POLY1305` is Go's spelling before 1.14, and Go still
+ * has it.
  */
 export const ianaCiphers: ReadonlyMap<string, string> = new Map([
   ['TLS_AES_128_GCM_SHA256', 'TLS_AES_128_GCM_SHA256'],
@@ -62,7 +63,7 @@ export const ianaCiphers: ReadonlyMap<string, string> = new Map([
   ['TLS_RSA_WITH_RC4_128_SHA', 'RC4-SHA'],
 ]);
 
-/** What a name in `frontend.tls-ciphers` comes to. */
+/** The result of reading a name in `frontend.tls-ciphers`. */
 export type ParsedCipher =
   | { readonly kind: 'served'; readonly openssl: string }
   | { readonly kind: 'ignored'; readonly warning: string }
@@ -71,9 +72,9 @@ export type ParsedCipher =
 /**
  * Reads one entry of `frontend.tls-ciphers`: an IANA name, an OpenSSL name, or `@SECLEVEL=n`. Case counts.
  *
- * Whatever cannot be served is refused here, because Node does not: `tls.createSecureContext` takes
- * `TLS_RSA_WITH_AES_128_CBC_SHA` for a TLS 1.3 suite by its prefix, says nothing, and then no handshake succeeds.
- * What can be served is asked of the OpenSSL that runs, so a build that still has 3DES serves it.
+ * This refuses every name that OpenSSL cannot serve, because Node does not: `tls.createSecureContext` takes
+ * `TLS_RSA_WITH_AES_128_CBC_SHA` for a TLS 1.3 cipher because of its prefix, reports nothing, and then no handshake
+ * succeeds. The running OpenSSL decides what it can serve, so a build that still has 3DES serves 3DES.
  */
 export function parseCipher(name: string): ParsedCipher {
   if (name === 'TLS_FALLBACK_SCSV') {
@@ -104,7 +105,7 @@ export function parseCipher(name: string): ParsedCipher {
 }
 
 /**
- * Whether TLS 1.0 and 1.1 have this suite (by its OpenSSL name). Those that end in SHA256, SHA384 or POLY1305 are of
+ * True if TLS 1.0 and 1.1 have this cipher (by its OpenSSL name). Ciphers that end in SHA256, SHA384 or POLY1305 came with
  * TLS 1.2: RFC 5246 section 1.2, RFC 5289, RFC 7905.
  */
 function isBeforeTls12(openssl: string): boolean {
@@ -112,11 +113,11 @@ function isBeforeTls12(openssl: string): boolean {
 }
 
 /**
- * The `@SECLEVEL=n` to serve with: the last one of the list; else 0 where the minimum version needs it; else `undefined`,
- * for OpenSSL's own.
+ * The `@SECLEVEL=n` for the server: the last one in the list. If the list has none: 0 if the minimum version needs it,
+ * otherwise `undefined` for OpenSSL's default.
  *
- * TLS 1.0 and 1.1 sign with MD5 and SHA-1, which OpenSSL 3 allows at level 0 only (SSL_CTX_set_security_level(3)). Where
- * no cipher of the list exists before TLS 1.2 the level stays: it would weaken the rest for nothing.
+ * TLS 1.0 and 1.1 sign with MD5 and SHA-1, which OpenSSL 3 allows only at level 0 (SSL_CTX_set_security_level(3)). If the
+ * list has no cipher for versions before TLS 1.2, the level stays: 0 would only weaken the newer versions.
  */
 export function securityLevel(minVersion: TlsVersion, ciphers: readonly string[]): string | undefined {
   const written = ciphers.findLast((cipher) => cipher.startsWith('@'));
@@ -126,8 +127,8 @@ export function securityLevel(minVersion: TlsVersion, ciphers: readonly string[]
 }
 
 /**
- * What a minimum version and a list of served ciphers (OpenSSL names) do not do together although each alone is right.
- * None of it stops the start: Go's crypto/tls behaves in the same way, and as silently.
+ * Warnings about a minimum version and a list of ciphers (OpenSSL names) that are both valid, but do not fit together. They
+ * do not stop the start: Go's crypto/tls starts as well, without a message.
  */
 export function cipherWarnings(minVersion: TlsVersion, ciphers: readonly string[]): readonly string[] {
   const names = ciphers.filter((cipher) => !cipher.startsWith('@'));
@@ -150,12 +151,15 @@ export function cipherWarnings(minVersion: TlsVersion, ciphers: readonly string[
   ];
 }
 
-/** Suites with pre-shared keys (RFC 4279) or passwords (RFC 5054): listed by Node, never negotiated by a server like ours. */
+/**
+ * Ciphers with pre-shared keys (RFC 4279) or passwords (RFC 5054). Node lists them, but a server with only a certificate
+ * never negotiates them.
+ */
 const withoutCertificate = /(?:^|-)(?:PSK|SRP)-/;
 
 /**
- * Why no client before TLS 1.3 can be served with this certificate, although there are ciphers for it: ECDSA ones beside
- * an RSA key, or the other way round. `undefined` where some cipher fits.
+ * A warning if no cipher before TLS 1.3 works with this certificate: the list has only ECDSA ciphers and the key is RSA, or
+ * the other way round. `undefined` if some cipher works.
  */
 export function keyTypeWarning(ciphers: readonly string[], cert: string): string | undefined {
   const keyType = keyTypeOf(cert);
@@ -165,7 +169,7 @@ export function keyTypeWarning(ciphers: readonly string[], cert: string): string
   return `none of these ciphers works with the certificate's ${keyType.toUpperCase()} key: patroniglue can serve only TLSv1.3`;
 }
 
-/** `rsa`, `ec`, …; `undefined` for what is no certificate, which pem.ts tells. */
+/** `rsa`, `ec`, …; `undefined` if the text is not a certificate, which certificates/pem.ts reports. */
 function keyTypeOf(cert: string): string | undefined {
   try {
     return new X509Certificate(cert).publicKey.asymmetricKeyType;
@@ -179,15 +183,15 @@ function isKnownToOpenssl(openssl: string): boolean {
   return openssl === openssl.toUpperCase() && getCiphers().includes(openssl.toLowerCase());
 }
 
-/** How many letters may differ before a guess helps nobody; `ECDHE-RSA-WITH-AES-128-...` must still find its name. */
-const farthestGuess = 5;
+/** Most edits between a name and its suggestion. `ECDHE-RSA-WITH-AES-128-...` must still get its suggestion. */
+const MAX_EDITS = 5;
 
 function nearestName(name: string): string | undefined {
   if (name.length > 60) return undefined;
   const known = [...ianaCiphers.keys(), ...getCiphers().map((cipher) => cipher.toUpperCase())];
   const spelling = (text: string): string => text.toLowerCase().replaceAll('_', '-');
   let nearest: string | undefined;
-  let least = farthestGuess + 1;
+  let least = MAX_EDITS + 1;
   for (const candidate of known) {
     const openssl = ianaCiphers.get(candidate) ?? candidate;
     if (withoutCertificate.test(openssl) || !isKnownToOpenssl(openssl)) continue;
@@ -197,7 +201,7 @@ function nearestName(name: string): string | undefined {
   return nearest;
 }
 
-/** As it was written where it is plainly a name; with escapes where it might disturb a terminal or a log. */
+/** The name as written if it looks like a name. Otherwise with escapes, so that it cannot disturb a terminal or a log. */
 function quote(name: string): string {
   return /^[\w@=.:!+-]+$/.test(name) ? name : JSON.stringify(name);
 }

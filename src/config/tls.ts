@@ -4,18 +4,21 @@ import { type Field, type Fields, tlsSettingsOf, warnOfNoEffect } from './sectio
 import { cipherWarnings, keyTypeWarning, securityLevel } from './tls-names.js';
 import type { BackendTls, FrontendTls, KeyPair } from './types.js';
 
-/** What reading files needs from outside. */
+/** How to read the PEM files, and the time to which the dates of certificates are compared. */
 export interface FileSource {
-  /** The text of a file; throws as `readFileSync` does. */
+  /** Returns the text of a file. Throws the errors of `readFileSync`. */
   readonly readFile: (path: string) => string;
-  /** The wall clock: the dates of certificates are held against it. */
+  /** The wall clock, in milliseconds since 1970. */
   readonly nowMs: number;
 }
 
 type FileField = Field<string | undefined>;
 type PairFields = Readonly<Record<'certfile' | 'keyfile', FileField>>;
 
-/** HTTPS at the front end: with a certificate and its key. */
+/**
+ * The front end's TLS settings. `undefined` if the file names no certificate and key (plain HTTP), or if they have a
+ * problem.
+ */
 export function readFrontendTls(fields: Fields, source: FileSource): FrontendTls | undefined {
   const { certfile, keyfile, minVersion, ciphers } = fields.frontend;
   mustBePair(fields.frontend);
@@ -34,12 +37,15 @@ export function readFrontendTls(fields: Fields, source: FileSource): FrontendTls
   return pair && { ...settings, ...pair, ...(names.length > 0 && { ciphers: names }) };
 }
 
-/** HTTPS towards Patroni, where `scheme` says so: with a CA, and with a client certificate and its key. */
+/**
+ * TLS settings for Patroni's API, which have an effect only if `scheme` is https: a CA, and a client certificate with its
+ * key.
+ */
 export function readBackendTls(fields: Fields, source: FileSource): BackendTls {
   const { scheme, insecure, cafile } = fields.backend;
   mustBePair(fields.backend);
   if (scheme.value === 'http') {
-    // A warning, no error: files that wait for the day when scheme becomes https harm nobody.
+    // Only a warning: the operator may have prepared the files for the day when scheme becomes https.
     warnOfNoEffect(tlsFields(fields.backend), 'while backend.scheme is http');
     return { insecure: insecure.value };
   }
@@ -53,7 +59,7 @@ export function readBackendTls(fields: Fields, source: FileSource): BackendTls {
   return { ...tlsSettingsOf('backend', fields), ...(ca !== undefined && { ca }), ...readPair(fields.backend, source) };
 }
 
-/** The fields of TLS. One that says false changes nothing. */
+/** The TLS fields, without those that are `false`: they change nothing. */
 function tlsFields(fields: Fields['frontend'] | Fields['backend']): readonly Field<unknown>[] {
   return Object.values<Field<unknown>>(fields).filter(({ key, value }) => key.group === 'tls' && value !== false);
 }
@@ -67,7 +73,7 @@ function mustBePair({ certfile, keyfile }: PairFields): void {
   }
 }
 
-/** @param ciphers the OpenSSL cipher string that the certificate will be served with: it decides what is too weak */
+/** @param ciphers the server's cipher string in OpenSSL's syntax: its security level decides which certificates are too weak */
 function readPair({ certfile, keyfile }: PairFields, source: FileSource, ciphers?: string): KeyPair | undefined {
   const cert = readPem(certfile, source, (pem) => checkCertificate(pem, source.nowMs, ciphers));
   const key = readPem(keyfile, source, (pem) => checkKeyPair(cert ?? '', pem));
@@ -77,7 +83,7 @@ function readPair({ certfile, keyfile }: PairFields, source: FileSource, ciphers
   return { certfile: certfile.value, keyfile: keyfile.value, cert, key };
 }
 
-/** The text of a file, checked; `undefined` where none is named, or it cannot be read. */
+/** The text of a PEM file, after the check. `undefined` if the field is absent, or if the file cannot be read. */
 function readPem(field: FileField, { readFile }: FileSource, check: (pem: string) => PemCheck): string | undefined {
   const { value: file, problem, warning } = field;
   if (file === undefined) return undefined;
@@ -104,6 +110,6 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Why a file could not be read, in a few words: `no such file`. */
 export function fileReason(error: unknown): string {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  if (code === undefined) throw error; // not the file's fault
+  if (code === undefined) throw error; // not an error of the file system
   return REASONS[code] ?? code;
 }

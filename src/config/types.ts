@@ -7,9 +7,9 @@ type Table = typeof keys;
 /** The name of a section. */
 export type SectionName = keyof Table;
 
-/** What a value of each kind becomes. Of the kind `word`, it is one of its words. */
+/** The type of the value of each kind. For the kind `word`, {@link ValueOf} has the exact words. */
 export interface ValueOfKind {
-  /** An IPv6 address is without brackets. */
+  /** IPv6 addresses have no brackets. */
   readonly host: string;
   readonly 'whole number': number;
   /** Milliseconds. */
@@ -29,7 +29,7 @@ export interface ValueOfKind {
   readonly networks: readonly Network[];
 }
 
-/** What the value of a key becomes. */
+/** The type of the value of a key. */
 export type ValueOf<K> = K extends { kind: 'word'; words: readonly (infer Word)[] }
   ? Word
   : K extends { kind: infer Name extends keyof ValueOfKind }
@@ -46,13 +46,13 @@ type Values<S, F extends keyof S> = { readonly [Field in F]: ValueOf<S[Field]> }
 type Settings<S, F extends keyof S> = Values<S, Exclude<F, With<S, 'absent'>>> &
   Partial<Values<S, Extract<F, With<S, 'absent'>>>>;
 
-/** The fields of a section, without those of TLS. */
+/** The fields of a section, without its TLS fields. */
 export type SectionConfig<N extends SectionName> = Settings<Table[N], Exclude<keyof Table[N], With<Table[N], 'group'>>>;
 
 /** The fields of a section whose defaults follow from other keys. */
 export type Following<N extends SectionName> = Values<Table[N], With<Table[N], 'follows'>>;
 
-/** The fields of TLS of a section. */
+/** The TLS fields of a section. */
 export type TlsConfig<N extends SectionName> = Settings<Table[N], With<Table[N], 'group'>>;
 
 /** The configuration, checked and frozen. Durations are in milliseconds. What each field is for: `keys.ts`. */
@@ -62,17 +62,17 @@ export interface Config {
     readonly tls?: FrontendTls;
   };
   readonly backend: SectionConfig<'backend'> & {
-    /** Of use for https alone; with http it holds no files. */
+    /** Used only with https. With http, it has no files. */
     readonly tls: BackendTls;
   };
   readonly agent: AgentConfig;
   readonly cache: SectionConfig<'cache'>;
   readonly log: SectionConfig<'log'>;
-  /** What does not stop the start, a line each with its place: `config.yml:12:13: backend.insecure: ...`. */
+  /** What does not stop the start: one line for each warning, with its position: `config.yml:12:13: backend.insecure: ...`. */
   readonly warnings: readonly string[];
 }
 
-/** Answers to HAProxy's agent checks (`agent-check` in its manual). Without a port, none are answered. */
+/** HAProxy's agent checks (`agent-check` in its manual). Without a port, patroniglue answers none. */
 export type AgentConfig = SectionConfig<'agent'>;
 
 /** HTTPS at the front end. */
@@ -95,7 +95,7 @@ export interface KeyPair {
   readonly key: string;
 }
 
-/** A network in CIDR notation, taken apart. */
+/** A network: the two parts of the CIDR notation. */
 export interface Network {
   readonly address: string;
   readonly prefix: number;
@@ -111,13 +111,13 @@ export interface LoadedConfig {
   readonly files: ReadonlyMap<string, FileText>;
 }
 
-/** What is in a file, or why it cannot be read. */
+/** The text of a file, or why it cannot be read. */
 export type FileText =
   { readonly kind: 'read'; readonly text: string } | { readonly kind: 'unreadable'; readonly error: unknown };
 
-/** What became of a configuration that was to be taken over. */
+/** The result of reading the configuration again. */
 export type Reload =
   | { readonly kind: 'accepted'; readonly before: LoadedConfig; readonly after: LoadedConfig }
   | { readonly kind: 'refused'; readonly cause: unknown }
-  /** Nobody asked, and nothing has changed. */
+  /** There was no request to reload, and the PEM files have not changed. */
   | { readonly kind: 'unchanged' };

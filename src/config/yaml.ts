@@ -41,35 +41,39 @@ export type YamlValue =
   | { readonly kind: 'list'; readonly items: readonly YamlValue[]; readonly at: Position }
   | { readonly kind: 'section'; readonly entries: readonly YamlEntry[]; readonly at: Position };
 
-/** What the text holds. With `broken` the syntax is wrong somewhere, and `root` is nothing. */
+/** What the text contains. If `broken`, the syntax is wrong somewhere, and `root` is nothing. */
 export interface YamlReading {
   readonly root: YamlValue;
   readonly problems: readonly Problem[];
   readonly broken: boolean;
 }
 
-/** A file of more bytes is not read: reading holds up the event loop, and with it every reply. The example has 6 kB. */
+/**
+ * patroniglue does not read a file with more bytes: reading blocks the event loop, and so every reply. The example has 7 kB.
+ */
 const MAX_BYTES = 65_536;
 
-/** Collections within collections. Four are of use to us; some hundred overflow the stack of the `yaml` package. */
+/** Most levels of nested collections. The configuration needs four; some hundred overflow the stack of the `yaml` package. */
 const MAX_NESTING = 20;
 
-/** Sections within sections that are read: the file, its sections, their lists, the items. Deeper ones come out empty. */
+/** Levels that are read: the file, its sections, their lists, the items. Deeper collections come out empty. */
 const MAX_DEPTH = 4;
 
 /**
- * So many values are read. A file of {@link MAX_BYTES} cannot write more of them; aliases that stand for aliases can stand
- * for any number, and the `yaml` package bounds them only where it converts a document itself.
+ * Most values that are read. A file of {@link MAX_BYTES} cannot contain more. But aliases of aliases can stand for any
+ * number of values, and the `yaml` package limits them only if it converts a document itself.
  */
 const MAX_VALUES = MAX_BYTES;
 
-/** Sections that take the keys of a section that takes the keys of another, and so on. */
+/** Most levels of merge keys: a section that takes the keys of a section that takes the keys of another, and so on. */
 const MAX_MERGES = 20;
 
 /**
- * Reads one YAML document. Never throws: syntax errors, duplicate keys, a second document, unknown tags, aliases
- * without an anchor, and more than can be read in a moment, are problems with a position. Values come out by the rules of YAML 1.2 (core schema), so that an
- * IPv6 address is never taken for a base-60 number as YAML 1.1 does, with 1.1's merge keys (`<<`).
+ * Reads one YAML document. Never throws. These are problems with a position: syntax errors, duplicate keys, a second
+ * document, unknown tags, aliases without an anchor, and a file that would take too long to read.
+ *
+ * Values follow the rules of YAML 1.2 (core schema): in YAML 1.1, an IPv6 address may be a base-60 number. Merge keys
+ * (`<<`), which only YAML 1.1 has, are supported.
  */
 export function readYaml(text: string): YamlReading {
   const excess = excessOf(text);
@@ -84,8 +88,8 @@ export function readYaml(text: string): YamlReading {
     schema: 'core',
     merge: true,
     prettyErrors: false, // the pretty form quotes the source, which may hold a pasted key
-    uniqueKeys: false, // checked here, to name the first one as well
-    logLevel: 'error', // 'silent' would swallow a second document,
+    uniqueKeys: false, // checked below, to name the first key's line as well
+    logLevel: 'error', // 'silent' would hide a second document
   });
   const position = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
@@ -93,11 +97,11 @@ export function readYaml(text: string): YamlReading {
   };
   const problems: Problem[] = [];
   const report = (at: Position, message: string): void => {
-    problems.push({ ...at, message: message.replace(/\p{Cc}/gu, '?') }); // what it names may hold escape sequences
+    problems.push({ ...at, message: message.replace(/\p{Cc}/gu, '?') }); // the quoted name may contain escape sequences
   };
 
   let broken = false;
-  const linesWithError = new Set<number>(); // one slip makes the parser stumble several times in its line
+  const linesWithError = new Set<number>(); // one mistake may cause several errors in its line
   for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
     const at = position(pos[0]);
     if (code === 'MULTIPLE_DOCS') {
@@ -117,12 +121,12 @@ export function readYaml(text: string): YamlReading {
   return { root, problems, broken };
 }
 
-/** What makes a text too much to be read, and the offset at which it does; `undefined` where nothing does. */
+/** Why a text is too large or too deep to be read, and the offset of this place; `undefined` if it is neither. */
 function excessOf(text: string): { readonly offset: number; readonly message: string } | undefined {
   if (Buffer.byteLength(text) > MAX_BYTES) {
     return { offset: 0, message: `the file has more than ${MAX_BYTES / 1024} KiB: is it a configuration?` };
   }
-  // The parser below the composer keeps a stack of its own, and so takes any depth.
+  // `Parser` has its own stack, so any depth is safe. The composer, which uses its tokens, is recursive.
   const open: { readonly token: CST.Token; readonly depth: number }[] = [];
   for (const token of new Parser().parse(text)) open.push({ token, depth: 0 });
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
@@ -139,7 +143,7 @@ function childrenOf(token: CST.Token): readonly CST.Token[] {
   return token.items.flatMap(({ key, value }) => [key, value].filter((child) => child != null));
 }
 
-/** The parser's message without the source that it quotes at the end, in sentence case, with a hint where one helps. */
+/** The parser's message without the source that it quotes at the end, beginning in lower case, with a hint if one helps. */
 function plainMessage(code: string, message: string): string {
   const text = message.replace(/: ".*$/s, '').replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
   return code === 'BAD_SCALAR_START' ? `${text}; put the value in quotes` : text;
@@ -156,7 +160,7 @@ function createConverter(
 
   const targets = targetsOf(document);
   let values = 0;
-  /** False once there are too many, which is reported once. */
+  /** False if there are too many values, which is reported once. */
   const isWithinBounds = (node: unknown): boolean => {
     values += 1;
     if (values === MAX_VALUES) {
@@ -168,7 +172,7 @@ function createConverter(
     return values < MAX_VALUES;
   };
 
-  /** The node that an alias stands for; `null` and a problem where nothing has that anchor. */
+  /** The node that an alias stands for. If no node has that anchor, a problem is reported, and the result is `null`. */
   const resolved = (node: unknown): unknown => {
     if (!isAlias(node)) return node;
     const target = targets.get(node);
@@ -219,7 +223,7 @@ function createConverter(
   };
 
   const convert = (node: unknown, depth: number, absent = false): YamlValue => {
-    const at = startOf(node); // of an alias, not of what it stands for: there the mistake was made
+    const at = startOf(node); // for an alias, its own position, because the mistake is there
     const target = absent || !isWithinBounds(node) ? null : resolved(node);
     if (isMap(target)) {
       const entries = depth < MAX_DEPTH ? entriesOf(target, depth, new Set([target])) : [];
@@ -230,14 +234,14 @@ function createConverter(
     }
     if (!isScalar(target) || target.value === null || target.value === undefined) return { kind: 'nothing', at };
     const { value, type } = target;
-    // The core schema knows no others; a tag that makes one is reported by the parser.
+    // The core schema has no other types. The parser reports a tag that makes one.
     const isPlainValue = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
     return { kind: 'scalar', value: isPlainValue ? value : '', quoted: type !== 'PLAIN', at };
   };
   return convert;
 }
 
-/** What each alias stands for: the last node before it that is marked with its name. One walk, and not one an alias. */
+/** The node that each alias stands for: the last node before it with that anchor. One walk for all aliases. */
 function targetsOf(document: Document.Parsed): ReadonlyMap<Alias, unknown> {
   const anchors = new Map<string, unknown>();
   const targets = new Map<Alias, unknown>();
