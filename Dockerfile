@@ -1,7 +1,7 @@
 # docker build -t patroniglue .
 # docker run --network=host -v /etc/patroniglue:/etc/patroniglue:ro patroniglue
 #
-# With podman or buildah: `build --format docker`, or the health check is left out, which OCI's own format does not have.
+# With podman or buildah, use `build --format docker`: images in OCI's own format have no health check.
 FROM node:22-alpine AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -15,19 +15,19 @@ COPY test ./test
 RUN npm run -s build
 RUN npm prune --omit=dev --ignore-scripts
 
-# Alpine: Node and a C library, 60 MB, with a shell for whoever has to look inside. Nothing is installed into it.
+# Alpine has Node, a C library and a shell for troubleshooting: 60 MB. The build installs nothing else into it.
 FROM node:22-alpine
 WORKDIR /app
 ENV NODE_ENV=production
 COPY package.json config.yml.example ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/build/src ./build/src
-# A number, so that Kubernetes' runAsNonRoot can see that it is not root.
+# A number, because Kubernetes' runAsNonRoot cannot tell from a name that the user is not root.
 USER 65532:65532
 STOPSIGNAL SIGTERM
-# Where it listens is said in config.yml; say it here, too, where that is not port 8009 of the container's own localhost.
+# config.yml says where patroniglue listens. If that is not localhost:8009, set the same address here for the health check.
 ENV PATRONIGLUE_HEALTHY=http://127.0.0.1:8009/-/healthy
-# By busybox, a millisecond or two: a Node every five seconds would take more of the CPU than the service does.
+# busybox's wget takes a millisecond or two. Starting Node every five seconds would use more CPU than the service itself.
 HEALTHCHECK --interval=5s --timeout=2s --start-period=5s --retries=3 \
   CMD ["sh", "-c", "wget -q -O /dev/null --no-check-certificate \"$PATRONIGLUE_HEALTHY\" || exit 1"]
 ENTRYPOINT ["node", "build/src/main.js"]

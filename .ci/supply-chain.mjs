@@ -1,5 +1,5 @@
-// What ships beside our own code: no known vulnerability, and no licence that is not permissive. Ends with 1 otherwise.
-// `node .ci/supply-chain.mjs [LOCK-FILE]`; the vulnerabilities are those of the installed package-lock.json in any case.
+// Checks the packages that ship with our code. Ends with 1 if one has a known vulnerability or a licence that is not permissive.
+// `node .ci/supply-chain.mjs [LOCK-FILE]`. LOCK-FILE is only for the licences: npm looks up the packages of package-lock.json.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
@@ -15,19 +15,19 @@ const PERMISSIVE = [
   'Unlicense',
 ];
 
-/** npm asks up to three times; a registry that says nothing is no reason to wait for more. */
-const AUDIT_WITHIN_MS = 120_000;
+/** npm asks up to three times. If the registry does not answer in this time, the check goes on without it. */
+const AUDIT_TIMEOUT_MS = 120_000;
 
 const lockFile = process.argv[2] ?? 'package-lock.json';
-const problems = [...licenceProblems(), ...vulnerabilities()];
+const problems = [...licenceProblems(), ...vulnerabilityProblems()];
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length > 0 ? 1 : 0;
 
-/** By the lock file, which has the licence of every package as the registry told it. */
+/** Reads the licences from the lock file, which has them from the registry. */
 function licenceProblems() {
   const { packages } = JSON.parse(readFileSync(lockFile, 'utf8'));
   const shipped = Object.entries(packages).filter(([path, { dev }]) => path !== '' && !dev);
-  console.log(`licences of ${shipped.length} packages looked at`);
+  console.log(`checked the licences of ${shipped.length} packages`);
   return shipped
     .filter(
       ([, { license = 'none' }]) =>
@@ -39,17 +39,15 @@ function licenceProblems() {
     .map(([path, { license = 'none' }]) => `${path}: the licence ${license} is not known to be permissive`);
 }
 
-/** By the registry, where it can be asked; one that has no such service says nothing of the packages. */
-function vulnerabilities() {
+/** Asks the registry. Reports nothing if there is no answer, or if the registry does not offer this service. */
+function vulnerabilityProblems() {
   const report = audit();
   if (report.vulnerabilities === undefined) {
-    console.log(
-      `vulnerabilities not looked up: ${report.message ?? report.error?.summary ?? 'the registry does not say'}`,
-    );
+    console.log(`could not check for vulnerabilities: ${report.message ?? report.error?.summary ?? 'no reason given'}`);
     return [];
   }
   const found = Object.values(report.vulnerabilities);
-  console.log(`vulnerabilities looked up: ${found.length} found`);
+  console.log(`checked for vulnerabilities: found ${found.length}`);
   return found.map(
     ({ name, severity, range }) => `${name} ${range}: a vulnerability, ${severity} (npm audit --omit=dev)`,
   );
@@ -61,10 +59,10 @@ function audit() {
     output = execFileSync('npm', ['audit', '--omit=dev', '--json'], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
-      timeout: AUDIT_WITHIN_MS,
+      timeout: AUDIT_TIMEOUT_MS,
     });
   } catch (error) {
-    output = String(error.stdout ?? ''); // npm ends with 1 where it found some, and where it could not ask
+    output = String(error.stdout ?? ''); // npm ends with 1 if it found vulnerabilities, and also if it could not ask
   }
   try {
     return JSON.parse(output);

@@ -11,21 +11,22 @@ import { startBenchUpstream } from './support/upstream.js';
 
 const help = `Usage: npm run soak -- [--minutes N | --seconds N] [--rate N]
 
-Checks the service at a steady rate, on a fresh connection each, while everything around it fails in turn, round after
-round, and looks after every round at what it holds. Nothing may grow, every check is answered, and no 200 is too old.
+Checks the service at a steady rate, each check on a fresh connection. Meanwhile, everything around the service fails, one
+thing after another, in rounds. After each round, the soak measures memory and other resources of the service. They must
+not grow, the service must answer every check, and no 200 may be too old.
 
-  --minutes N  for so long (10)
-  --seconds N  the same in seconds; a warm-up and two rounds, half a minute, are the least
-  --rate N     checks a second, 50 to 5000 (500)
-  --help       print this
+  --minutes N  duration in minutes (10)
+  --seconds N  duration in seconds; the shortest run is a warm-up and two rounds, half a minute
+  --rate N     checks per second, 50 to 5000 (500)
+  --help       print this text
 
-Exit code: 0 when every bound is kept, 1 when one is broken, 2 for wrong usage.
+Exit code: 0 if the service keeps every bound, 1 if it breaks one, 2 for wrong usage.
 `;
 
-/** The warm-up, one round to hold others against, and one of those. */
+/** The warm-up, a first round, and a second round to compare with the first. */
 const LEAST_ROUNDS = 3;
 
-/** So much log in a second, whatever the rate: more than a pipe and the buffer behind it take while the reader is away. */
+/** The service writes this much log at any rate: more than a pipe and its buffer can take while nobody reads. */
 const LOG_BYTES_A_SECOND = 2_000_000;
 
 process.exitCode = await main();
@@ -45,7 +46,7 @@ async function main(): Promise<number> {
   const title =
     `${options.perSecond} checks a second, each on a fresh connection, while these come in turn: ` +
     `${STEPS.map(({ name }) => name).join(', ')}; ttl ${BRISK_PACE.ttl} s, interval ${BRISK_PACE.interval} s. ` +
-    'What is held is what was held between two rounds, at rest and after a collection of garbage.';
+    'The resources are measured between two rounds, at rest and after a garbage collection.';
   const results = [{ name: 'soak', title, rows: rowsOf(rounds) }];
   process.stdout.write(`${toMarkdown(describeMachine(), results)}\n`);
   const broken = [...failed, ...brokenBounds(results), ...(rounds.length > 0 ? brokenOverall(rounds) : [])];
@@ -53,7 +54,7 @@ async function main(): Promise<number> {
   return broken.length === 0 ? 0 : 1;
 }
 
-/** Fills `rounds`; resolves with a sentence if the run ended before its time. */
+/** Adds to `rounds`. Resolves with a sentence if the run failed early. */
 async function soak({ durationMs, perSecond }: Options, rounds: Round[]): Promise<string[]> {
   const startedMs = nowMs();
   const passedMs = (): number => nowMs() - startedMs;

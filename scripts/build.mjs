@@ -1,5 +1,5 @@
-// Compiles into build/, unless what is there is up to date. `npm start` does so each time, also in a clone whose program runs
-// by now: so a build is made beside the one that is there, and takes its place when it is whole.
+// Compiles into build/, unless build/ is up to date. `npm start` runs this each time, also while a program of the same clone is
+// running. So the new build is made in a directory of its own, and replaces the old one only when it is complete.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,10 +9,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** All that a build depends on: the compiler's version is in the lock file. */
+/** Everything that a build depends on. The compiler's version is in the lock file. */
 const INPUTS = ['package.json', 'package-lock.json', 'tsconfig.json', 'scripts', 'src', 'test', 'bench', 'demo'];
 
-/** In a build: what it was made of. */
+/** This file of a build has the fingerprint of its inputs. */
 const FINGERPRINT = '.made-of';
 
 const build = join(root, 'build');
@@ -21,10 +21,10 @@ if (!isUpToDate()) {
   removeLeftovers();
   const beside = join(root, `build-${process.pid}`);
   try {
-    make(beside);
-    takePlace(beside);
+    compileInto(beside);
+    replaceBuild(beside);
   } catch (error) {
-    if (typeof error.status !== 'number') throw error; // the compiler has told what is wrong
+    if (typeof error.status !== 'number') throw error; // otherwise the compiler has printed the errors
     process.exitCode = error.status;
   } finally {
     rmSync(beside, { recursive: true, force: true });
@@ -36,18 +36,18 @@ function isUpToDate() {
   return existsSync(file) && readFileSync(file, 'utf8') === fingerprint;
 }
 
-function make(dir) {
+function compileInto(dir) {
   const node = (args, stdout) =>
     execFileSync(process.execPath, args, { cwd: root, stdio: ['ignore', stdout, 'inherit'] });
   node([createRequire(import.meta.url).resolve('typescript/lib/tsc.js'), '--outDir', dir], 'inherit');
   cpSync(join(root, 'src/status/assets'), join(dir, 'src/status/assets'), { recursive: true });
   writeFileSync(join(dir, 'patroniglue.1'), node([join(dir, 'src/cli/manual.js')], 'pipe'));
   chmodSync(join(dir, 'src/main.js'), 0o755);
-  writeFileSync(join(dir, FINGERPRINT), fingerprint); // last: a build that has it is whole
+  writeFileSync(join(dir, FINGERPRINT), fingerprint); // last: a build with this file is complete
 }
 
-/** Two renames, since no directory can be renamed over another: a moment, in place of the half minute of a build. */
-function takePlace(dir) {
+/** Two renames, because no directory can be renamed over another. build/ is missing for a moment, and not for half a minute. */
+function replaceBuild(dir) {
   const former = `${dir}-former`;
   for (;;) {
     try {
@@ -56,13 +56,13 @@ function takePlace(dir) {
       break;
     } catch (error) {
       if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(error.code) || !existsSync(dir)) throw error;
-      rmSync(former, { recursive: true, force: true }); // another build took its place in between: it is as good, and goes
+      rmSync(former, { recursive: true, force: true }); // another build got there first: replace it, too
     }
   }
   rmSync(former, { recursive: true, force: true });
 }
 
-/** Of builds that were killed. */
+/** Removes what killed builds have left. */
 function removeLeftovers() {
   for (const name of readdirSync(root)) {
     const [, pid] = /^build-(\d+)(?:-former)?$/.exec(name) ?? [];
@@ -79,7 +79,7 @@ function isAlive(pid) {
   }
 }
 
-/** By what is in the files, and their names: a time of change says little after a checkout. */
+/** Hashes names and contents of the files. After a checkout, their modification times mean nothing. */
 function fingerprintOf(inputs) {
   const hash = createHash('sha256');
   const files = inputs.flatMap((input) => filesOf(join(root, input))).sort();
@@ -98,7 +98,7 @@ function filesOf(path) {
     );
   } catch (error) {
     if (error.code === 'ENOTDIR') return [path];
-    if (error.code === 'ENOENT') return []; // an image is built without some
+    if (error.code === 'ENOENT') return []; // the build of an image has only some of the inputs
     throw error;
   }
 }

@@ -4,30 +4,30 @@ import { fileURLToPath } from 'node:url';
 import { text } from 'node:stream/consumers';
 import { OTHERS_CORE, taskset } from '../../test/support/measuring/cores.js';
 
-/** Checks of `/primary` at a steady rate: see generator.py, which is no TypeScript so that it has no part in what it measures. */
+/** Checks of `/primary` at a steady rate. generator.py sends them, and not Node, so that it has no part in the measurement. */
 export interface Checks {
   readonly ports: readonly number[];
-  /** At each of the ports. */
+  /** For each port. */
   readonly perSecond: number;
   readonly durationMs: number;
-  /** No more are sent from then on. */
+  /** Stops sending checks. */
   readonly end?: AbortSignal;
 }
 
-/** One check. Moments are in milliseconds by the shared clock (monotonic.ts). */
+/** One check. Times are in milliseconds of the shared clock (monotonic.ts). */
 export interface Check {
   readonly dueMs: number;
   readonly endMs: number;
-  /** 0 where no whole reply came within the time-out. */
+  /** 0 if no complete reply came within the time-out. */
   readonly status: number;
 }
 
-/** A check that is not answered by then has failed. */
+/** A check without a reply after this time has failed. */
 const TIMEOUT_MS = 10_000;
 
 const script = fileURLToPath(new URL('../../../bench/support/generator.py', import.meta.url));
 
-/** Checks all ports at once; resolves with the checks of each, in the order in which they were due. */
+/** Checks all ports at the same time. Resolves with the checks of each port, in the order in which they were due. */
 export async function checkPorts({
   ports,
   perSecond,
@@ -52,7 +52,7 @@ export async function checkPorts({
   return checks;
 }
 
-/** What a load balancer waited, from when the check was due: a stall delays the checks behind it too. */
+/** How long a load balancer waited, counted from when the check was due: a stall also delays the checks after it. */
 export function waitedMs({ dueMs, endMs }: Check): number {
   return endMs - dueMs;
 }

@@ -1,20 +1,20 @@
-/** One number (or, of several things at once, a text) and what it must be. */
+/** A measured number (or a text, for several values) and its bound. */
 export interface Measure {
   readonly name: string;
   readonly value: number | string;
   readonly unit?: 'ms' | 's' | 'MB' | '%';
-  /** The least and the most of the rounds of which `value` is the median. */
+  /** The smallest and the largest value of the rounds. `value` is their median. */
   readonly spread?: readonly [number, number];
   /** Decimals to show. */
   readonly digits?: number;
-  /** Required: more than this (or as much, for `below`) and the bench fails. */
+  /** The bench fails if the value is greater than `atMost`, or not less than `below`. */
   readonly atMost?: number;
   readonly below?: number;
-  /** Required: less than this and the bench fails. */
+  /** The bench fails if the value is less than this. */
   readonly atLeast?: number;
 }
 
-/** What was measured of one case; cases that measure the same share a table. */
+/** The measures of one case. Cases with the same measures share a table. */
 export interface Row {
   readonly label: string;
   readonly measures: readonly Measure[];
@@ -22,34 +22,34 @@ export interface Row {
 
 /** One of the bench's subjects. */
 export interface Figure {
-  /** For `--only`. */
+  /** The name for `--only`. */
   readonly name: string;
-  /** A sentence: what is done, and what counts. */
+  /** A sentence: what the bench does, and what it measures. */
   readonly title: string;
-  /** Starts all that it needs and leaves nothing running. */
+  /** Starts everything that it needs, and stops it at the end. */
   readonly run: () => Promise<Taken>;
 }
 
 /** A picture, as SVG. */
 export interface Picture {
-  /** Of its file, without `.svg`. */
+  /** The name of its file, without `.svg`. */
   readonly name: string;
   readonly svg: string;
 }
 
-/** What was measured, in numbers and in pictures. */
+/** The result of a measurement: numbers and pictures. */
 interface Taken {
   readonly rows: readonly Row[];
   readonly pictures?: readonly Picture[];
 }
 
-/** A figure, taken. */
+/** A figure with its measurement. */
 export interface Result extends Taken {
   readonly name: string;
   readonly title: string;
 }
 
-/** Whether a measure keeps its bound. NaN (nothing was measured) does not. */
+/** True if a measure is within its bound. NaN (nothing was measured) is not. */
 export function keepsBound({ value, atMost, below, atLeast }: Measure): boolean {
   if (atLeast !== undefined) return typeof value === 'number' && value >= atLeast;
   if (atMost !== undefined) return typeof value === 'number' && value <= atMost;

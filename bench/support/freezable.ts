@@ -6,7 +6,7 @@ import { startBenchUpstream } from './upstream.js';
 
 /** An upstream whose process can be stopped and continued. */
 export interface Freezable {
-  /** What it is: for the report. */
+  /** Its description in the report. */
   readonly label: string;
   readonly port: number;
   freeze(): void;
@@ -14,10 +14,10 @@ export interface Freezable {
   close(): Promise<void>;
 }
 
-/** A real Patroni, the primary of a cluster of one, where the programs are installed; otherwise a scripted one. */
+/** A real Patroni (the primary of a cluster with one node) if the programs are installed; otherwise a scripted Patroni. */
 export async function startFreezable(): Promise<Freezable> {
   if (missingPrograms().length > 0) return { label: 'a scripted upstream', ...(await startBenchUpstream()) };
-  // Patroni's own default is 10; with the least, 3, the lease guard would end answers before their time to live
+  // Patroni's default is 10. With the smallest value, 3, the lease guard would end answers before their time to live
   const cluster = await startCluster({ nodes: 1, dynamic: { retry_timeout: 7 } });
   const [node] = cluster.nodes;
   if (node === undefined) throw new Error('the cluster has no node');

@@ -5,7 +5,7 @@ import { findProgram } from '../../test/support/processes/programs.js';
 
 const run = promisify(execFile);
 
-/** Checks at a steady rate, each on a connection of its own: nghttp2's h2load, for rates that generator.py does not reach. */
+/** Checks at a steady rate, each on its own connection. nghttp2's h2load sends them: generator.py does not reach these rates. */
 export interface FastChecks {
   readonly port: number;
   readonly route: string;
@@ -13,7 +13,7 @@ export interface FastChecks {
   readonly durationMs: number;
 }
 
-/** Resolves with how many were made, and how many of them were answered by a 2xx. */
+/** Resolves with the number of checks, and how many of them got a 2xx. */
 export async function checkFast(load: FastChecks): Promise<{ readonly checks: number; readonly good: number }> {
   const { port, route, perSecond, durationMs } = load;
   const checks = Math.max(1, Math.round((perSecond * durationMs) / 1000));

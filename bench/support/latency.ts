@@ -9,22 +9,22 @@ export interface Latencies {
   readonly max: number;
 }
 
-/** NaN of no samples. */
+/** NaN if there are no samples. */
 export function latencies(samples: readonly Sample[]): Latencies {
   const all = samples.map(latencyMs);
   return { p50: quantile(all, 0.5), p99: quantile(all, 0.99), max: quantile(all, 1) };
 }
 
-/** The service may be so much slower than the control at p99: it does more for a reply, and has other work beside. */
+/** The service's p99 may be this much above the control's: the service does more for a reply, and also has other work. */
 const CONTROL_FACTOR = 2;
 const CONTROL_EXTRA_MS = 5;
 
-/** A load balancer notices this. */
+/** A delay that a load balancer notices. */
 const LONG_MS = 50;
 
 /**
- * What load balancers waited, beside what they waited for the control at the same moments. The bound is relative to
- * that: on a busy machine both are slow.
+ * How long load balancers waited for the service, and for the control at the same moments. The bound is relative to the
+ * control, because on a busy machine both are slow.
  */
 export function latencyMeasures(samples: readonly Sample[], control: readonly Sample[]): readonly Measure[] {
   const own = latencies(samples);

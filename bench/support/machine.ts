@@ -1,14 +1,14 @@
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { taskset } from '../../test/support/measuring/cores.js';
 
-/** What the figures were taken on. */
+/** The machine on which the bench ran. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryGB: number;
   readonly kernel: string;
   readonly node: string;
-  /** Whether the service and the load generator had a core each. */
+  /** True if the service and the load generator each had their own core. */
   readonly pinned: boolean;
 }
 

@@ -4,19 +4,19 @@ import { openFiles } from '../../test/support/measuring/proc.js';
 import { type Service, startService } from '../../test/support/processes/service.js';
 import { SERVICE_CORE, taskset } from '../../test/support/measuring/cores.js';
 
-/** The times that a figure is taken with, in seconds, as config.yml has them. */
+/** The times of `cache` in config.yml that a figure uses, in seconds. */
 export interface Pace {
   readonly ttl: number;
   readonly interval: number;
 }
 
-/** What a service has that is not configured. */
+/** The defaults of the service. */
 export const DEFAULT_PACE: Pace = { ttl: 4, interval: 1 };
 
-/** Shorter times, where more polls in less time show more. */
+/** Shorter times, for figures that need many polls in a short time. */
 export const BRISK_PACE: Pace = { ttl: 1, interval: 0.25 };
 
-/** The service as users run it (no line per request), on a core of its own, with an answer to every default route. */
+/** Starts the service as users run it (no line per request), on its own core. Resolves when every default route has an answer. */
 export async function startBenchService(
   upstreamPort: number,
   cache: Pace = DEFAULT_PACE,
@@ -35,7 +35,7 @@ function pinToServiceCore(pid: number): void {
   if (taskset) execFileSync(taskset, ['-a', '-c', '-p', String(SERVICE_CORE), String(pid)], { stdio: 'ignore' });
 }
 
-/** The files that a process has open at rest: the fewest seen within `durationMs`, since polls come and go. */
+/** How many files a process has open at rest: the smallest number within `durationMs`, because polls open and close some. */
 export async function openFilesAtRest(pid: number, durationMs: number): Promise<number> {
   const counts: number[] = [];
   for (let sampledMs = 0; sampledMs < durationMs; sampledMs += 10) {

@@ -1,15 +1,15 @@
 import { type Measure, type Result, type Row, keepsBound } from './figure.js';
 import type { Machine } from './machine.js';
 
-/** Everything for people: a heading and tables per figure, in Markdown. */
+/** The report for people, in Markdown: a heading and tables for each figure. */
 export function toMarkdown(machine: Machine, results: readonly Result[]): string {
   const { cpu, cores, memoryGB, kernel, node, pinned } = machine;
-  const cored = pinned ? 'service and load generator on a core each' : 'no core of their own for the processes';
+  const cored = pinned ? 'service and load generator each on their own core' : 'the processes share all cores';
   const sections = results.map(({ name, title, rows }) => [`### ${name}`, '', title, '', ...tables(rows)].join('\n'));
   return [`${cpu}, ${cores} cores, ${memoryGB} GB, Linux ${kernel}, Node ${node}; ${cored}.`, ...sections].join('\n\n');
 }
 
-/** A sentence for each bound that is broken. */
+/** A sentence for each broken bound. */
 export function brokenBounds(results: readonly Result[]): readonly string[] {
   return results.flatMap(({ name, rows }) =>
     rows.flatMap(({ label, measures }) =>
@@ -20,7 +20,7 @@ export function brokenBounds(results: readonly Result[]): readonly string[] {
   );
 }
 
-/** A table for each run of rows that have the same columns. */
+/** A table for each series of rows with the same columns. */
 function tables(rows: readonly Row[]): string[] {
   const lines: string[] = [];
   let columns = '';

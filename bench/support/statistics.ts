@@ -1,4 +1,4 @@
-/** The value below or at which a share of `values` lies (nearest rank); NaN of none. */
+/** The quantile of `values` by nearest rank: a `share` of them is at or below it. NaN if there are no values. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
@@ -9,7 +9,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** The median of several rounds, and the least and the most: what a {@link Measure} shows. */
+/** The median of several rounds, and the smallest and the largest value, as a {@link Measure} has them. */
 export function spreadOf(values: readonly number[]): { value: number; spread?: readonly [number, number] } {
   const ends = [quantile(values, 0), quantile(values, 1)] as const;
   return { value: median(values), ...(values.length > 1 && { spread: ends }) };

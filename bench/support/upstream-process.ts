@@ -31,7 +31,7 @@ const behaviours: Readonly<Record<Exclude<BehaviourName, 'refused' | 'stalled TL
 let tls: { readonly cert: string; readonly key: string } | undefined;
 let upstream: Upstream | undefined;
 let port = 0;
-/** What the running upstream does before any byte; a change of this needs a new listener. */
+/** True if the running upstream stalls before the TLS handshake. To change this, the process needs a new listener. */
 let stallsHandshake = false;
 const connections: UpstreamConnection[] = [];
 

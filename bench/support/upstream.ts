@@ -1,6 +1,6 @@
 import { type Child, startChild } from '../../test/support/processes/child.js';
 
-/** What the upstream can be told to do with its connections; in the order of issue and report. */
+/** How the upstream can treat its connections. */
 export type BehaviourName =
   | 'healthy'
   | 'silent'
@@ -15,20 +15,20 @@ export type BehaviourName =
   | 'status 503'
   | 'stalled TLS handshake';
 
-/** What the upstream process is told. */
+/** An order to the upstream process. */
 export type UpstreamOrder =
   | { readonly kind: 'start'; readonly port: number; readonly tls?: { readonly cert: string; readonly key: string } }
   | { readonly kind: 'behave'; readonly behaviour: BehaviourName }
   | { readonly kind: 'report'; readonly sinceMs: number };
 
-/** A connection that asked for something, by the shared clock; `closedMs` is missing while it is open. */
+/** A connection that sent a request. Times are of the shared clock. `closedMs` is missing while the connection is open. */
 export interface UpstreamConnection {
   readonly route: string;
   readonly askedMs: number;
   closedMs?: number;
 }
 
-/** What the upstream has seen of the connections that were open at any time since a moment. */
+/** The connections that were open at any time since a moment. */
 export interface UpstreamReport {
   readonly port: number;
   /** The moment of this report. */
@@ -36,20 +36,20 @@ export interface UpstreamReport {
   readonly connections: readonly UpstreamConnection[];
 }
 
-/** The scripted Patroni in a process of its own, so that it can be stopped, and takes nothing from the load generator. */
+/** The scripted Patroni in its own process: the bench can stop it, and it does not slow the load generator. */
 export interface BenchUpstream {
   readonly port: number;
-  /** Resolves, with the moment, when it is so. */
+  /** Resolves with the moment from which the upstream behaves like this. */
   behave(behaviour: BehaviourName): Promise<number>;
   connectionsSince(sinceMs: number): Promise<readonly UpstreamConnection[]>;
-  /** SIGSTOP: accepts in the kernel, and says nothing. */
+  /** SIGSTOP: the kernel still accepts connections, but the upstream sends nothing. */
   freeze(): void;
   thaw(): void;
   close(): Promise<void>;
 }
 
 /**
- * Starts a healthy upstream, at any free port unless one is given. The body of each 200 says when the upstream was asked: see
+ * Starts a healthy upstream, at any free port unless one is given. The body of each 200 has the moment of its request: see
  * `askedMs` in test/support/clients/checks-process.ts.
  */
 export async function startBenchUpstream(
@@ -75,8 +75,8 @@ export async function startBenchUpstream(
 }
 
 /**
- * The most of `connections` that were open at once. A moment at the end of each does not count: the upstream learns of
- * an end and of the next beginning in one turn of its event loop, and not always in their order.
+ * The largest number of `connections` that were open at the same time. The last few milliseconds of each do not count: the
+ * upstream may learn of an end and of the next beginning in one turn of its event loop, and in the wrong order.
  */
 export function mostAtOnce(connections: readonly UpstreamConnection[]): number {
   const graceMs = 5;
@@ -84,6 +84,6 @@ export function mostAtOnce(connections: readonly UpstreamConnection[]): number {
     connections.filter(
       ({ askedMs, closedMs = Infinity }) => askedMs <= latest.askedMs && latest.askedMs < closedMs - graceMs,
     ).length;
-  // one that was over within the moment was open, too
+  // a connection that was shorter than these milliseconds was open, too
   return Math.max(0, ...connections.map((latest) => Math.max(1, openWith(latest))));
 }

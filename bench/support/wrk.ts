@@ -5,12 +5,12 @@ import { findProgram } from '../../test/support/processes/programs.js';
 
 const run = promisify(execFile);
 
-/** How checks come: HAProxy's way, on one connection each, or on connections that are kept. */
+/** How checks connect: each on a fresh connection, as HAProxy's do, or on connections that stay open. */
 export type Way = 'fresh' | 'keep-alive' | 'fresh TLS';
 
 const CONNECTIONS = 32;
 
-/** How many checks of `/primary` a second a server can answer: wrk, on the core that is not the server's. */
+/** How many checks of `/primary` a server can answer per second. wrk sends them, and does not run on the server's core. */
 export async function answersPerSecond(port: number, way: Way, seconds: number): Promise<number> {
   const close = way === 'keep-alive' ? [] : ['-H', 'Connection: close'];
   const url = `${way === 'fresh TLS' ? 'https' : 'http'}://127.0.0.1:${port}/primary`;

@@ -11,7 +11,7 @@ const HEADER = `# yaml-language-server: $schema=./config.schema.json
 # Check your changes with: patroniglue --config FILE --check
 `;
 
-/** config.yml.example: every key with its comment; those that are not in use are commented out. */
+/** config.yml.example: every key with its comment. Keys that are not in use are commented out. */
 export function exampleFile(): string {
   const parts = Object.entries(sections).map(([name, about]) => {
     const listed = allKeys.filter(({ section }) => section === name);

@@ -8,12 +8,12 @@ import { schemaFile } from './schema.js';
 /** Compiled, this file is in build/scripts/generate. */
 const root = new URL('../../../', import.meta.url);
 
-/** A file that is made from the table of keys. */
+/** A file that is generated from the table of keys. */
 export interface GeneratedFile {
   /** Relative to the top of the repository. */
   readonly name: string;
   readonly path: string;
-  /** What should be in it. */
+  /** The generated text. */
   readonly text: string;
 }
 

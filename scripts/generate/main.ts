@@ -1,4 +1,4 @@
-// Writes the files that are made from src/config/keys.ts: the example, the schema, and the list of keys in the documentation.
+// Writes the files that are generated from src/config/keys.ts: the example, the schema, and the list of keys in the docs.
 import { writeFileSync } from 'node:fs';
 import { generatedFiles } from './files.js';
 

@@ -4,7 +4,7 @@ import { defaultInWords, kindInWords, wrap } from './words.js';
 const BEGIN = '<!-- keys: begin -->';
 const END = '<!-- keys: end -->';
 
-/** A page with the list of all keys between its two markers, in place of what is there. */
+/** The page with a new list of all keys between its two markers. */
 export function withReference(page: string): string {
   const [before, rest] = page.split(BEGIN);
   const after = rest?.split(END)[1];

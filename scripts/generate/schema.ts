@@ -6,11 +6,11 @@ import { defaultInWords, withoutBackticks } from './words.js';
 /** A JSON Schema, or a part of one. */
 type Schema = Readonly<Record<string, unknown>>;
 
-/** What counts as left out. */
+/** Values that count as absent. */
 const NULL: Schema = { type: 'null' };
 const EMPTY: Schema = { const: '' };
 
-/** config.schema.json: what can be said of the file without its context (JSON Schema, draft 7). */
+/** config.schema.json (JSON Schema, draft 7). A schema checks each value alone, not whether values fit together. */
 export function schemaFile(): string {
   const properties = Object.entries(sections).map(([name, about]) => {
     const keys = allKeys.filter(({ section }) => section === name);
@@ -42,7 +42,7 @@ function keySchema(listed: ListedKey): Schema {
   };
 }
 
-/** What the value may be, as far as a schema can tell. An empty text counts as left out, but for some kinds it is a text. */
+/** Schemas of the values of a kind, as far as a schema can check them. For most kinds, an empty text counts as absent. */
 function valueSchemas(kind: Kind): readonly Schema[] {
   switch (kind.kind) {
     case 'host':
@@ -76,7 +76,7 @@ function listOf(items: Schema): Schema {
   return { type: 'array', items };
 }
 
-/** One of these words, or nothing. JSON Schema has no flag for the case of letters. */
+/** One of these words, or an empty text. JSON Schema has no flag to ignore the case of letters. */
 function inAnyCase(words: readonly string[]): Schema {
   const patterns = words.map((word) => word.replace(/./g, (letter) => `[${letter.toUpperCase()}${letter}]`));
   return { type: 'string', pattern: `^(${patterns.join('|')})?$` };

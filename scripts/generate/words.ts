@@ -1,10 +1,10 @@
 import type { Key, Kind, ListedKey, Plain } from '../../src/config/keys.js';
 import { parseConfig } from '../../src/config/parse.js';
 
-/** The configuration of a file in which every key is left out. */
+/** The configuration of a file without keys. */
 const defaults = parseConfig({ text: '{}', file: '{}', nowMs: 0, readFile: () => '' });
 
-/** The value that holds where a key is left out, as the file would say it; `undefined` where there is none. */
+/** The default of a key, as the file would have it; `undefined` if the key has no default. */
 export function defaultOf({ section, field, key }: ListedKey): Plain | undefined {
   if ('default' in key) return key.default;
   if ('absent' in key) return undefined;
@@ -46,7 +46,7 @@ const KINDS: Readonly<Record<Kind['kind'], string>> = {
   networks: 'list of networks',
 };
 
-/** What a key takes, in a few words. Code is in backticks. */
+/** The kind of a key's value, in a few words. Code is in backticks. */
 export function kindInWords(key: Key): string {
   if (key.kind === 'word') return orList(key.words.map(code));
   const bounds = boundsOf(key);
@@ -58,12 +58,12 @@ function orList(words: readonly string[]): string {
   return words.join(', ').replace(/, (?=[^,]*$)/, ' or ');
 }
 
-/** The text without the backticks around code, for where they would only be in the way. */
+/** The text without the backticks around code, for files that are not Markdown. */
 export function withoutBackticks(text: string): string {
   return text.replaceAll('`', '');
 }
 
-/** Lines of at most `width` columns, each with what it begins with. */
+/** Breaks a text into lines of at most `width` columns. Each begins with `prefix`. */
 export function wrap(text: string, prefix: string, width = 100): string {
   const lines: string[] = [];
   for (const word of text.split(' ')) {

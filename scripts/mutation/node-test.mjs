@@ -1,13 +1,13 @@
-// What the tests use of `node:test`, as mocha has it. Mocha runs them again and again in one process, one mutant after
-// another, and Stryker knows which tests each one needs: minutes, in place of a process for each file and mutant.
+// The functions of `node:test` that the tests use, made from mocha's. Mocha can run the tests many times in one process, and
+// Stryker runs only the tests that a mutant needs. This takes minutes; one process per file and mutant would take far longer.
 import * as mocha from 'mocha';
 
 const { after, afterEach, before, beforeEach } = mocha;
 
-/** Without options, which the tests that are run here do not have. */
+/** Takes no options: the tests that Stryker runs have none. */
 const describe = (name, body) => mocha.describe(name, body);
 
-/** Mocha would wait for a callback of a test that takes a parameter. */
+/** Hides the parameters of a test: if a test has one, mocha waits until the test calls it. */
 const it = (name, body) => mocha.it(name, () => body());
 
 export { after, afterEach, before, beforeEach, describe, it };

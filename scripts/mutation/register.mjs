@@ -1,4 +1,4 @@
-// Loaded before the tests by `npm run mutation`: see node-test.mjs.
+// `npm run mutation` loads this before the tests: see node-test.mjs.
 import { register } from 'node:module';
 
 register('./resolve.mjs', import.meta.url);
