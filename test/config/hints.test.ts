@@ -13,7 +13,7 @@ function problemsOf(text: string): readonly string[] {
   return [];
 }
 
-/** What is written, and the end of what is said of it. */
+/** A text, the position of its problem, and the end of the message. */
 const TRAPS: readonly (readonly [text: string, place: string, hint: string])[] = [
   ['frontend:\n  host: ::\n  port: 80\n', '2:9', 'write the address in quotes: "::"'],
   ['frontend:\r\n  host: ::\r\n', '2:9', 'write the address in quotes: "::"'],
@@ -36,8 +36,8 @@ const TRAPS: readonly (readonly [text: string, place: string, hint: string])[] =
   ['frontend: {port:8009}\n', '1:12', 'a key ends in a colon and a space, as in "port: "'],
 ];
 
-/** What cannot be seen, with its column in characters of UTF-16, as the place of the problem is. */
-const UNSEEN: readonly (readonly [text: string, place: string, named: string])[] = [
+/** Texts with an invisible or misleading character. Columns count UTF-16 code units, as the position of the problem does. */
+const MISLEADING: readonly (readonly [text: string, place: string, named: string])[] = [
   ['frontend:\n  po\u200brt: 80\n', '2:3', 'U+200B (zero width space) at column 5 is invisible'],
   ['frontend:\n\u00a0\u00a0port: 80\n', '2:1', 'U+00A0 (no-break space) at column 1 is invisible'],
   ['frontend:\n  port:\u00a080\n', '2:3', 'U+00A0 (no-break space) at column 8 is invisible'],
@@ -51,9 +51,9 @@ const UNSEEN: readonly (readonly [text: string, place: string, named: string])[]
   ['frontend:\n  p\u043ert: 80\n', '2:3', '\u043e at column 4 is U+043E: keys have only ASCII letters'],
 ];
 
-describe('what YAML reads otherwise than it looks', () => {
+describe('a text that YAML does not read as it looks', () => {
   for (const [text, place, hint] of TRAPS) {
-    it(`is told with what to write: ${JSON.stringify(text)}`, () => {
+    it(`gets a hint with the right spelling: ${JSON.stringify(text)}`, () => {
       const [first = '', ...others] = problemsOf(text);
       assert.ok(first.startsWith(`${place}: `), first);
       assert.ok(first.endsWith(hint), first);
@@ -61,13 +61,13 @@ describe('what YAML reads otherwise than it looks', () => {
     });
   }
 
-  it('is no trap in quotes', () => {
+  it('is no problem in quotes', () => {
     assert.deepEqual(problemsOf('frontend:\n  host: "::"\n  refresh-from: ["fd00::"]\n'), []);
   });
 });
 
-describe('a character that cannot be seen', () => {
-  for (const [text, place, named] of UNSEEN) {
+describe('an invisible or misleading character', () => {
+  for (const [text, place, named] of MISLEADING) {
     it(`is named with its column: ${named}`, () => {
       const [first = ''] = problemsOf(text);
       assert.ok(first.startsWith(`${place}: `), first);
@@ -75,14 +75,14 @@ describe('a character that cannot be seen', () => {
     });
   }
 
-  it('is written as its code where the text is quoted', () => {
+  it('is an escape where a message quotes the text', () => {
     assert.match(
       problemsOf('frontend:\n  po\u200brt: 80\n').join(),
       /unknown key "po\\u200brt": did you mean "port"\?; U\+/,
     );
   });
 
-  it('harms nobody where the value takes it, or in a comment', () => {
+  it('is no problem in a value that allows it, or in a comment', () => {
     assert.deepEqual(problemsOf('frontend:\n  logformat: "%a\u00a0%U" # as\u00a0before\n'), []);
   });
 });

@@ -11,10 +11,10 @@ const BEFORE = 'frontend:\n  host: 10.0.0.11\n  port: 8009\ncache:\n  ttl: 4\n  
 
 describe('what a file has lost since it was read before', () => {
   const warnings: readonly (readonly [name: string, after: string, ...expected: string[]])[] = [
-    ['nothing where it is the same', BEFORE],
-    ['nothing where a key was taken out or changed', BEFORE.replace('  interval: 1\n', '').replace('8009', '8010')],
+    ['nothing if it is the same', BEFORE],
+    ['nothing if a key was removed or changed', BEFORE.replace('  interval: 1\n', '').replace('8009', '8010')],
     [
-      'a section that is not there any more, with its keys',
+      'a missing section, with its keys',
       BEFORE.replace(/cache:[^]*(?=log:)/, ''),
       'c.yml: the file no longer has any key of the section cache (before: ttl, interval); patroniglue uses the defaults',
     ],
@@ -24,12 +24,12 @@ describe('what a file has lost since it was read before', () => {
       'c.yml: the file no longer has any key of the section cache (before: ttl, interval); patroniglue uses the defaults',
     ],
     [
-      'the end of its last line',
+      'the line feed of its last line',
       BEFORE.trimEnd(),
       'c.yml:8:15: the last line does not end with a line feed: is the file cut off here?',
     ],
     [
-      'what was behind the place where it is cut off',
+      'the sections after the position where it is cut off',
       BEFORE.slice(0, BEFORE.indexOf('9\ncache')),
       'c.yml:3:12: the last line does not end with a line feed: is the file cut off here?',
       'c.yml: the file no longer has any key of the section cache (before: ttl, interval); patroniglue uses the defaults',
@@ -47,18 +47,18 @@ describe('what a file has lost since it was read before', () => {
     });
   }
 
-  it('is no line end where it had none before', () => {
+  it('is no line feed if it had none before', () => {
     assert.deepEqual(lossesOf('c.yml', 'cache: {ttl: 4}', 'cache: {ttl: 5}').warnings, []);
   });
 
-  it('is all, where no key has a value any more', () => {
+  it('is everything if no key has a value any more', () => {
     assert.equal(lossesOf('c.yml', BEFORE, 'frontend:\n').isAll, true);
     assert.equal(lossesOf('c.yml', '{}\n', 'frontend:\n').isAll, false, 'nothing was there');
   });
 });
 
 describe('a file that may be cut off', () => {
-  it('is one whose last line has no end', () => {
+  it('has a last line without a line feed', () => {
     assert.deepEqual(cutOffIn('frontend:\n  port: 80'), {
       line: 2,
       column: 11,
@@ -77,7 +77,7 @@ describe('a configuration that is read again', () => {
   });
   after(() => rm(dir, { recursive: true, force: true }));
 
-  it('carries a warning for what is gone, once', async () => {
+  it('has a warning for the missing section, once', async () => {
     await writeFile(file, BEFORE);
     const first = await loadConfig(file);
     await writeFile(file, 'cache:\n  ttl: 4\n  interval: 1\nlog:\n  format: json\n');
@@ -88,7 +88,7 @@ describe('a configuration that is read again', () => {
     assert.deepEqual((await loadConfig(file, second)).config.warnings, []);
   });
 
-  it('is refused where every key is gone', async () => {
+  it('is refused if it no longer has any key', async () => {
     await writeFile(file, BEFORE);
     const first = await loadConfig(file);
     for (const text of ['frontend:\n', '# nothing\n', '']) {

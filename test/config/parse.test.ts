@@ -220,7 +220,7 @@ describe('configuration files with a mistake', { skip: await withoutOpenssl() },
     });
   }
 
-  it('are all tested', () => {
+  it('each have a test', () => {
     const files = readdirSync(testdata).filter((file) => file.endsWith('.yml') && file !== 'go-example.yml');
     assert.deepEqual(
       files.sort(),
@@ -230,7 +230,7 @@ describe('configuration files with a mistake', { skip: await withoutOpenssl() },
     );
   });
 
-  it('never show what is in a key', () => {
+  it('never cause a message with the content of a key', () => {
     for (const name of ['keyfile-pasted', 'keyfile-pasted-badly', 'host-password']) {
       const text = readFileSync(join(testdata, `${name}.yml`), 'utf8');
       assert.doesNotMatch(problemsOf(() => parse(text, readFile)).join(), /secret|BEGIN/i, name);
@@ -262,7 +262,7 @@ describe('the configuration', () => {
     warnings: [],
   };
 
-  it('has its defaults where a key has no value', () => {
+  it('has the default of each key without a value', () => {
     const emptyValues = 'frontend: {certfile: "", keyfile: "", logformat: "", tls-ciphers: , tls-min-version: ~}';
     for (const text of ['{}', '--- {}\n', 'cache: {}', 'cache: {ttl: }', emptyValues]) {
       assert.deepEqual(parse(text), defaults, JSON.stringify(text));
@@ -282,7 +282,7 @@ describe('the configuration', () => {
     }
   });
 
-  it('warns where no key has a value: every line of the example made a comment, or a file cut off', () => {
+  it('warns if no key has a value: all keys are commented out, or the file is cut off', () => {
     const warnings = ['c.yml:1:1: no key has a value, so patroniglue uses every default. Is the file cut off?'];
     for (const text of ['cache:\nbackend: ~\n', 'frontend:', 'frontend:\n  #port: 8009\n']) {
       assert.deepEqual(parse(text), { ...defaults, warnings }, JSON.stringify(text));
@@ -338,7 +338,7 @@ describe('the configuration', () => {
     }
   });
 
-  it('takes any free port for the front end alone', () => {
+  it('takes port 0 (any free port) only for the front end', () => {
     assert.equal(parse('frontend: {port: 0}').frontend.port, 0);
   });
 
@@ -364,7 +364,7 @@ describe('the configuration', () => {
     }
   });
 
-  it('is told of fifty problems at most, with the count of the others', () => {
+  it('reports at most fifty problems, and the number of the others', () => {
     const text = Array.from({ length: 60 }, (_, index) => `key${index}: 1\n`).join('');
     assert.throws(
       () => parse(text),
@@ -387,7 +387,7 @@ describe('the configuration', () => {
     assert.equal(parse('frontend:\n  logformat: |\n    100% %a %% %D\n').frontend.logFormat, '100% %a %% %D');
   });
 
-  it('is frozen to its depths', () => {
+  it('is frozen at every level', () => {
     const config = parse('backend: {routes: [/leader]}');
     assert.throws(() => (config.backend.routes as string[]).push('/primary'), TypeError);
     assert.throws(() => Object.assign(config.cache, { ttlMs: 1 }), TypeError);
@@ -471,7 +471,7 @@ describe('configuration with certificates', { skip: await withoutOpenssl() }, ()
     assert.deepEqual([cache.ttlMs, cache.intervalMs], [1000, 250]);
   });
 
-  it('serves TLSv1.2 and the ciphers of the runtime unless told otherwise', async () => {
+  it('serves TLSv1.2 and the ciphers of Node by default', async () => {
     const config = await load(`frontend: {certfile: ${files.server.cert}, keyfile: ${files.server.key}}`);
     const { tls } = config.frontend;
     assert.equal(tls?.minVersion, 'TLSv1.2');
@@ -489,7 +489,7 @@ describe('configuration with certificates', { skip: await withoutOpenssl() }, ()
     assert.deepEqual(warnings, []);
   });
 
-  it('reads whose certificate Patroni must have, a name or an address, for https', async () => {
+  it('reads the name or the address in the certificate of Patroni, for https', async () => {
     for (const servername of ['node1.example.org', '10.0.0.5', '"::1"']) {
       const { backend, warnings } = await load(`backend: {scheme: https, servername: ${servername}}`);
       assert.equal(backend.tls.servername, servername.replaceAll('"', ''));
@@ -527,7 +527,7 @@ describe('config.yml.example', () => {
   const text = readFileSync(example, 'utf8');
   const uncommented = text.replaceAll(/^( *)#(?! |$)/gm, '$1').replaceAll(/^( *)# {2}- /gm, '$1  - ');
 
-  it('is ready to use, with nothing changed but the port', async () => {
+  it('is ready to use: only the port is not the default', async () => {
     const { frontend, ...rest } = (await loadConfig(example)).config;
     const { frontend: defaultFrontend, ...defaults } = parse('{}');
     assert.deepEqual(rest, defaults);
@@ -594,12 +594,12 @@ describe('front end and backend on one port', () => {
     ['0.0.0.0', '127.0.0.1'],
     ['::', 'localhost'],
   ] as const) {
-    it(`are one place where ${listening} listens and ${asked} is asked: it would poll itself`, () => {
+    it(`are refused if patroniglue listens on ${listening} and polls ${asked}: it would poll itself`, () => {
       assert.match(problems(listening, asked).join(), /patroniglue would poll itself/);
     });
   }
 
-  it('are two places where the addresses differ', () => {
+  it('are accepted if the addresses differ', () => {
     assert.deepEqual(problems('127.0.0.2', '127.0.0.1'), []);
     assert.deepEqual(problems('10.0.0.11', 'localhost'), []);
   });
@@ -608,7 +608,7 @@ describe('front end and backend on one port', () => {
 describe('the section agent', () => {
   const agentOf = (keys: string) => parse(`frontend: {host: 10.0.0.11, port: 8009}\nagent: {${keys}}`).agent;
 
-  it('listens nowhere without a port, and says so of the keys that then do nothing', () => {
+  it('listens nowhere without a port, and warns of the keys that then have no effect', () => {
     const text = 'agent: {host: "::1", route: /replica, standby: drain, wait: 1}';
     const { agent, backend, warnings } = parse(text);
     assert.deepEqual(agent, { host: '::1', route: '/replica', standby: 'drain', waitMs: 1000 });
@@ -621,7 +621,7 @@ describe('the section agent', () => {
     );
   });
 
-  it("listens at the front end's host unless told otherwise", () => {
+  it("listens on the front end's host by default", () => {
     assert.deepEqual(agentOf('port: 8010').host, '10.0.0.11');
     assert.deepEqual(agentOf('port: 8010, host: 127.0.0.1').host, '127.0.0.1');
   });
@@ -629,11 +629,11 @@ describe('the section agent', () => {
   it('has its route polled from the start', () => {
     const routesWith = (agent: string) => prefetchedOf(parse(`backend: {routes: [/replica]}\nagent: {${agent}}`));
     assert.deepEqual(routesWith('port: 8010'), ['/replica', '/primary']);
-    assert.deepEqual(routesWith('port: 8010, route: /replica/'), ['/replica'], 'it is asked as one that is there');
+    assert.deepEqual(routesWith('port: 8010, route: /replica/'), ['/replica'], 'patroniglue already polls this route');
     assert.deepEqual(routesWith(''), ['/replica']);
   });
 
-  it('changes by its own keys, and by frontend.host only where it listens', () => {
+  it('changes with its own keys, and with frontend.host only if it has a port', () => {
     const changed = (before: string, after: string) => changedKeys(parse(before), parse(after));
     const one = 'agent: {port: 8010, host: 127.0.0.1, route: /primary, wait: 1}';
     const other = 'agent: {port: 8010, host: 127.0.0.2, route: /health, standby: down, wait: 2}';
@@ -645,7 +645,7 @@ describe('the section agent', () => {
     assert.deepEqual(changed('frontend: {host: "::1"}', '{}'), ['frontend.host']);
   });
 
-  it('refuses what makes no sense, each with its place', () => {
+  it('refuses each wrong value with its position', () => {
     assert.deepEqual(
       problemsOf(() => agentOf('port: 65536, route: /primry, standby: maintenance, wait: 6')),
       [
@@ -698,7 +698,7 @@ describe('frontend.refresh-from', () => {
     ]);
   });
 
-  it('refuses what is neither, each with its place', () => {
+  it('refuses everything else with its position', () => {
     assert.deepEqual(
       problemsOf(() => parsed('[10.0.0.0/33, localhost, 10.0.0]')),
       [

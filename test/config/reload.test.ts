@@ -8,7 +8,7 @@ const EVERY_MS = 30_000;
 
 const loaded = (text: string): LoadedConfig => ({ ...({} as LoadedConfig), file: 'c.yml', text });
 
-/** What comes of it, in words, while `asked$` and time are in the test's hands. */
+/** Runs `reloads` and notes each result in words. The test controls `asked$` and the time. */
 function watch(options: Partial<ReloadOptions>): {
   readonly ask: () => void;
   readonly told: string[];
@@ -47,7 +47,7 @@ function watch(options: Partial<ReloadOptions>): {
 }
 
 describe('reloads', () => {
-  it('takes one configuration over after another, each signal in turn', async () => {
+  it('puts one configuration in force after another, one for each signal', async () => {
     let number = 0;
     const { ask, told, settled, subscription } = watch({ load: () => Promise.resolve(loaded(String((number += 1)))) });
     ask();
@@ -57,7 +57,7 @@ describe('reloads', () => {
     subscription.unsubscribe();
   });
 
-  it('keeps the former one where the file is bad, or cannot be put in force', async () => {
+  it('keeps the former configuration if the file is bad, or if it cannot be applied', async () => {
     const texts = ['bad', 'taken', 'good'];
     const { ask, told, settled, subscription } = watch({
       load: () => {
@@ -72,7 +72,7 @@ describe('reloads', () => {
     subscription.unsubscribe();
   });
 
-  it('looks at the files by itself, and not again while a look hangs', async () => {
+  it('reads the PEM files without a signal, but not while a former reading hangs', async () => {
     let looks = 0;
     let answer: (now: LoadedConfig | undefined) => void = () => undefined;
     const { scheduler, told, settled, subscription } = watch({
@@ -81,13 +81,13 @@ describe('reloads', () => {
         return new Promise((resolve) => (answer = resolve));
       },
     });
-    scheduler.maxFrames = 3 * EVERY_MS; // three looks are due
+    scheduler.maxFrames = 3 * EVERY_MS; // three readings are due
     scheduler.flush();
     assert.equal(looks, 1);
     answer(loaded('renewed'));
     await settled();
     assert.deepEqual(told, ['0 -> renewed']);
-    assert.equal(looks, 1, 'those that were due meanwhile are not made up for');
+    assert.equal(looks, 1, 'readings that were due meanwhile are skipped');
     scheduler.maxFrames = 4 * EVERY_MS;
     scheduler.flush();
     assert.equal(looks, 2);

@@ -13,7 +13,7 @@ const read = (path: string): string => readFileSync(new URL(path, root), 'utf8')
 const schema = JSON.parse(read('config.schema.json')) as object;
 const fits = new Ajv({ allowUnionTypes: true }).compile(schema);
 
-/** What the parser finds wrong; it is given no files, which are not the schema's business. */
+/** The parser's problems. Every PEM file is empty: the schema does not check files. */
 function problemsOf(text: string): string[] {
   try {
     parseConfig({ text, file: 'c.yml', nowMs: 0, readFile: () => '' });
@@ -40,7 +40,7 @@ const VALUES: readonly unknown[] = [
   ],
 ];
 
-/** Keys whose text says more than a schema can tell, and what it is that it cannot. */
+/** Keys whose values a schema cannot check completely, and what it cannot check. */
 const BEYOND_A_SCHEMA: Readonly<Record<string, string>> = {
   'frontend.port': 'that it is not that of the backend, on the same host',
   'frontend.host': 'the syntax of names and addresses',
@@ -66,7 +66,7 @@ const BEYOND_A_SCHEMA: Readonly<Record<string, string>> = {
 describe('config.schema.json', () => {
   const keys = Object.entries(knownKeys).flatMap(([section, names]) => names.map((name) => ({ section, name })));
 
-  it('takes the example, as it is and with every key written', () => {
+  it('accepts the example, as it is and with every key in use', () => {
     const example = read('config.yml.example');
     assert.match(example, /^# yaml-language-server: \$schema=\.\/config\.schema\.json\n/);
     const uncommented = example.replaceAll(/^( *)#(?! |$)/gm, '$1').replaceAll(/^( *)# {2}- /gm, '$1  - ');
@@ -88,7 +88,7 @@ describe('config.schema.json', () => {
     });
   }
 
-  it('refuses unknown keys and sections, and wrong types, wherever the parser does', () => {
+  it('refuses unknown keys and sections, and wrong types, as the parser does', () => {
     for (const config of [
       { a: 1 },
       { cache: { tttl: 1 } },
@@ -105,7 +105,7 @@ describe('config.schema.json', () => {
     for (const config of [{}, { cache: null }]) assert.ok(fits(config), JSON.stringify(config));
   });
 
-  it('refuses no file of the tests that the parser takes', () => {
+  it('accepts every file of test/testdata that the parser accepts', () => {
     const dir = fileURLToPath(new URL('test/testdata/', root));
     for (const file of readdirSync(dir).filter((name) => name.endsWith('.yml'))) {
       const text = read(`test/testdata/${file}`);

@@ -29,7 +29,7 @@ describe('minimum versions', () => {
     );
   });
 
-  it('warns that SSLv3.0 is not to be had, and of no other', () => {
+  it('warns that SSLv3.0 is not available, and of no other version', () => {
     assert.equal(parseMinVersion('SSLv3.0')?.warning, 'OpenSSL 3 has no SSLv3: patroniglue serves TLSv1.0 and later');
     assert.deepEqual(
       minVersions.slice(1).filter((name) => parseMinVersion(name)?.warning !== undefined),
@@ -60,13 +60,13 @@ describe('cipher names', () => {
   for (const [iana, openssl] of ianaCiphers) {
     if (!/RC4|3DES/.test(iana) || getCiphers().includes(openssl.toLowerCase())) continue;
     for (const name of [iana, openssl]) {
-      it(`refuses ${name}, which this OpenSSL is without`, () => {
+      it(`refuses ${name}, which this OpenSSL does not have`, () => {
         assert.equal(refusalOf(name), `OpenSSL ${process.versions.openssl} has no cipher ${name}: remove it`);
       });
     }
   }
 
-  it('serves nothing that createSecureContext would refuse, and all that needs only a certificate', () => {
+  it('serves every cipher that needs only a certificate, and none that createSecureContext refuses', () => {
     const served = getCiphers().filter((cipher) => parseCipher(cipher.toUpperCase()).kind === 'served');
     assert.deepEqual(
       getCiphers().filter((cipher) => !served.includes(cipher) && !/psk|srp/.test(cipher)),
@@ -101,7 +101,7 @@ describe('cipher names', () => {
     ['ECDHE_RSA_AES128_GCM_SHA256', 'ECDHE-RSA-AES128-GCM-SHA256'],
   ];
   for (const [written, meant] of misspelt) {
-    it(`for ${written} asks after ${meant}`, () => {
+    it(`suggests ${meant} for ${written}`, () => {
       assert.equal(refusalOf(written), `${written} is not a cipher that can be served; did you mean ${meant}?`);
     });
   }
@@ -116,7 +116,7 @@ describe('cipher names', () => {
     'x'.repeat(5000),
     'a\nb',
   ]) {
-    it(`makes no guess at ${JSON.stringify(name.slice(0, 30))}`, () => {
+    it(`suggests nothing for ${JSON.stringify(name.slice(0, 30))}`, () => {
       const problem = refusalOf(name);
       assert.match(
         problem,
@@ -126,7 +126,7 @@ describe('cipher names', () => {
     });
   }
 
-  it('never guesses a name that is then refused', () => {
+  it('never suggests a name that it refuses', () => {
     for (const name of ['TLS_RSA_WITH_RC4_128_SHA1', 'DES-CBC3-SHA1', 'PSK_AES128_CBC_SHA']) {
       const guess = /did you mean (.*)\?/.exec(refusalOf(name))?.[1];
       if (guess !== undefined) assert.equal(parseCipher(guess).kind, 'served', `${name}: ${guess}`);
@@ -143,7 +143,7 @@ describe('cipher names', () => {
 describe('minimum version and ciphers together', () => {
   const modern = ['ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-SHA256'];
 
-  it('has nothing to say where they fit', () => {
+  it('causes no warning if they fit', () => {
     assert.deepEqual(cipherWarnings('TLSv1.2', modern), []);
     assert.deepEqual(cipherWarnings('TLSv1.1', []), []);
     assert.deepEqual(cipherWarnings('TLSv1', [...modern, 'AES128-SHA', '@SECLEVEL=0']), []);
@@ -178,7 +178,7 @@ describe('ciphers and the key of the certificate', { skip: await withoutOpenssl(
   const warning = (ciphers: readonly string[], file: string): string | undefined =>
     keyTypeWarning(ciphers, readFileSync(file, 'utf8'));
 
-  it('warns where none goes with it', () => {
+  it('causes a warning if no cipher works with the key', () => {
     assert.match(
       warning(['ECDHE-ECDSA-AES128-GCM-SHA256'], files.serverRsa.cert) ?? '',
       /RSA key: patroniglue can serve only TLSv1\.3/,
@@ -189,7 +189,7 @@ describe('ciphers and the key of the certificate', { skip: await withoutOpenssl(
     );
   });
 
-  it('is content with one that does, with TLS 1.3 suites alone, and with no list', () => {
+  it('causes no warning if one cipher works, with only TLS 1.3 ciphers, and without a list', () => {
     const both = ['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256'];
     for (const ciphers of [both, ['TLS_AES_128_GCM_SHA256'], []]) {
       assert.equal(warning(ciphers, files.serverRsa.cert), undefined);

@@ -5,28 +5,28 @@ import { readYaml } from '../../src/config/yaml.js';
 const problemsOf = (text: string): readonly string[] =>
   readYaml(text).problems.map(({ line, column, message }) => `${line}:${column}: ${message}`);
 
-/** Each line doubles what the one before stands for. */
+/** Lines with aliases. Each line stands for twice as many values as the line before. */
 const doubling = (levels: number, line: (name: string, former: string) => string, first: string): string =>
   [`a0: &a0 ${first}`, ...Array.from({ length: levels }, (_, index) => line(`a${index + 1}`, `a${index}`))].join('\n');
 
-describe('a file that would take for ever to read', () => {
-  it('by merge keys that double is refused where it becomes too much', () => {
+describe('a file that would take too long to read', () => {
+  it('because of doubling merge keys is refused at the merge key that is too many', () => {
     const text = doubling(18, (name, former) => `${name}: &${name} {<<: [*${former}, *${former}]}`, '{k: 1}');
     assert.match(problemsOf(text).join(), /^\d+:\d+: the aliases here make more than 65536 values: write the values/);
-    assert.equal(problemsOf(text).length, 1, 'it is told once');
+    assert.equal(problemsOf(text).length, 1, 'it is reported once');
   });
 
-  it('by lists of aliases is refused as well', () => {
+  it('because of lists of aliases is refused as well', () => {
     const text = doubling(4, (name, former) => `${name}: &${name} [${Array(40).fill(`*${former}`).join()}]`, '[1]');
     assert.match(problemsOf(text).join(), /^\d+:\d+: the aliases here make more than 65536 values/);
   });
 
-  it('by sections that take the keys of one another in a long chain is refused', () => {
+  it('because of a long chain of merge keys is refused', () => {
     const text = doubling(2000, (name, former) => `${name}: &${name} {<<: *${former}}`, '{k: 1}');
     assert.match(problemsOf(text).at(0) ?? '', /: merge keys \(<<\) are nested more than 20 levels deep/);
   });
 
-  it('by its depth is refused with the place, whatever it is nested in', () => {
+  it('because of its depth is refused with the position, for every kind of collection', () => {
     for (const [text, place] of [
       [`a: ${'['.repeat(30_000)}`, '1:23'],
       [`a: ${'['.repeat(1000)}${']'.repeat(1000)}`, '1:23'],
@@ -38,7 +38,7 @@ describe('a file that would take for ever to read', () => {
     }
   });
 
-  it('by its size is refused', () => {
+  it('because of its size is refused', () => {
     assert.deepEqual(problemsOf('#\n'.repeat(40_000)), ['1:1: the file has more than 64 KiB: is it a configuration?']);
   });
 });
@@ -53,7 +53,7 @@ describe('aliases', () => {
     );
   });
 
-  it('that contain themselves are no section to take keys from', () => {
+  it('that contain themselves are refused as merge keys', () => {
     const hint = '<< takes the keys of another section: write an alias, such as *name';
     assert.deepEqual(problemsOf('cache:\n  <<: &a [*a]\n'), [`2:11: ${hint}`]);
     assert.deepEqual(problemsOf('cache: &a\n  <<: *a\n'), [`2:7: ${hint}`]);
