@@ -12,7 +12,7 @@ export function changedKeys(before: Config, after: Config): readonly string[] {
 
 /** The value of a key. For a file, its text as well, so that a new certificate is a change. */
 function valueIn(config: Config, { section, field, path, key }: ListedKey): unknown {
-  if (path === 'agent.host' && config.agent.port === undefined) return undefined; // it does not listen there
+  if (path === 'agent.host' && config.agent.port === undefined) return undefined; // agent checks are off
   const settings = config[section] as Settings & { readonly tls?: Settings };
   const values: Settings = key.group === 'tls' ? (settings.tls ?? {}) : settings;
   return key.kind === 'file' ? [values[field], values[key.contents]] : values[field];
