@@ -7,6 +7,7 @@ import {
   isStandbyCluster,
   knownTimings,
   timingsInForce,
+  MAX_BODY_BYTES,
   versionIn,
   withConfig,
 } from '../../src/patroni/timings-in-force.js';
@@ -56,7 +57,12 @@ describe("Patroni's version", () => {
     for (const body of ['no', {}, { patroni: 'x' }, { patroni: null }, { patroni: { version: 4 } }]) {
       assert.equal(versionIn(saying(body)), undefined, JSON.stringify(body));
     }
-    assert.equal(versionIn(saying({ patroni: { version: '4.1.4' }, more: 'x'.repeat(70_000) })), undefined);
+    const padded = (bytes: number): Answer => ({
+      status: 200,
+      body: Buffer.from('{"patroni":{"version":"4.1.4"}}'.padEnd(bytes)),
+    });
+    assert.equal(versionIn(padded(MAX_BODY_BYTES)), '4.1.4');
+    assert.equal(versionIn(padded(MAX_BODY_BYTES + 1)), undefined);
   });
 });
 
