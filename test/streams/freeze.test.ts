@@ -490,6 +490,10 @@ describe('what is known of a freeze', () => {
         nowMs = atMs;
         gate?.onOutcome({ kind: 'failed', failure: DEADLINE, sentAtMs, endedAtMs: atMs, givenUp: true });
       },
+      notConnected: (gate: Gate | undefined, atMs: number): void => {
+        nowMs = atMs;
+        gate?.onOutcome({ kind: 'failed', failure: DEADLINE, sentAtMs: atMs - 900, endedAtMs: atMs });
+      },
       refused: (gate: Gate | undefined, atMs: number): void => {
         nowMs = atMs;
         gate?.onOutcome({ kind: 'failed', failure: refused('x'), sentAtMs: atMs, endedAtMs: atMs });
@@ -509,7 +513,9 @@ describe('what is known of a freeze', () => {
   it('does not begin where another route was answered since, or during the last interval, nor by a slow route, nor by a refusal', () => {
     const { freeze, gates, slow, answered, givenUp, refused: refuse, end } = known();
     givenUp(slow, 2000);
+    assert.equal(freeze.isFrozen(), false);
     refuse(gates[0], 2000);
+    assert.equal(freeze.isFrozen(), false);
     answered(gates[1], 3000);
     givenUp(gates[0], 3400, 3000);
     givenUp(gates[0], 4000, 2999);
@@ -539,6 +545,21 @@ describe('what is known of a freeze', () => {
     assert.deepEqual(mayPoll(), [false, true]);
     givenUp(gates[1], 5000);
     assert.deepEqual(mayPoll(), [false, false]);
+    end();
+  });
+
+  it('lasts while polls fail without a connection, and ends with a refusal once the sentinel is gone', () => {
+    const { freeze, gates, requests, changes, givenUp, refused: refuse, notConnected, end } = known();
+    givenUp(gates[0], 2000);
+    refuse(gates[1], 2500);
+    assert.deepEqual([freeze.sinceMs(), changes.length], [0, 1], 'a refusal beside the sentinel');
+    requests[0].complete();
+    assert.equal(freeze.isFrozen(), false);
+    notConnected(gates[0], 2600);
+    assert.deepEqual([freeze.sinceMs(), changes.length], [0, 1], 'a full accept queue');
+    refuse(gates[0], 3000);
+    assert.equal(freeze.sinceMs(), undefined);
+    assert.deepEqual(changes.at(-1), { kind: 'thawed', lastedMs: 3000, failure: refused('x') });
     end();
   });
 

@@ -60,7 +60,7 @@ describe('the warning about cache.ttl', () => {
   it('says which timings the lease guard assumes while they are not known', () => {
     assert.match(
       unknownTimingsWarning(guarded(4000)),
-      /The lease guard assumes Patroni's defaults \(ttl 30, .*\), and patroniglue cannot/,
+      /^Patroni answers, but its timings are not known: GET .* The lease guard assumes Patroni's defaults \(ttl 30, .*\), and patroniglue cannot/,
     );
     assert.match(unknownTimingsWarning(unguarded(4000)), /version\. patroniglue cannot check cache\.ttl$/);
   });
