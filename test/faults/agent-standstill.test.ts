@@ -81,6 +81,8 @@ describe('agent checks of a service that stood still (SIGSTOP, SIGCONT)', { conc
       });
       try {
         for (const stillS of [4, 7, 12]) {
+          // Every route has an answer since the last stop: of two failures in a row, the second counts.
+          await eventually('ready', 20_000, async () => (await service.get('/-/ready')).status === 200);
           await eventually('up', 20_000, async () => (await check(agentPort)) === UP);
           const before = service.output().length;
           await stop(service, upstream);
