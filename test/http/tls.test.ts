@@ -49,7 +49,7 @@ interface Handshake {
 async function shakeHands(server: Server, args: readonly string[]): Promise<Handshake | undefined> {
   const { port } = server.address() as AddressInfo;
   const all = ['s_client', '-brief', '-connect', `127.0.0.1:${port}`, ...args];
-  const child = spawn('openssl', all, { stdio: ['ignore', 'ignore', 'pipe'], timeout: 10_000 });
+  const child = spawn('openssl', all, { stdio: ['ignore', 'ignore', 'pipe'], timeout: 60_000 });
   const exited = new Promise<number | null>((resolve) => child.on('close', resolve));
   const [said, code] = await Promise.all([text(child.stderr), exited]);
   if (code !== 0) {

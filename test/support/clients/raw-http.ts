@@ -58,14 +58,14 @@ export function keepAliveClient(port: number, headers: Readonly<Record<string, s
   return {
     get: (path) =>
       new Promise((resolve, reject) => {
-        const request = httpGet({ host: '127.0.0.1', port, path, headers, agent, timeout: 2000 }, (response) => {
+        const request = httpGet({ host: '127.0.0.1', port, path, headers, agent, timeout: 10_000 }, (response) => {
           localPorts.add(response.socket.localPort);
           response.once('end', () => {
             resolve(response.statusCode ?? 0);
           });
           response.resume();
         });
-        request.once('timeout', () => request.destroy(new Error('no reply within 2 s')));
+        request.once('timeout', () => request.destroy(new Error('no reply within 10 s')));
         request.once('error', reject);
       }),
     get connections() {
