@@ -120,10 +120,10 @@ export function createPolling(config: Config, parts: PollingParts): Polling {
       },
     });
   const upstream$ = new BehaviorSubject(upstreamOf(settings));
-  const { prefetched, maxLearned } = planOf(config);
+  let plan = planOf(config);
   const burst$ = refreshBursts(parts.refresh$, scheduler).pipe(share()); // the same burst for all routes
   const snapshots = (route: CanonicalRoute): Observable<Snapshot> => {
-    const spreadMs = prefetched.includes(route) ? 0 : phaseOf(SPREAD_MS);
+    const spreadMs = plan.prefetched.includes(route) ? 0 : phaseOf(SPREAD_MS);
     const ofBursts$ = burst$.pipe(filter((step) => step === 0 || !isSlow(route)));
     const polling$ = upstream$.pipe(
       map((upstream) => {
@@ -142,7 +142,12 @@ export function createPolling(config: Config, parts: PollingParts): Polling {
     );
     return snapshotsOf(polling$, scheduler);
   };
-  const cache = createCache(prefetched, { snapshots, maxLearned, forgetAfterMs: FORGET_AFTER_MS, scheduler });
+  const cache = createCache(plan.prefetched, {
+    snapshots,
+    maxLearned: plan.maxLearned,
+    forgetAfterMs: FORGET_AFTER_MS,
+    scheduler,
+  });
   return {
     cache,
     outcome$,
@@ -172,7 +177,8 @@ export function createPolling(config: Config, parts: PollingParts): Polling {
         }
         upstream$.next(upstreamOf(settings));
       }
-      cache.change(planOf(next));
+      plan = planOf(next);
+      cache.change(plan);
     },
   };
 }

@@ -190,4 +190,27 @@ describe('a cache that is polled as the configuration says', () => {
     );
     assert.ok((spread.at(-1) ?? Infinity) <= 40, 'before the second step');
   });
+
+  it('asks at once in a burst for a route that a reload has added to those that are prefetched', async () => {
+    upstream.behave(answering(200));
+    const scheduler = new VirtualTimeScheduler();
+    const refresh$ = new Subject<void>();
+    const configWith = (...routes: string[]): Config => {
+      const backend = { host: '127.0.0.1', port: upstream.port, routes };
+      return configOf({ backend, cache: { interval: HOUR_S, ttl: 3 * HOUR_S } });
+    };
+    const added = ['/sync', '/async', '/health', '/liveness'];
+    const { outcomes, reconfigure } = polling(configWith('/primary'), { scheduler, refresh$ });
+    reconfigure(configWith('/primary', ...added));
+    const until = async (atMs: number): Promise<readonly Outcome[]> => {
+      scheduler.maxFrames = atMs;
+      scheduler.flush();
+      await eventually('every route is answered', 5000, () => outcomes.length === 1 + added.length);
+      return outcomes.splice(0);
+    };
+    await until(0);
+    refresh$.next();
+    const burst = await until(45);
+    assert.deepEqual(new Set(burst.map(({ sentAtMs }) => sentAtMs)), new Set([0]));
+  });
 });
