@@ -1,47 +1,14 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { CertificateOwner } from '../streams/certificate-watch.js';
 import { type RouteCounters, createRouteCounters } from './route-counters.js';
-import type { Breakage, Tally } from '../http/broken-connection.js';
 import { textReply } from '../http/reply.js';
 import type { Reload } from '../config/types.js';
-import { readAt } from '../patroni/snapshot.js';
-import type { RoutePlan } from '../streams/cache.js';
 import type { Change } from '../streams/changes.js';
 import { version } from '../version.js';
+import { registerGauges } from './gauges.js';
 import { registerProcess } from './process-metrics.js';
-import type { FailureReason, PollOutcome, Snapshot, CanonicalRoute } from '../patroni/types.js';
+import type { CanonicalRoute, FailureReason, PollOutcome } from '../patroni/types.js';
+import type { MetricSources } from './types.js';
 import type { Reply } from '../http/types.js';
-import type { AgentState } from '../agent-check/types.js';
-
-/** Values that are kept elsewhere, and read when Prometheus asks. Times are in milliseconds. */
-export interface MetricSources {
-  readonly cache: RoutePlan & {
-    routes(): readonly CanonicalRoute[];
-    latest(route: CanonicalRoute): Snapshot | undefined;
-  };
-  /** The clock of snapshots. */
-  readonly nowMs: () => number;
-  /** Answered checks, by status. */
-  readonly checks: RouteCounters<number>;
-  /** Answered agent checks, by the state that the reply sets for the server. */
-  readonly agentChecks: RouteCounters<AgentState>;
-  /** Connections that ended before they were a request, by reason. */
-  readonly broken: Pick<Tally<Breakage>, 'entries'>;
-  /** Open connections of clients, and the most that may be open. */
-  readonly connections: { readonly open: number; readonly max: number };
-  /** Since when Patroni is frozen, on the clock of `nowMs`; `undefined` while it is not. */
-  readonly frozenSinceMs: () => number | undefined;
-  readonly droppedLogLines: () => number;
-  /** How many files this process has open; `undefined` where that cannot be counted. */
-  readonly openFiles: () => number | undefined;
-  readonly cacheTtlMs: () => number;
-  /** The largest safe `cache.ttl`; `undefined` while Patroni's timings are not known. */
-  readonly safeTtlMs: () => number | undefined;
-  /** When certificates end, on the wall clock, in milliseconds. */
-  readonly certificateEnds: () => ReadonlyMap<CertificateOwner, number>;
-  /** Whether this is a standby cluster, in which no node is primary; `undefined` while it is not known. */
-  readonly standbyCluster: () => boolean | undefined;
-}
 
 /** The metrics at `/-/metrics`, and the functions to call when something happens. */
 export interface Metrics {
@@ -88,9 +55,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     'state',
     sources.agentChecks,
   );
-  registerSnapshots(registry, sources);
   registerGauges(registry, sources);
-  registerCertificates(registry, sources);
   registerProcess(registry, sources.openFiles);
   new Gauge({ name: 'patroniglue_build_info', help: 'Version.', labelNames: ['version', 'node'], registers }).set(
     { version, node: process.versions.node },
@@ -196,104 +161,4 @@ function registerCounts<Key>(
       for (const { route, key, count } of counts.entries()) this.inc({ route, [label]: String(key) }, count);
     },
   });
-}
-
-function registerSnapshots(registry: Registry, { cache, nowMs }: MetricSources): void {
-  /** One value per route. A route without a value is left out: without an answer there is no age. */
-  const register = (name: string, help: string, valueOf: (snapshot: Snapshot, nowMs: number) => number | undefined) =>
-    new Gauge({
-      name,
-      help,
-      labelNames: ['route'],
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const route of cache.routes()) {
-          const latest = cache.latest(route);
-          const now = nowMs();
-          const value = latest && valueOf(readAt(latest, now), now);
-          if (value !== undefined) this.set({ route }, value);
-        }
-      },
-    });
-  register(
-    'patroniglue_snapshot_fresh',
-    "1 if patroniglue answers checks with Patroni's answer, 0 if it answers them with its own 503.",
-    ({ kind }) => (kind === 'fresh' ? 1 : 0),
-  );
-  register('patroniglue_snapshot_age_seconds', 'Time since the poll of the latest answer was sent.', (snapshot, now) =>
-    snapshot.kind === 'pending' ? undefined : (now - snapshot.sentAtMs) / 1000,
-  );
-  register('patroniglue_snapshot_status', 'Status of the latest answer, fresh or stale.', (snapshot) =>
-    snapshot.kind === 'pending' ? undefined : snapshot.answer.status,
-  );
-}
-
-function registerCertificates(registry: Registry, { certificateEnds }: MetricSources): void {
-  new Gauge({
-    name: 'patroniglue_certificate_expiry_timestamp_seconds',
-    help: 'When a certificate ends, in seconds since 1970: frontend, patroni, client (backend.certfile), ca (backend.cafile).',
-    labelNames: ['certificate'],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const [certificate, endMs] of certificateEnds()) this.set({ certificate }, endMs / 1000);
-    },
-  });
-}
-
-function registerGauges(registry: Registry, sources: MetricSources): void {
-  const { cache, connections, cacheTtlMs, safeTtlMs, standbyCluster, frozenSinceMs, nowMs } = sources;
-  const register = (name: string, help: string, valueOf: () => number | undefined) =>
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        const value = valueOf();
-        if (value === undefined) this.remove();
-        else this.set(value);
-      },
-    });
-  register(
-    'patroniglue_learned_routes',
-    'Routes that patroniglue polls because a client asks for them.',
-    () => cache.routes().length - cache.prefetched.length,
-  );
-  register(
-    'patroniglue_learned_routes_limit',
-    'The most learned routes at a time: cache.learn.',
-    () => cache.maxLearned,
-  );
-  register('patroniglue_open_connections', 'Open connections of clients.', () => connections.open);
-  register(
-    'patroniglue_open_connections_limit',
-    'The most open connections of clients at a time: one more ends the oldest.',
-    () => connections.max,
-  );
-  register(
-    'patroniglue_patroni_frozen_seconds',
-    'How long Patroni has accepted connections and answered no poll; 0 while it answers.',
-    () => {
-      const sinceMs = frozenSinceMs();
-      return sinceMs === undefined ? 0 : (nowMs() - sinceMs) / 1000;
-    },
-  );
-  register(
-    'patroniglue_standby_cluster',
-    'Whether Patroni says that this is a standby cluster (1), in which no node is primary.',
-    () => {
-      const standby = standbyCluster();
-      return standby === undefined ? undefined : Number(standby);
-    },
-  );
-  register('patroniglue_cache_ttl_seconds', 'cache.ttl.', () => cacheTtlMs() / 1000);
-  register(
-    'patroniglue_cache_ttl_safe_seconds',
-    "The largest safe cache.ttl: Patroni's ttl - loop_wait - retry_timeout.",
-    () => {
-      const safeMs = safeTtlMs();
-      return safeMs === undefined ? undefined : safeMs / 1000;
-    },
-  );
 }
