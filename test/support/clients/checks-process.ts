@@ -4,8 +4,11 @@ import { serveOrders } from '../processes/child.js';
 import { nowMs } from '../time/monotonic.js';
 import type { ChecksOrder, FloodLoad, PacedLoad, Sample } from './checks.js';
 
-/** A check that is not answered by then has failed. */
-const DEADLINE_MS = 10_000;
+/**
+ * A check that is not answered by then has failed. It is long, because a busy machine may not run the service for seconds:
+ * the tests have bounds of their own, which know how busy the machine was.
+ */
+const DEADLINE_MS = 60_000;
 
 /** The checks of a steady rate that was begun, and what ends it. */
 let steady: { readonly samples: Promise<readonly Sample[]>; readonly end: AbortController } | undefined;

@@ -90,7 +90,7 @@ export async function startWorker<Order extends object, Reply>(
   return {
     async end() {
       try {
-        return await child.ask(end, 30_000);
+        return await child.ask(end, 120_000);
       } finally {
         await child.close();
       }
