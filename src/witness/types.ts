@@ -1,0 +1,47 @@
+import type { JsonObject } from '../patroni/json-body.js';
+
+/** The life of an etcd lease, as etcd says it (`lease/timetolive`). */
+export interface LeaseLife {
+  /** How long the lease still lives at least, in milliseconds. etcd says whole seconds, rounded down. */
+  readonly remainingMs: number;
+  /** How long the lease lives after a renewal, in milliseconds: Patroni's `ttl`. */
+  readonly grantedMs: number;
+}
+
+/** A key of the DCS that lives as long as its lease. */
+export interface LeasedKey {
+  readonly value: string;
+  /** Absent if the key has no lease, if the lease is gone, or if etcd was not asked for it. */
+  readonly lease?: LeaseLife;
+}
+
+/** The keys of a node in the DCS, all read at one revision. A key that does not exist is absent. */
+export interface NodeKeys {
+  /** The name of the node that holds the leader key. */
+  readonly leader?: LeasedKey;
+  /** What the node last said of itself: JSON. */
+  readonly member?: LeasedKey;
+  /** Patroni's dynamic configuration: JSON. */
+  readonly config?: string;
+  /** The leader's position in the WAL: JSON. */
+  readonly status?: string;
+  /** The synchronous standbys: JSON. */
+  readonly sync?: string;
+  /** The system identifier of the cluster's PostgreSQL. */
+  readonly initialize?: string;
+}
+
+/** What PostgreSQL itself says: whether it accepts connections. `not-asked` if the configuration has `witness.postgres: none`. */
+export type PostgresState = 'accepts' | 'refuses' | 'not-asked';
+
+/** What one read of the DCS and of PostgreSQL says about this node. */
+export interface Facts {
+  /** The node's name in Patroni. */
+  readonly name: string;
+  /** When the read was sent, by the scheduler's clock, in milliseconds. */
+  readonly askedAtMs: number;
+  readonly keys: NodeKeys;
+  /** The JSON of the member key; `undefined` if there is no such key, or no JSON object in it. */
+  readonly member: JsonObject | undefined;
+  readonly postgres: PostgresState;
+}
