@@ -8,7 +8,6 @@ import {
   NOBODY,
   type NamedScene,
   type PlainScene,
-  RESOLVER_MS,
   type Scene,
   TIMEOUT_MS,
   type TlsScene,
@@ -242,7 +241,6 @@ const NAME_FAULTS: readonly Fault<NamedScene>[] = [
       scene.say('silence');
     },
     becomes: 503,
-    inFlightMs: RESOLVER_MS,
   },
   {
     name: 'changes its address, and the old one hangs: the new one is asked',

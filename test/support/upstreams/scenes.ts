@@ -158,7 +158,7 @@ const NAMED = '127.9.9.1';
 let nameServers = 10;
 
 /** How long the C library waits for a name server: a look-up cannot be aborted. */
-export const RESOLVER_MS = 1000;
+const RESOLVER_MS = 1000;
 
 /** Why this machine can have no named scene: a resolv.conf for one process takes a mount namespace, and root. */
 export const withoutNames: string | false =
