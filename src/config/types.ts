@@ -68,6 +68,8 @@ export interface Config {
   readonly agent: AgentConfig;
   readonly cache: SectionConfig<'cache'>;
   readonly log: SectionConfig<'log'>;
+  /** Absent if the file has no section `witness`: then only Patroni itself is asked. */
+  readonly witness?: WitnessConfig;
   /** What does not stop the start: one line for each warning, with its position: `config.yml:12:13: backend.insecure: ...`. */
   readonly warnings: readonly string[];
 }
@@ -84,6 +86,45 @@ export type BackendTls = TlsConfig<'backend'> &
     /** PEM text of `cafile`. */
     readonly ca?: string;
   };
+
+/** Who tells of the leader key while Patroni itself does not answer. */
+export interface WitnessConfig {
+  readonly etcd3: Etcd3Config;
+  /** What all keys of the cluster begin with in the DCS: `/service/main`. A slash at its start, none at its end. */
+  readonly key: string;
+  /** The name of this node in Patroni. Absent: what Patroni calls itself. */
+  readonly name?: string;
+  /** The PostgreSQL that must accept connections. Absent: it is not asked. */
+  readonly postgres?: Endpoint;
+}
+
+/** An etcd cluster, and how to log in to it. */
+export interface Etcd3Config {
+  /** From 1 to 16, each only once. */
+  readonly hosts: readonly Endpoint[];
+  readonly scheme: 'http' | 'https';
+  /** Used only with https. With http, it has no files. */
+  readonly tls: Etcd3Tls;
+  /** Present only together with the password. */
+  readonly username?: string;
+  /** The content of `password-file`. Secret: no message, log line or page may have it. */
+  readonly password?: string;
+}
+
+/** HTTPS towards etcd. */
+export interface Etcd3Tls extends Partial<KeyPair> {
+  /** True: the certificate of etcd is not checked. */
+  readonly insecure: boolean;
+  readonly cafile?: string;
+  /** PEM text of `cafile`. */
+  readonly ca?: string;
+}
+
+/** Where to connect. An IPv6 address has no brackets. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
 
 /** A certificate and its key: paths as written, and PEM texts. */
 export interface KeyPair {
