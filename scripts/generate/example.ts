@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import { type ListedKey, type Plain, allKeys, sections } from '../../src/config/keys.js';
+import { type ListedKey, type Plain, allKeys, hasRequiredKey, sectionNames, sections } from '../../src/config/keys.js';
 import { boundsOf, defaultInWords, defaultOf, withoutBackticks, wrap } from './words.js';
 
 const HEADER = `# yaml-language-server: $schema=./config.schema.json
@@ -7,21 +7,26 @@ const HEADER = `# yaml-language-server: $schema=./config.schema.json
 #
 # Ready to use beside a Patroni whose REST API is at localhost:8008. Times are in seconds; fractions
 # such as 0.25 are fine. Lines that begin with #key are optional, and show an example or the default.
-# All keys may be left out.
+# Every section may be left out.
 # Check your changes with: patroniglue --config FILE --check
 `;
 
 /** config.yml.example: every key with its comment. Keys that are not in use are commented out. */
 export function exampleFile(): string {
-  const parts = Object.entries(sections).map(([name, about]) => {
-    const listed = allKeys.filter(({ section }) => section === name);
-    const head = `${wrap(withoutBackticks(about), '# ')}\n${name}:\n`;
-    return head + listed.map(keyInExample).join('\n');
-  });
-  return [HEADER, ...parts].join('\n');
+  return [HEADER, ...sectionNames.map(sectionInExample)].join('\n');
 }
 
-function keyInExample(listed: ListedKey): string {
+/** A section that needs a key is commented out as well: without the key, patroniglue refuses it. */
+function sectionInExample(section: (typeof sectionNames)[number]): string {
+  const [name = '', ...parents] = section.split('.').reverse();
+  const indent = '  '.repeat(parents.length);
+  const mark = hasRequiredKey(section) ? '#' : '';
+  const head = `${wrap(withoutBackticks(sections[section]), `${indent}# `)}\n${indent}${mark}${name}:\n`;
+  const listed = allKeys.filter((key) => key.section === section);
+  return head + listed.map((key) => keyInExample(key, `${indent}  `)).join('\n');
+}
+
+function keyInExample(listed: ListedKey, indent: string): string {
   const { key } = listed;
   const bounds = boundsOf(key);
   const range = bounds === undefined ? '' : `${key.kind === 'seconds' ? 'Seconds' : 'Range'}: ${bounds}. `;
@@ -29,8 +34,8 @@ function keyInExample(listed: ListedKey): string {
   const lines = yamlLines(key.name, key.example ?? defaultOf(listed) ?? '');
   const mark = key.inUse === true ? '' : '#';
   return [
-    ...comment.map((text) => wrap(withoutBackticks(text), '  # ')),
-    ...lines.map((line) => `  ${mark}${line}`),
+    ...comment.map((text) => wrap(withoutBackticks(text), `${indent}# `)),
+    ...lines.map((line) => `${indent}${mark}${line}`),
     '',
   ].join('\n');
 }

@@ -1,5 +1,5 @@
-import { MAX_PATH } from '../../src/config/checks.js';
-import { type Kind, type ListedKey, allKeys, sections } from '../../src/config/keys.js';
+import { MAX_ENDPOINTS, MAX_PATH } from '../../src/config/checks.js';
+import { type Kind, type ListedKey, allKeys, sections, subsectionsOf } from '../../src/config/keys.js';
 import { minVersions } from '../../src/config/tls-names.js';
 import { defaultInWords, withoutBackticks } from './words.js';
 
@@ -12,34 +12,52 @@ const EMPTY: Schema = { const: '' };
 
 /** config.schema.json (JSON Schema, draft 7). A schema checks each value alone, not whether values fit together. */
 export function schemaFile(): string {
-  const properties = Object.entries(sections).map(([name, about]) => {
-    const keys = allKeys.filter(({ section }) => section === name);
-    const section = objectOf(keys.map((listed) => [listed.key.name, keySchema(listed)]));
-    return [name, { description: withoutBackticks(about), anyOf: [section, NULL] }] as const;
-  });
   const schema = {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'patroniglue: config.yml',
-    description: 'Times are in seconds; fractions such as 0.25 are fine. Every key may be left out.',
-    anyOf: [objectOf(properties)],
+    description: 'Times are in seconds; fractions such as 0.25 are fine. Every section may be left out.',
+    anyOf: [objectOf(sectionsIn())],
   };
   return JSON.stringify(schema, null, 2);
 }
 
-function objectOf(properties: readonly (readonly [string, Schema])[]): Schema {
-  return { type: 'object', additionalProperties: false, properties: Object.fromEntries(properties) };
+/** A property of an object: its name, its schema, and whether it must be there. */
+type Property = readonly [name: string, schema: Schema, isRequired: boolean];
+
+/** The sections that are directly in another one, or in the file. A section with a key that must be there must not be null. */
+function sectionsIn(parent?: ListedKey['section']): readonly Property[] {
+  return subsectionsOf(parent).map(({ section, name }) => {
+    const keys = allKeys.filter((listed) => listed.section === section).map(keyProperty);
+    const properties = [...keys, ...sectionsIn(section)];
+    const isNeeded = properties.some(([, , isRequired]) => isRequired);
+    const description = withoutBackticks(sections[section]);
+    const schema = { description, anyOf: [objectOf(properties), ...(isNeeded ? [] : [NULL])] };
+    return [name, schema, isNeeded && parent !== undefined];
+  });
 }
 
-function keySchema(listed: ListedKey): Schema {
-  const { key } = listed;
-  const unit = key.kind === 'seconds' ? ' In seconds.' : '';
-  const otherwise = 'default' in key ? '' : ` Default: ${defaultInWords(listed)}.`;
+function objectOf(properties: readonly Property[]): Schema {
+  const required = properties.filter(([, , isRequired]) => isRequired).map(([name]) => name);
   return {
+    type: 'object',
+    additionalProperties: false,
+    ...(required.length > 0 && { required }),
+    properties: Object.fromEntries(properties),
+  };
+}
+
+function keyProperty(listed: ListedKey): Property {
+  const { key } = listed;
+  const isRequired = 'required' in key;
+  const unit = key.kind === 'seconds' ? ' In seconds.' : '';
+  const otherwise = 'default' in key || isRequired ? '' : ` Default: ${defaultInWords(listed)}.`;
+  const schema = {
     description: withoutBackticks(`${key.about}${unit}${otherwise}`),
     ...('default' in key && { default: key.default }),
     ...(key.suggestions && { examples: key.suggestions }),
-    anyOf: [...valueSchemas(key), NULL],
+    anyOf: [...valueSchemas(key), ...(isRequired ? [] : [NULL])],
   };
+  return [key.name, schema, isRequired];
 }
 
 /** Schemas of the values of a kind, as far as a schema can check them. For most kinds, an empty text counts as absent. */
@@ -47,6 +65,10 @@ function valueSchemas(kind: Kind): readonly Schema[] {
   switch (kind.kind) {
     case 'host':
       return [{ type: 'string', ...(kind.empty !== undefined && { minLength: 1 }) }];
+    case 'endpoints':
+      return [{ ...listOf({ type: 'string', minLength: 1 }), minItems: 1, maxItems: MAX_ENDPOINTS, uniqueItems: true }];
+    case 'endpoint or none':
+      return [{ type: 'string' }];
     case 'whole number':
       return [{ type: 'integer', minimum: kind.min, maximum: kind.max }, EMPTY];
     case 'seconds':
@@ -56,9 +78,13 @@ function valueSchemas(kind: Kind): readonly Schema[] {
     case 'word':
       return [{ enum: kind.words }, inAnyCase(kind.words)];
     case 'file':
+    case 'password file':
       return [{ type: 'string', maxLength: MAX_PATH }];
     case 'log line':
+    case 'text':
       return [{ type: 'string' }];
+    case 'key prefix':
+      return [{ type: 'string', pattern: '^/+[^/]' }];
     case 'TLS version':
       return [{ enum: minVersions }, { type: 'string' }];
     case 'ciphers':

@@ -1,3 +1,4 @@
+import { settingsIn } from '../../src/config/changed-keys.js';
 import type { Key, Kind, ListedKey, Plain } from '../../src/config/keys.js';
 import { parseConfig } from '../../src/config/parse.js';
 
@@ -7,8 +8,8 @@ const defaults = parseConfig({ text: '{}', file: '{}', nowMs: 0, readFile: () =>
 /** The default of a key, as the file would have it; `undefined` if the key has no default. */
 export function defaultOf({ section, field, key }: ListedKey): Plain | undefined {
   if ('default' in key) return key.default;
-  if ('absent' in key) return undefined;
-  const value = (defaults[section] as Readonly<Record<string, Plain>>)[field];
+  if ('absent' in key || 'required' in key) return undefined;
+  const value = settingsIn(defaults, section)[field] as Plain;
   return key.kind === 'seconds' ? Number(value) / 1000 : value;
 }
 
@@ -16,6 +17,7 @@ export function defaultOf({ section, field, key }: ListedKey): Plain | undefined
 export function defaultInWords(listed: ListedKey): string {
   const { key } = listed;
   if ('absent' in key) return key.absent;
+  if ('required' in key) return 'none (required)';
   if ('follows' in key) return `${key.follows} (${code(defaultOf(listed))})`;
   if (key.inWords !== undefined) return key.inWords;
   if (typeof key.default === 'object') return key.default.map(code).join(', ');
@@ -33,11 +35,16 @@ export function boundsOf(key: Key): string | undefined {
 
 const KINDS: Readonly<Record<Kind['kind'], string>> = {
   host: 'name or address',
+  endpoints: 'list of hosts with ports',
+  'endpoint or none': 'host and port, or `none`',
   'whole number': 'whole number',
   seconds: 'seconds',
   boolean: '`true` or `false`',
   word: 'one word',
   file: 'PEM file',
+  'password file': 'file',
+  text: 'text',
+  'key prefix': 'path in the DCS',
   'log line': 'text',
   'TLS version': 'TLS version',
   ciphers: 'list of ciphers',

@@ -1,10 +1,11 @@
 import { isIP } from 'node:net';
 import { escapeInvisible } from './hints.js';
 import { nearest } from './nearest-word.js';
+import { authority, parseEndpoint } from '../network/authority.js';
 import { canonicalRoute, knownPaths, whatIsWrong } from '../patroni/routes.js';
 import { minVersions, parseCipher, parseMinVersion } from './tls-names.js';
 import type { Kind } from './keys.js';
-import type { Network, TlsVersion, ValueOfKind } from './types.js';
+import type { Endpoint, Network, TlsVersion, ValueOfKind } from './types.js';
 import type { Position, YamlValue } from './yaml.js';
 
 /** Takes the findings of a check. They are at the value's own position, unless the check names another. */
@@ -21,11 +22,16 @@ type KindOf<Name> = Extract<Kind, { readonly kind: Name }>;
 /** How each kind of value is read. */
 const checks: { readonly [Name in Kind['kind']]: (kind: KindOf<Name>) => Check<ValueOfKind[Name]> } = {
   host,
+  endpoints,
+  'endpoint or none': endpointOrNone,
   'whole number': wholeNumber,
   seconds,
   boolean: () => boolean,
   word: ({ words }) => oneOf(words),
   file: () => filePath,
+  'password file': () => filePath,
+  text: () => text,
+  'key prefix': () => keyPrefix,
   'log line': () => logFormat,
   'TLS version': () => minVersion,
   ciphers: () => ciphers,
@@ -107,16 +113,82 @@ function host({ empty }: KindOf<'host'>): Check<string> {
 
 function hostFault(value: YamlValue, text: string | undefined): string | undefined {
   const [mustBe, mustBeOnly] = ['must be a name or an address', 'must be only a name or an address'];
-  const quoted = show(value, '');
+  const quoted = shown(value);
   if (value.kind === 'list') return `${mustBe}, not a list; write an IPv6 address without []`;
   if (text === undefined) return `${mustBe}, not ${quoted}`;
   if (text.includes('@')) return `${mustBeOnly}: remove user and password`; // the value is not shown: it holds a password
   if (text.includes('://')) return `${mustBeOnly}, not ${quoted}: remove the scheme`;
   if (/:\d*$/.test(text)) return `${mustBeOnly}, not ${quoted}: the port has its own key`;
   if (text === '*') return `${mustBe}; write 0.0.0.0 or "::" for all addresses`;
-  if (!/^[\p{L}\p{N}._-]{1,253}$/u.test(text)) return `${mustBe}, not ${quoted}`;
-  if (/(?:^|\.)\d+\.?$/.test(text)) return `${quoted} is not an IPv4 address`; // no domain ends in a number
+  return nameFault(text);
+}
+
+/** What is wrong with a name or an IPv4 address that has neither scheme nor port. */
+function nameFault(text: string): string | undefined {
+  if (!/^[\p{L}\p{N}._-]{1,253}$/u.test(text)) return `must be a name or an address, not ${quote(text)}`;
+  if (/(?:^|\.)\d+\.?$/.test(text) && isIP(text) === 0) return `${quote(text)} is not an IPv4 address`; // no domain ends in a number
   return undefined;
+}
+
+/** Most hosts in a list. */
+export const MAX_ENDPOINTS = 16;
+
+/** A list of hosts with their ports. None is in it twice. */
+function endpoints({ port }: KindOf<'endpoints'>): Check<readonly Endpoint[]> {
+  return (value, complain) => {
+    if (value.kind !== 'list') {
+      complain.problem(`must be a list of hosts, such as [10.0.0.11:${port}, 10.0.0.12:${port}]${notUrl(value)}`);
+      return undefined;
+    }
+    if (value.items.length === 0) complain.problem('the list is empty: name a host');
+    if (value.items.length > MAX_ENDPOINTS) {
+      complain.problem(`must have at most ${MAX_ENDPOINTS} hosts, not ${value.items.length}`);
+    }
+    const seen = new Set<string>();
+    return value.items.flatMap((item) => {
+      const endpoint = endpointIn(item, port, `10.0.0.11:${port}`);
+      if (typeof endpoint === 'string') {
+        complain.problem(endpoint, item.at);
+        return [];
+      }
+      const name = authority(endpoint.host.toLowerCase(), endpoint.port);
+      if (seen.has(name)) complain.problem(`${name} is in the list twice: remove one`, item.at);
+      seen.add(name);
+      return [endpoint];
+    });
+  };
+}
+
+/** A host with its port, or `none`. */
+function endpointOrNone({ port }: KindOf<'endpoint or none'>): Check<Endpoint | 'none'> {
+  return (value, complain) => {
+    if (asText(value)?.toLowerCase() === 'none') return 'none';
+    const endpoint = endpointIn(value, port, `localhost:${port}, or none`);
+    if (typeof endpoint !== 'string') return endpoint;
+    complain.problem(endpoint);
+    return undefined;
+  };
+}
+
+/** Host and port of a value, or what is wrong with it. */
+function endpointIn(value: YamlValue, defaultPort: number, example: string): Endpoint | string {
+  const text = asText(value);
+  const mustBe = `must be a host and its port, such as ${example}`;
+  if (text === undefined || text === '' || text.includes('@') || text.includes('://')) return mustBe + notUrl(value);
+  const endpoint = parseEndpoint(text, defaultPort);
+  if (endpoint === undefined) return `${mustBe}, not ${quote(text)}`;
+  if (endpoint === 'no brackets') return `an IPv6 address needs brackets, as in "${authority('fd00::1', defaultPort)}"`;
+  const fault = isIP(endpoint.host) === 0 ? nameFault(endpoint.host) : undefined;
+  if (fault !== undefined) return fault;
+  if (endpoint.port < 1 || endpoint.port > 65_535) return `the port must be from 1 to 65535, not ${quote(text)}`;
+  return endpoint;
+}
+
+/** The end of a message: the value that is not right, and what to remove. A user and a password are not shown. */
+function notUrl(value: YamlValue): string {
+  const text = asText(value) ?? '';
+  if (text.includes('@')) return ': remove user and password';
+  return `, not ${show(value)}${text.includes('://') ? ': remove the scheme' : ''}`;
 }
 
 /** Most characters of a path. */
@@ -133,6 +205,38 @@ const filePath: Check<string> = (value, complain) => {
     complain.problem('must be the path of a file, not the content of the file');
   } else return text;
   return undefined;
+};
+
+/** One line of text. */
+const text: Check<string> = (value, complain) => {
+  const written = asText(value);
+  if (written === undefined) {
+    complain.problem(`must be text, not ${show(value)}${value.kind === 'scalar' ? '; put it in quotes' : ''}`);
+  } else if (/\p{Cc}/u.test(written)) {
+    complain.problem('must be one line, without control characters');
+  } else return written;
+  return undefined;
+};
+
+/**
+ * What the names of keys in a DCS begin with. Patroni makes one slash of several (`AbstractDCS.__init__` in
+ * patroni/dcs/__init__.py), and so does this check. It also removes a slash at the end.
+ */
+const keyPrefix: Check<string> = (value, complain) => {
+  const written = text(value, complain);
+  if (written === undefined) return undefined;
+  const parts = written.split('/').filter((part) => part !== '');
+  const prefix = `/${parts.join('/')}`;
+  if (parts.length === 0) {
+    complain.problem(`must be namespace and scope of patroni.yml, such as /service/main, not ${shown(value)}`);
+  } else if (!written.startsWith('/')) {
+    complain.problem(`must begin with a slash: write ${quote(prefix)}, not ${shown(value)}`);
+  } else if (parts.length === 1) {
+    complain.warning(
+      `${quote(prefix)} has only one part: is it namespace and scope of patroni.yml, such as /service/main?`,
+    );
+  }
+  return prefix;
 };
 
 const LOG_FIELDS = 'amUsD%';
@@ -267,6 +371,7 @@ export function show(value: YamlValue, prefix = 'the text '): string {
   return typeof value.value === 'string' ? prefix + quote(value.value) : String(value.value);
 }
 
+/** The same for a value of which a message already says that it is text. */
 const shown = (value: YamlValue): string => show(value, '');
 
 /** A text in quotes for a message: shortened, on one line, with invisible characters as escapes. */

@@ -51,6 +51,10 @@ function hintFor(message: string, line: string): string | undefined {
   if (address !== undefined && /not valid YAML|a section|a list/.test(message)) {
     return `write the address in quotes: "${address}"`;
   }
+  const endpoint = bracketedAddress(line);
+  if (endpoint !== undefined && /not valid YAML|a section|a list/.test(message)) {
+    return `write the address in quotes: "${endpoint}"`; // YAML reads [ as the start of a list
+  }
   if (/nested mappings|block collections are not allowed/.test(message)) {
     return 'a value with ": " or a colon at its end needs quotes, and lines of one section begin in the same column';
   }
@@ -64,6 +68,12 @@ function hintFor(message: string, line: string): string | undefined {
 function addressWithFinalColons(line: string): string | undefined {
   const words = line.replace(/#.*$/, '').split(/[\s,[\]{}]+/);
   return words.find((word) => word.endsWith('::') && isIPv6(word));
+}
+
+/** The first IPv6 address in brackets in a line that has no quotes around it, with its port, such as `[::1]:2379`. */
+function bracketedAddress(line: string): string | undefined {
+  const found = line.replace(/#.*$/, '').matchAll(/(?<!["'\w])\[([^\s"',[\]]+)\]:\d+/g);
+  return [...found].find(([, address = '']) => isIPv6(address))?.[0];
 }
 
 /** `U+200B (zero width space)` */

@@ -7,6 +7,10 @@ export type Kind =
    * A name or an address. `empty` is the problem that an empty text causes. Without `empty`, an empty text counts as absent.
    */
   | { readonly kind: 'host'; readonly empty?: string }
+  /** Hosts with their ports, at least one. `port` is the port of a host that is written without one. */
+  | { readonly kind: 'endpoints'; readonly port: number }
+  /** One host with its port, or the word `none`. */
+  | { readonly kind: 'endpoint or none'; readonly port: number }
   /** `min` and `max` are allowed. */
   | { readonly kind: 'whole number'; readonly min: number; readonly max: number }
   /** A time in seconds, with fractions. The configuration has milliseconds. `zero` is the problem that 0 causes. */
@@ -16,6 +20,11 @@ export type Kind =
   | { readonly kind: 'word'; readonly words: readonly [string, ...string[]] }
   /** The path of a PEM file. The field `contents` has the text of the file. */
   | { readonly kind: 'file'; readonly contents: 'cert' | 'key' | 'ca' }
+  /** The path of a file with a password. The field `contents` has the password. No message shows either of the two. */
+  | { readonly kind: 'password file'; readonly contents: 'password' }
+  | { readonly kind: 'text' }
+  /** What the names of several keys in a DCS begin with. */
+  | { readonly kind: 'key prefix' }
   | { readonly kind: 'log line' }
   | { readonly kind: 'TLS version' }
   | { readonly kind: 'ciphers' }
@@ -36,7 +45,9 @@ type Default =
   /** A value that follows from other keys, in words. `times.ts` computes the times, and `parse.ts` computes `agent.host`. */
   | { readonly follows: string }
   /** No value. The words say what that means. The configuration does not have the field. */
-  | { readonly absent: string };
+  | { readonly absent: string }
+  /** The section needs the key. If it is missing, the problem says that one must write this. */
+  | { readonly required: string };
 
 /** Everything about a key. */
 export type Key = Kind &
@@ -48,7 +59,7 @@ export type Key = Kind &
      * in backticks.
      */
     readonly about: string;
-    /** The field is in `config.frontend.tls` or `config.backend.tls`, not among the other fields of the section. */
+    /** The field is in `tls` (`config.backend.tls`), not among the other fields of the section. */
     readonly group?: 'tls';
     /** The value in the example. Without it, the example has the default. */
     readonly example?: Plain;
@@ -58,7 +69,7 @@ export type Key = Kind &
     readonly inUse?: true;
   };
 
-/** The sections of the file, and what each is for. */
+/** The sections of the file, and what each is for. `a.b` is a section `b` in the section `a`. */
 export const sections = {
   frontend: "Where patroniglue answers HAProxy's health checks.",
   backend: "Patroni's REST API.",
@@ -67,6 +78,12 @@ export const sections = {
     "patroniglue answers agent checks only if `port` is set. HAProxy's side is in examples/haproxy-agent.cfg.",
   cache: 'How long patroniglue repeats an answer, and how often it polls Patroni.',
   log: 'What patroniglue writes to its standard output.',
+  witness:
+    'Whom patroniglue asks while Patroni does not answer: the etcd cluster that has the leader key, and PostgreSQL. A 200 ' +
+    "then lasts through a freeze of Patroni's API, as long as the leader key cannot expire. Without this section, " +
+    'patroniglue asks only Patroni.',
+  'witness.etcd3':
+    'The etcd cluster in which Patroni has its keys (`etcd3` in patroni.yml). patroniglue only reads them.',
 } as const;
 
 /** From 10 ms to a day. Node's timers overflow at 24.8 days, and then fire at once. */
@@ -366,9 +383,119 @@ export const keys = {
       about: '`text` for people, `json` for machines. `json` writes one object per line.',
     },
   },
+  witness: {
+    key: {
+      name: 'key',
+      kind: 'key prefix',
+      required: 'namespace and scope of patroni.yml, such as /service/main',
+      about:
+        'Where the keys of the cluster are in etcd: `namespace` and `scope` of patroni.yml, as in `/service/main`. With Citus, ' +
+        'the group follows: `/service/main/0`.',
+      example: '/service/main',
+    },
+    name: {
+      name: 'name',
+      kind: 'text',
+      absent: 'the name that Patroni tells (3.2 or later)',
+      about:
+        'Name of this node: `name` in patroni.yml. Write it if Patroni is older than 3.2. Write it also if patroniglue must ' +
+        'be able to ask the witness when it starts during a freeze.',
+      example: 'node1',
+    },
+    postgres: {
+      name: 'postgres',
+      kind: 'endpoint or none',
+      port: 5432,
+      default: 'localhost:5432',
+      about:
+        'Host and port of the PostgreSQL of this node. It must accept connections, or else patroniglue answers 503 in place ' +
+        'of Patroni. `none`: patroniglue does not ask PostgreSQL.',
+      suggestions: ['localhost:5432', 'none'],
+    },
+  },
+  'witness.etcd3': {
+    hosts: {
+      name: 'hosts',
+      kind: 'endpoints',
+      port: 2379,
+      required: 'a list of the hosts of etcd with their client ports, such as [10.0.0.11:2379, 10.0.0.12:2379]',
+      about:
+        'List of the hosts of etcd with their client ports, as in `etcd3.hosts` of patroni.yml: at most 16. Without a port: ' +
+        '2379. An IPv6 address needs brackets and quotes: `"[fd00::1]:2379"`. patroniglue asks no other host of etcd.',
+      example: ['10.0.0.11:2379', '10.0.0.12:2379', '10.0.0.13:2379'],
+    },
+    scheme: {
+      name: 'scheme',
+      kind: 'word',
+      words: ['http', 'https'],
+      default: 'http',
+      about:
+        "Protocol of etcd: `http` or `https`. With http, anybody in between can answer in etcd's place, and can read the " +
+        'password.',
+      example: 'https',
+    },
+    insecure: {
+      name: 'insecure',
+      group: 'tls',
+      kind: 'boolean',
+      default: false,
+      about: "With https: `true` skips the check of etcd's certificate. For tests only.",
+    },
+    cafile: {
+      name: 'cafile',
+      group: 'tls',
+      kind: 'file',
+      contents: 'ca',
+      absent: 'none (the CAs that Node.js trusts)',
+      about: "With https: PEM file of the CA that signed etcd's certificate.",
+      example: '/etc/patroniglue/etcd-ca.pem',
+    },
+    certfile: {
+      name: 'certfile',
+      group: 'tls',
+      kind: 'file',
+      contents: 'cert',
+      absent: 'none',
+      about:
+        'With https: PEM file with a client certificate. etcd wants one if it runs with `--client-cert-auth`. Give `keyfile` ' +
+        'as well, or neither. The certificate does not log in as a user: etcd ignores its name (CN) in requests over HTTP. ' +
+        'If etcd has authentication, give `username` and `password-file` as well.',
+      example: '/etc/patroniglue/etcd-client.pem',
+    },
+    keyfile: {
+      name: 'keyfile',
+      group: 'tls',
+      kind: 'file',
+      contents: 'key',
+      absent: 'none',
+      about:
+        'With https: PEM file with the private key of the client certificate, without a passphrase. Give `certfile` as ' +
+        'well, or neither.',
+      example: '/etc/patroniglue/etcd-client.key',
+    },
+    username: {
+      name: 'username',
+      kind: 'text',
+      absent: 'none (patroniglue does not log in)',
+      about:
+        'User of etcd, if etcd has authentication. A role that may read the keys under `witness.key` is enough. Give ' +
+        '`password-file` as well, or neither.',
+      example: 'patroniglue',
+    },
+    passwordFile: {
+      name: 'password-file',
+      kind: 'password file',
+      contents: 'password',
+      absent: 'none',
+      about:
+        'File with the password of this user, in one line. Let only the user of patroniglue read it. Give `username` as ' +
+        'well, or neither.',
+      example: '/etc/patroniglue/etcd-password',
+    },
+  },
 } as const satisfies Record<keyof typeof sections, Record<string, Key>>;
 
-/** A key with its section, its field in the configuration, and its name for people: `cache.ttl`. */
+/** A key with its section, its field in the configuration, and its name for people: `cache.ttl`, `witness.etcd3.hosts`. */
 export interface ListedKey {
   readonly section: keyof typeof keys;
   readonly field: string;
@@ -376,9 +503,31 @@ export interface ListedKey {
   readonly key: Key;
 }
 
+/** Whether a file that has the section must have some key in it. */
+export function hasRequiredKey(section: keyof typeof keys): boolean {
+  return Object.values<Key>(keys[section]).some((key) => 'required' in key);
+}
+
+/** The sections in the order of the table. A section comes before its subsections. */
+export const sectionNames = Object.keys(sections) as readonly (keyof typeof sections)[];
+
+/** A section in another one, or in the file: `witness.etcd3`, and `etcd3`, its name there. */
+export interface Subsection {
+  readonly section: keyof typeof sections;
+  readonly name: string;
+}
+
+/** The sections that are directly in another one; those of the file itself if there is no `parent`. */
+export function subsectionsOf(parent?: keyof typeof sections): readonly Subsection[] {
+  const prefix = parent === undefined ? '' : `${parent}.`;
+  return sectionNames
+    .filter((section) => section.startsWith(prefix))
+    .map((section) => ({ section, name: section.slice(prefix.length) }))
+    .filter(({ name }) => !name.includes('.'));
+}
+
 /** The table as a list, in its order. */
-export const allKeys: readonly ListedKey[] = Object.keys(keys).flatMap((name) => {
-  const section = name as keyof typeof keys;
+export const allKeys: readonly ListedKey[] = sectionNames.flatMap((section) => {
   return Object.entries<Key>(keys[section]).map(([field, key]) => ({
     section,
     field,

@@ -45,11 +45,15 @@ export function cutOffIn(text: string): Problem | undefined {
   };
 }
 
-/** The sections of a text that have a key with a value, and those keys. */
+/** The sections of a text that have a key with a value, and those keys. A key of a subsection is `etcd3.hosts`. */
 function keysIn(text: string): ReadonlyMap<string, readonly string[]> {
   const { root } = readYaml(text);
   const entriesOf = (value: YamlEntry['value']): readonly YamlEntry[] =>
     value.kind === 'section' ? value.entries.filter((entry) => entry.value.kind !== 'nothing') : [];
-  const keys = entriesOf(root).map(({ key, value }) => [key, entriesOf(value).map((entry) => entry.key)] as const);
+  const namesIn = (section: YamlEntry['value']): readonly string[] =>
+    entriesOf(section).flatMap(({ key, value }) =>
+      value.kind === 'section' ? namesIn(value).map((name) => `${key}.${name}`) : [key],
+    );
+  const keys = entriesOf(root).map(({ key, value }) => [key, namesIn(value)] as const);
   return new Map(keys.filter(([, names]) => names.length > 0));
 }

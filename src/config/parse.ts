@@ -2,9 +2,10 @@ import { withHints } from './hints.js';
 import { mustHaveItsOwnPort, mustNotPollItself, warnWithoutAgentPort } from './listen-address.js';
 import { type Findings, readFields, settingsOf } from './section.js';
 import { defaultTimes, timesMustFit } from './times.js';
-import { type FileSource, readBackendTls, readFrontendTls } from './tls.js';
+import { type FileSource, readClientTls, readFrontendTls, readPassword } from './tls.js';
 import { ConfigError, type Problem } from '../errors.js';
 import type { Config } from './types.js';
+import { readWitness } from './witness.js';
 import { readYaml } from './yaml.js';
 
 /** What {@link parseConfig} reads. */
@@ -45,8 +46,11 @@ export function parseConfig({ text, file, readFile, nowMs }: ConfigSource): Conf
   mustNotPollItself(fields, { frontend, backend, agent });
   mustHaveItsOwnPort(fields, { frontend, backend, agent });
   warnWithoutAgentPort(fields);
-  const frontendTls = readFrontendTls(fields, { readFile, nowMs });
-  const backendTls = readBackendTls(fields, { readFile, nowMs });
+  const source = { readFile, nowMs };
+  const frontendTls = readFrontendTls(fields, source);
+  const backendTls = readClientTls('backend', 'Patroni', fields, source);
+  const etcdTls = readClientTls('witness.etcd3', 'etcd', fields, source);
+  const witness = readWitness(fields, { tls: etcdTls, password: readPassword(fields, source) });
 
   if (findings.problems.length > 0) throw new ConfigError(file, withHints(text, inOrder(findings.problems)));
   return deepFreeze({
@@ -55,6 +59,7 @@ export function parseConfig({ text, file, readFile, nowMs }: ConfigSource): Conf
     agent,
     cache,
     log,
+    ...(witness && { witness }),
     warnings: inOrder(findings.warnings).map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`),
   });
 }

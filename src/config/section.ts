@@ -1,18 +1,21 @@
 import { type Complain, asText, checkOf, quote, show } from './checks.js';
 import type { Problem } from '../errors.js';
-import { type Key, type Plain, keys, sections } from './keys.js';
+import { type Key, type Plain, type Subsection, keys, sectionNames, subsectionsOf } from './keys.js';
 import { nearest } from './nearest-word.js';
 import type { Following, SectionConfig, SectionName, TlsConfig, ValueOf } from './types.js';
 import type { Position, YamlEntry, YamlValue } from './yaml.js';
-
-const sectionNames = Object.keys(sections) as SectionName[];
 
 function bySection<T>(make: (name: SectionName) => T): Readonly<Record<SectionName, T>> {
   return Object.fromEntries(sectionNames.map((name) => [name, make(name)])) as Record<SectionName, T>;
 }
 
-/** Every section of the file and the names of its keys, in the order of the table. */
-export const knownKeys = bySection<readonly string[]>((name) => Object.values<Key>(keys[name]).map((key) => key.name));
+const topNames = subsectionsOf().map(({ name }) => name);
+
+/** The names that each section may have in the file: its keys and then its subsections, in the order of the table. */
+const knownNames = bySection<readonly string[]>((name) => [
+  ...Object.values<Key>(keys[name]).map((key) => key.name),
+  ...subsectionsOf(name).map((subsection) => subsection.name),
+]);
 
 /** What reading a file finds: `problems` stop the start, `warnings` do not. */
 export interface Findings {
@@ -48,44 +51,70 @@ export type Fields = {
 
 /** Reads every key of the table under `root`, and reports all keys that the table does not have. */
 export function readFields(root: YamlValue, findings: Findings): Fields {
-  const entries = entriesOf(root, `the file must hold sections (${listOf(sectionNames)})`, findings);
-  reportUnknown('', entries, sectionNames, findings);
+  const entries = entriesOf(root, `the file must hold sections (${listOf(topNames)})`, findings);
+  reportUnknown('', entries, topNames, findings);
   if (entries.length > 0 && entries.every(({ value }) => value.kind === 'nothing')) {
     const message = 'no key has a value, so patroniglue uses every default. Is the file cut off?';
     findings.warnings.push({ ...root.at, message });
   }
-  const fields = bySection((name) => readSection(name, valueIn(entries, name), findings));
+  const fields = readSections(subsectionsOf(), entries, undefined, findings);
   return fields as unknown as Fields; // checkOf() returns the types of ValueOfKind
+}
+
+type FieldsBySection = Readonly<Record<string, Readonly<Record<string, Field<unknown>>>>>;
+
+/** Reads sections, each with its subsections. `parentAt` is where the section is that has them. */
+function readSections(
+  subsections: readonly Subsection[],
+  entries: readonly YamlEntry[],
+  parentAt: Position | undefined,
+  findings: Findings,
+): FieldsBySection {
+  const read = subsections.map(({ section, name }) => readSection(section, entryIn(entries, name), parentAt, findings));
+  return Object.fromEntries(read.flatMap((fields) => Object.entries(fields)));
 }
 
 function readSection(
   name: SectionName,
-  value: YamlValue | undefined,
+  written: YamlEntry | undefined,
+  parentAt: Position | undefined,
   findings: Findings,
-): Record<string, Field<unknown>> {
-  const names = knownKeys[name];
+): FieldsBySection {
+  const names = knownNames[name];
   const mustBe = `${name}: must be a section of keys (${listOf(names)})`;
-  const entries = value === undefined ? [] : entriesOf(value, mustBe, findings);
+  const entries = written === undefined ? [] : entriesOf(written.value, mustBe, findings);
   reportUnknown(`${name}: `, entries, names, findings);
-  const read = Object.entries<Key>(keys[name]).map(
-    ([field, key]) => [field, readField(`${name}.${key.name}`, key, valueIn(entries, key.name), findings)] as const,
+  const at = isWrongType(written?.value) ? undefined : (written?.keyAt ?? parentAt);
+  const fields = Object.entries<Key>(keys[name]).map(
+    ([field, key]) =>
+      [field, readField(`${name}.${key.name}`, key, entryIn(entries, key.name)?.value, at, findings)] as const,
   );
-  return Object.fromEntries(read);
+  return { [name]: Object.fromEntries(fields), ...readSections(subsectionsOf(name), entries, at, findings) };
 }
 
+/** True for a value that is reported as not being a section: then no key is reported as missing from it. */
+function isWrongType(value: YamlValue | undefined): boolean {
+  return value !== undefined && value.kind !== 'section' && value.kind !== 'nothing';
+}
+
+/** @param sectionAt where the key belongs if it is missing; `undefined` if the file does not have its section */
 function readField(
   path: string,
   key: Key,
   written: YamlValue | undefined,
+  sectionAt: Position | undefined,
   { problems, warnings }: Findings,
 ): Field<unknown> {
-  const place = written?.at ?? { line: 1, column: 1 };
+  const place = written?.at ?? sectionAt ?? { line: 1, column: 1 };
   const complain: Complain = {
     problem: (message, at = place) => void problems.push({ ...at, message: `${path}: ${message}` }),
     warning: (message, at = place) => void warnings.push({ ...at, message: `${path}: ${message}` }),
   };
   const field = { ...complain, key, path, at: written?.at };
-  if (written === undefined || isLeftOut(written, key)) return { ...field, state: 'absent', value: defaultOf(key) };
+  if (written === undefined || isLeftOut(written, key)) {
+    if ('required' in key && sectionAt !== undefined) complain.problem(`is missing: write ${key.required}`);
+    return { ...field, state: 'absent', value: defaultOf(key) };
+  }
   const before = problems.length;
   const value = checkOf(key)(written, complain);
   if (value === undefined || problems.length > before) return { ...field, state: 'bad', value: defaultOf(key) };
@@ -97,9 +126,19 @@ function isLeftOut(value: YamlValue, key: Key): boolean {
   return value.kind === 'nothing' || (asText(value) === '' && !('empty' in key));
 }
 
+/** The default as the configuration has it: the table has it as the file would. */
 function defaultOf(key: Key): unknown {
-  if (!('default' in key)) return undefined;
-  return key.kind === 'seconds' ? Number(key.default) * 1000 : key.default;
+  return 'default' in key ? checkOf(key)(asWritten(key.default), { problem: noFault, warning: noFault }) : undefined;
+}
+
+function asWritten(plain: Plain): YamlValue {
+  const at = { line: 1, column: 1 };
+  if (typeof plain === 'object') return { kind: 'list', items: plain.map(asWritten), at };
+  return { kind: 'scalar', value: plain, quoted: false, at };
+}
+
+function noFault(message: string): never {
+  throw new Error(`a default of the table is wrong: ${message}`);
 }
 
 /** Warns of fields that the file has, but that have no effect. */
@@ -130,8 +169,8 @@ function entriesOf(value: YamlValue, mustBe: string, { problems }: Findings): re
   return [];
 }
 
-function valueIn(entries: readonly YamlEntry[], name: string): YamlValue | undefined {
-  return entries.find(({ key }) => key === name)?.value;
+function entryIn(entries: readonly YamlEntry[], name: string): YamlEntry | undefined {
+  return entries.find(({ key }) => key === name);
 }
 
 /** YAML reads `port:8009` and `port=8009` as text. If the value is such a text, this returns what to write. */
@@ -159,8 +198,8 @@ function suggestKey(key: string, names: readonly string[]): string {
     return `a key ends in a colon and a space, as in ${quote(`${name}: `)}`;
   const close = nearest(key, names);
   if (close !== undefined) return `did you mean ${quote(close)}?`;
-  const elsewhere = nearest(key, Object.values(knownKeys).flat());
-  const homes = sectionNames.filter((section) => knownKeys[section].some((other) => other === elsewhere));
+  const elsewhere = nearest(key, Object.values(knownNames).flat());
+  const homes = sectionNames.filter((section) => knownNames[section].some((other) => other === elsewhere));
   if (homes.length > 0) return `did you mean ${homes.map((section) => `${section}.${elsewhere ?? ''}`).join(' or ')}?`;
   return `the known keys are ${listOf(names)}`;
 }

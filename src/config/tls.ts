@@ -2,9 +2,9 @@ import { DEFAULT_CIPHERS } from 'node:tls';
 import { type PemCheck, checkCa, checkCertificate, checkKeyPair } from '../certificates/pem.js';
 import { type Field, type Fields, tlsSettingsOf, warnOfNoEffect } from './section.js';
 import { cipherWarnings, keyTypeWarning, securityLevel } from './tls-names.js';
-import type { BackendTls, FrontendTls, KeyPair } from './types.js';
+import type { ClientTls, FrontendTls, KeyPair, SectionName } from './types.js';
 
-/** How to read the PEM files, and the time to which the dates of certificates are compared. */
+/** How to read the files that the configuration names, and the time to which the dates of certificates are compared. */
 export interface FileSource {
   /** Returns the text of a file. Throws the errors of `readFileSync`. */
   readonly readFile: (path: string) => string;
@@ -21,7 +21,7 @@ type PairFields = Readonly<Record<'certfile' | 'keyfile', FileField>>;
  */
 export function readFrontendTls(fields: Fields, source: FileSource): FrontendTls | undefined {
   const { certfile, keyfile, minVersion, ciphers } = fields.frontend;
-  mustBePair(fields.frontend);
+  mustBePair(certfile, keyfile);
   if (certfile.state === 'absent' && keyfile.state === 'absent') {
     warnOfNoEffect(tlsFields(fields.frontend), 'without certfile and keyfile');
     return undefined;
@@ -38,63 +38,102 @@ export function readFrontendTls(fields: Fields, source: FileSource): FrontendTls
 }
 
 /**
- * TLS settings for Patroni's API, which have an effect only if `scheme` is https: a CA, and a client certificate with its
- * key.
+ * TLS settings for a server that patroniglue asks, which have an effect only if `scheme` is https: a CA, and a client
+ * certificate with its key.
+ *
+ * @param server its name for people: `Patroni`
  */
-export function readBackendTls(fields: Fields, source: FileSource): BackendTls {
-  const { scheme, insecure, cafile } = fields.backend;
-  mustBePair(fields.backend);
+export function readClientTls<N extends 'backend' | 'witness.etcd3'>(
+  name: N,
+  server: string,
+  fields: Fields,
+  source: FileSource,
+): ClientTls<N> {
+  const { scheme, insecure, cafile, ...others }: Fields['backend' | 'witness.etcd3'] = fields[name];
+  mustBePair(others.certfile, others.keyfile);
   if (scheme.value === 'http') {
     // Only a warning: the operator may have prepared the files for the day when scheme becomes https.
-    warnOfNoEffect(tlsFields(fields.backend), 'while backend.scheme is http');
-    return { insecure: insecure.value };
+    warnOfNoEffect(tlsFields(fields[name]), `while ${scheme.path} is http`);
+    return { insecure: insecure.value } as ClientTls<N>;
   }
   if (insecure.value) {
     const unused = cafile.state === 'given' ? '; cafile has no effect' : '';
     insecure.warning(
-      `patroniglue does not check Patroni's certificate: an attacker in between can answer in Patroni's place${unused}`,
+      `patroniglue does not check ${server}'s certificate: an attacker in between can answer in ${server}'s place${unused}`,
     );
   }
-  const ca = readPem(cafile, source, (pem) => checkCa(pem, source.nowMs));
-  return { ...tlsSettingsOf('backend', fields), ...(ca !== undefined && { ca }), ...readPair(fields.backend, source) };
+  const ca = readChecked(cafile, source, (pem) => checkCa(pem, source.nowMs));
+  return { ...tlsSettingsOf(name, fields), ...(ca !== undefined && { ca }), ...readPair(others, source) };
+}
+
+/** The password for etcd, without the line end of its file. `undefined` if the file names none, or if it has a problem. */
+export function readPassword(fields: Fields, source: FileSource): string | undefined {
+  const { username, passwordFile } = fields['witness.etcd3'];
+  mustBePair(username, passwordFile);
+  return readChecked(passwordFile, source, checkPassword, 'the file')?.replace(FINAL_LINE_END, '');
+}
+
+/** Editors and `echo` end a file with a line end, which is not part of the password. */
+const FINAL_LINE_END = /\r?\n$/;
+
+/** Most bytes of a file with a password. */
+const MAX_PASSWORD_BYTES = 4096;
+
+/** What is wrong with the text of a password file. No message may show the text. */
+function checkPassword(text: string): PemCheck {
+  const password = text.replace(FINAL_LINE_END, '');
+  const problems = [
+    ...(password === '' ? ['is empty: write the password into it'] : []),
+    ...(Buffer.byteLength(text) > MAX_PASSWORD_BYTES
+      ? [`is larger than ${MAX_PASSWORD_BYTES / 1024} KiB: is it the password?`]
+      : []),
+    ...(/[\r\n]/.test(password) ? ['has more than one line: the password must be its only line'] : []),
+  ];
+  return { problems, warnings: [] };
 }
 
 /** The TLS fields, without those that are `false`: they change nothing. */
-function tlsFields(fields: Fields['frontend'] | Fields['backend']): readonly Field<unknown>[] {
+function tlsFields(fields: Fields[SectionName]): readonly Field<unknown>[] {
   return Object.values<Field<unknown>>(fields).filter(({ key, value }) => key.group === 'tls' && value !== false);
 }
 
-function mustBePair({ certfile, keyfile }: PairFields): void {
-  if (certfile.state !== 'absent' && keyfile.state === 'absent') {
-    certfile.problem('keyfile is missing: give both certfile and keyfile, or neither');
-  }
-  if (keyfile.state !== 'absent' && certfile.state === 'absent') {
-    keyfile.problem('certfile is missing: give both certfile and keyfile, or neither');
-  }
+/** Reports one of two fields without the other. */
+function mustBePair(one: Field<unknown>, other: Field<unknown>): void {
+  const fix = `give both ${one.key.name} and ${other.key.name}, or neither`;
+  if (one.state !== 'absent' && other.state === 'absent') one.problem(`${other.key.name} is missing: ${fix}`);
+  if (other.state !== 'absent' && one.state === 'absent') other.problem(`${one.key.name} is missing: ${fix}`);
 }
 
 /** @param ciphers the server's cipher string in OpenSSL's syntax: its security level decides which certificates are too weak */
 function readPair({ certfile, keyfile }: PairFields, source: FileSource, ciphers?: string): KeyPair | undefined {
-  const cert = readPem(certfile, source, (pem) => checkCertificate(pem, source.nowMs, ciphers));
-  const key = readPem(keyfile, source, (pem) => checkKeyPair(cert ?? '', pem));
+  const cert = readChecked(certfile, source, (pem) => checkCertificate(pem, source.nowMs, ciphers));
+  const key = readChecked(keyfile, source, (pem) => checkKeyPair(cert ?? '', pem));
   if (certfile.value === undefined || keyfile.value === undefined || cert === undefined || key === undefined) {
     return undefined;
   }
   return { certfile: certfile.value, keyfile: keyfile.value, cert, key };
 }
 
-/** The text of a PEM file, after the check. `undefined` if the field is absent, or if the file cannot be read. */
-function readPem(field: FileField, { readFile }: FileSource, check: (pem: string) => PemCheck): string | undefined {
-  const { value: file, problem, warning } = field;
-  if (file === undefined) return undefined;
+/**
+ * The text of a file, after the check. `undefined` if the field is absent, or if the file cannot be read.
+ *
+ * @param name how messages name the file: without a path where somebody may have written a password in its place
+ */
+function readChecked(
+  { value: file, problem, warning }: FileField,
+  { readFile }: FileSource,
+  check: (text: string) => PemCheck,
+  name = file,
+): string | undefined {
+  if (file === undefined || name === undefined) return undefined;
   try {
     const text = readFile(file);
     const { problems, warnings } = check(text);
-    for (const message of problems) problem(`${file} ${message}`);
-    for (const message of warnings) warning(`${file}: ${message}`);
+    for (const message of problems) problem(`${name} ${message}`);
+    for (const message of warnings) warning(`${name}: ${message}`);
     return text;
   } catch (error) {
-    problem(`cannot read ${file}: ${fileReason(error)}`);
+    problem(`cannot read ${name}: ${fileReason(error)}`);
     return undefined;
   }
 }

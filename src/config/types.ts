@@ -11,6 +11,8 @@ export type SectionName = keyof Table;
 export interface ValueOfKind {
   /** IPv6 addresses have no brackets. */
   readonly host: string;
+  readonly endpoints: readonly Endpoint[];
+  readonly 'endpoint or none': Endpoint | 'none';
   readonly 'whole number': number;
   /** Milliseconds. */
   readonly seconds: number;
@@ -18,6 +20,10 @@ export interface ValueOfKind {
   readonly word: string;
   /** A path, as written. */
   readonly file: string;
+  readonly 'password file': string;
+  readonly text: string;
+  /** One slash at its start, none at its end. */
+  readonly 'key prefix': string;
   readonly 'log line': string;
   readonly 'TLS version': TlsVersion;
   /** OpenSSL names and `@SECLEVEL=n`. */
@@ -63,12 +69,12 @@ export interface Config {
   };
   readonly backend: SectionConfig<'backend'> & {
     /** Used only with https. With http, it has no files. */
-    readonly tls: BackendTls;
+    readonly tls: ClientTls<'backend'>;
   };
   readonly agent: AgentConfig;
   readonly cache: SectionConfig<'cache'>;
   readonly log: SectionConfig<'log'>;
-  /** Absent if the file has no section `witness`: then only Patroni itself is asked. */
+  /** Absent if the file has no section `witness`: patroniglue then asks only Patroni. */
   readonly witness?: WitnessConfig;
   /** What does not stop the start: one line for each warning, with its position: `config.yml:12:13: backend.insecure: ...`. */
   readonly warnings: readonly string[];
@@ -80,45 +86,27 @@ export type AgentConfig = SectionConfig<'agent'>;
 /** HTTPS at the front end. */
 export type FrontendTls = TlsConfig<'frontend'> & KeyPair;
 
-/** HTTPS towards Patroni. */
-export type BackendTls = TlsConfig<'backend'> &
+/** HTTPS towards a server that patroniglue asks. */
+export type ClientTls<N extends SectionName> = TlsConfig<N> &
   Partial<KeyPair> & {
     /** PEM text of `cafile`. */
     readonly ca?: string;
   };
 
-/** Who tells of the leader key while Patroni itself does not answer. */
-export interface WitnessConfig {
+/** Whom patroniglue asks while Patroni does not answer. `name` is absent if Patroni has to tell it. */
+export type WitnessConfig = Omit<SectionConfig<'witness'>, 'postgres'> & {
   readonly etcd3: Etcd3Config;
-  /** What all keys of the cluster begin with in the DCS: `/service/main`. A slash at its start, none at its end. */
-  readonly key: string;
-  /** The name of this node in Patroni. Absent: what Patroni calls itself. */
-  readonly name?: string;
-  /** The PostgreSQL that must accept connections. Absent: it is not asked. */
+  /** The PostgreSQL that must accept connections. Absent: patroniglue does not ask it. */
   readonly postgres?: Endpoint;
-}
+};
 
-/** An etcd cluster, and how to log in to it. */
-export interface Etcd3Config {
-  /** From 1 to 16, each only once. */
-  readonly hosts: readonly Endpoint[];
-  readonly scheme: 'http' | 'https';
+/** An etcd cluster, and how to log in to it. `username` and `password` are both there, or neither is. */
+export type Etcd3Config = Omit<SectionConfig<'witness.etcd3'>, 'passwordFile'> & {
   /** Used only with https. With http, it has no files. */
-  readonly tls: Etcd3Tls;
-  /** Present only together with the password. */
-  readonly username?: string;
-  /** The content of `password-file`. Secret: no message, log line or page may have it. */
+  readonly tls: ClientTls<'witness.etcd3'>;
+  /** The content of `password-file`. Secret: no message, no log line and no page may have it. */
   readonly password?: string;
-}
-
-/** HTTPS towards etcd. */
-export interface Etcd3Tls extends Partial<KeyPair> {
-  /** True: the certificate of etcd is not checked. */
-  readonly insecure: boolean;
-  readonly cafile?: string;
-  /** PEM text of `cafile`. */
-  readonly ca?: string;
-}
+};
 
 /** Where to connect. An IPv6 address has no brackets. */
 export interface Endpoint {

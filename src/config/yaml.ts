@@ -53,10 +53,10 @@ export interface YamlReading {
  */
 const MAX_BYTES = 65_536;
 
-/** Most levels of nested collections. The configuration needs four; some hundred overflow the stack of the `yaml` package. */
+/** Most levels of nested collections. The configuration needs five; some hundred overflow the stack of the `yaml` package. */
 const MAX_NESTING = 20;
 
-/** Levels that are read: the file, its sections, their lists, the items. Deeper collections come out empty. */
+/** Levels that are read: the file, its sections, their subsections, the lists in these. Deeper collections come out empty. */
 const MAX_DEPTH = 4;
 
 /**

@@ -5,6 +5,20 @@ export function authority(host: string, port: number): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
+/**
+ * Host and port in `etcd1:2379`, `[::1]:2379` or `etcd1`. The host of `[::1]` is `::1`. The name and the range of the port are
+ * not checked. `undefined` if the text has no such form. An IPv6 address must have brackets: `::1:2379` is an address itself.
+ */
+export function parseEndpoint(
+  text: string,
+  defaultPort: number,
+): { readonly host: string; readonly port: number } | 'no brackets' | undefined {
+  const [, bracketed, name = '', digits] = /^(?:\[([^[\]]*)\]|([^[\]]*?))(?::(\d*))?$/.exec(text) ?? [];
+  if (isIPv6(text) || isIPv6(name)) return 'no brackets';
+  const isHost = bracketed === undefined ? name !== '' && !name.includes(':') : isIPv6(bracketed);
+  return isHost ? { host: bracketed ?? name, port: digits === undefined ? defaultPort : Number(digits) } : undefined;
+}
+
 /** Scheme, host and port as in a URL: `http://localhost:8008`. */
 export function origin({
   scheme,

@@ -6,8 +6,8 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { loadConfig } from '../../src/config/load.js';
-import { changedKeys } from '../../src/config/changed-keys.js';
-import { type ListedKey, type Plain, allKeys } from '../../src/config/keys.js';
+import { changedKeys, settingsIn } from '../../src/config/changed-keys.js';
+import { type ListedKey, type Plain, allKeys, sectionNames } from '../../src/config/keys.js';
 import { parseConfig } from '../../src/config/parse.js';
 import type { Config } from '../../src/config/types.js';
 import { ConfigError } from '../../src/errors.js';
@@ -58,7 +58,7 @@ const badFiles: Readonly<Record<string, readonly string[]>> = {
     '3:12: frontend.keyfile: cannot read forbidden.key: permission denied',
     '6:11: backend.cafile: cannot read folder: it is a directory',
   ],
-  'file-wrong-type': ['1:1: the file must hold sections (frontend, backend, agent, cache, log), not a list'],
+  'file-wrong-type': ['1:1: the file must hold sections (frontend, backend, agent, cache, log, witness), not a list'],
   'host-address': [
     '2:9: frontend.host: "127.0.0.256" is not an IPv4 address',
     '4:9: backend.host: must be a name or an address, not 127',
@@ -541,21 +541,23 @@ describe('config.yml.example', () => {
 
   it('has good values in the lines that are commented out', () => {
     const config = problemsOf(() => parse(uncommented));
-    const files = /^\d+:\d+: \w+\.\w+: cannot read \/etc\/patroniglue\/[a-z.]+: no such file$/;
+    const files = /^\d+:\d+: [\w.-]+: cannot read (?:\/etc\/patroniglue\/[a-z.-]+|the file): no such file$/;
     assert.deepEqual(
       config.filter((problem) => !files.test(problem)),
       [],
     );
-    assert.equal(config.length, 2, config.join('\n')); // those of the front end; http needs none for Patroni
+    assert.equal(config.length, 6, config.join('\n')); // two of the front end, four of etcd; http needs none for Patroni
   });
 });
 
 /** The default of a key as the example words it. Values come from `config`, the configuration of a file without keys. */
 function defaultOf({ section, field, key }: ListedKey, config: Config): string {
   if ('absent' in key) return key.absent.replaceAll('`', '');
-  const settings: Readonly<Record<string, unknown>> = { ...config[section] };
+  if ('required' in key) return 'none (required)';
+  const settings = settingsIn(config, section);
   const tls: Readonly<Record<string, unknown>> = { ...(settings['tls'] as object | undefined) };
-  // Without a certificate, the configuration has no TLS settings of the front end: the table alone has their defaults.
+  // Without a certificate, the configuration has no TLS settings of the front end, and without its section no witness: the
+  // table alone has their defaults.
   const found = (key.group === 'tls' ? tls : settings)[field] ?? ('default' in key ? key.default : undefined);
   const value = (key.kind === 'seconds' ? Number(found) / 1000 : found) as Plain;
   if ('follows' in key) return `${key.follows.replaceAll('`', '')} (${value.toString()})`;
@@ -567,12 +569,16 @@ function defaultOf({ section, field, key }: ListedKey, config: Config): string {
 /** The text after the last `Default:` in the comment above each key of the example, by key. */
 function defaultsIn(text: string): Record<string, string> {
   const found: Record<string, string> = {};
-  let section = '';
+  const sections: string[] = [];
   let comment = '';
   for (const line of text.split('\n')) {
     const [, prose] = /^ *# (.*)$/.exec(line) ?? [];
-    const [, key] = /^ +#?([a-z-]+):/.exec(line) ?? [];
-    section = /^([a-z]+):$/.exec(line)?.[1] ?? section;
+    const [, indent = '', name = '', value = ''] = /^( *)#?([a-z0-9-]+):(.*)$/.exec(line) ?? [];
+    const depth = indent.length / 2;
+    const isSection = sectionNames.some((section) => section === [...sections.slice(0, depth), name].join('.'));
+    if (isSection && value === '') sections.splice(depth, Infinity, name);
+    const key = name === '' || isSection ? undefined : name;
+    const section = sections.slice(0, depth).join('.');
     if (prose !== undefined) comment += ` ${prose}`;
     else if (key !== undefined) {
       const name = `${section}.${key}`;

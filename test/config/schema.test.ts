@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
 import { parse as parseYaml } from 'yaml';
-import { knownKeys } from '../../src/config/section.js';
+import { allKeys } from '../../src/config/keys.js';
 import { parseConfig } from '../../src/config/parse.js';
 import { ConfigError } from '../../src/errors.js';
 
@@ -58,14 +58,29 @@ const BEYOND_A_SCHEMA: Readonly<Record<string, string>> = {
   'agent.host': 'the same',
   'agent.port': "that it is not the front end's or Patroni's",
   'agent.route': 'which routes there are',
+  'witness.name': 'that it has no slash',
+  'witness.postgres': 'the syntax of names and addresses, and of ports',
+  'witness.etcd3.hosts': 'the same',
+  'witness.etcd3.certfile': 'one of the pair alone; what is in the file',
+  'witness.etcd3.keyfile': 'the same',
+  'witness.etcd3.username': 'one of the pair alone',
+  'witness.etcd3.password-file': 'the same',
   'cache.interval': 'that it is less than cache.ttl',
   'cache.slow-ttl': 'that it is more than the slow interval and the timeout',
   'cache.slow-interval': 'that it is less than cache.slow-ttl',
 };
 
-describe('config.schema.json', () => {
-  const keys = Object.entries(knownKeys).flatMap(([section, names]) => names.map((name) => ({ section, name })));
+/** A configuration with a key, and with what its section needs. */
+function configWith(path: string, value: unknown): object {
+  const [section = '', ...names] = path.split('.');
+  const [name = '', subsection] = names.reverse();
+  if (section !== 'witness') return { [section]: { [name]: value } };
+  const etcd3 = { hosts: ['10.0.0.11:2379'] };
+  if (subsection !== undefined) return { witness: { key: '/service/main', etcd3: { ...etcd3, [name]: value } } };
+  return { witness: { key: '/service/main', etcd3, [name]: value } };
+}
 
+describe('config.schema.json', () => {
   it('accepts the example, as it is and with every key in use', () => {
     const example = read('config.yml.example');
     assert.match(example, /^# yaml-language-server: \$schema=\.\/config\.schema\.json\n/);
@@ -75,15 +90,15 @@ describe('config.schema.json', () => {
     }
   });
 
-  for (const { section, name } of keys) {
-    it(`agrees with the parser on ${section}.${name}`, () => {
+  for (const { path } of allKeys) {
+    it(`agrees with the parser on ${path}`, () => {
       for (const value of VALUES) {
-        const config = { [section]: { [name]: value } };
+        const config = configWith(path, value);
         const text = JSON.stringify(config);
         const problems = problemsOf(text);
         const ok = fits(config);
         if (problems.length === 0) assert.ok(ok, `${text} is taken by the parser`);
-        else if (!(`${section}.${name}` in BEYOND_A_SCHEMA)) assert.ok(!ok, `${text}: ${problems.join()}`);
+        else if (!(path in BEYOND_A_SCHEMA)) assert.ok(!ok, `${text}: ${problems.join()}`);
       }
     });
   }
@@ -95,6 +110,12 @@ describe('config.schema.json', () => {
       { cache: 4 },
       { cache: [] },
       { frontend: { port: '80' } },
+      { witness: null },
+      { witness: {} },
+      { witness: { key: '/service/main' } },
+      { witness: { key: '/service/main', etcd3: null } },
+      { witness: { etcd3: { hosts: ['10.0.0.11'] } } },
+      { witness: { key: '/service/main', etcd3: { hosts: ['10.0.0.11'], host: '10.0.0.11' } } },
       7,
       [],
       null,
