@@ -7,8 +7,11 @@ import { type PositionedValidity, readCaValidity, readValidities } from '../cert
 /** How often the dates are checked, in milliseconds. */
 const EVERY_MS = 60_000;
 
-/** Whose certificate: the front end's, patroniglue's own as a client of Patroni, that of the CA for Patroni, Patroni's. */
-export type CertificateOwner = 'frontend' | 'client' | 'ca' | 'patroni';
+/**
+ * Whose certificate: the front end's, patroniglue's own as a client of Patroni, that of the CA for Patroni, Patroni's,
+ * patroniglue's own as a client of etcd, that of the CA for etcd.
+ */
+export type CertificateOwner = 'frontend' | 'client' | 'ca' | 'patroni' | 'witness-client' | 'witness-ca';
 
 /** A certificate that ends soon or has expired. */
 export interface CertificateWarning {
@@ -85,14 +88,20 @@ export function createCertificateWatch(
 }
 
 /** The certificates of a configuration, each with the name that its warnings use. */
-function certificatesInFiles({ frontend, backend: { tls } }: Config): readonly Watched[] {
+function certificatesInFiles({ frontend, backend, witness }: Config): readonly Watched[] {
   const watched = (owner: CertificateOwner, key: string, file: string, validities: readonly PositionedValidity[]) =>
     validities.map(({ position, ...validity }) => ({ owner, name: `${key}: ${file}: ${position}`, ...validity }));
-  const ca = tls.ca === undefined || tls.insecure ? undefined : readCaValidity(tls.ca);
+  const caOf = ({ ca, insecure }: { readonly ca?: string; readonly insecure: boolean }) => {
+    const validity = ca === undefined || insecure ? undefined : readCaValidity(ca);
+    return validity ? [validity] : [];
+  };
+  const etcd = witness?.etcd3.tls ?? { insecure: false };
   return [
     ...watched('frontend', 'frontend.certfile', frontend.tls?.certfile ?? '', readValidities(frontend.tls?.cert ?? '')),
-    ...watched('client', 'backend.certfile', tls.certfile ?? '', readValidities(tls.cert ?? '')),
-    ...watched('ca', 'backend.cafile', tls.cafile ?? '', ca ? [ca] : []),
+    ...watched('client', 'backend.certfile', backend.tls.certfile ?? '', readValidities(backend.tls.cert ?? '')),
+    ...watched('ca', 'backend.cafile', backend.tls.cafile ?? '', caOf(backend.tls)),
+    ...watched('witness-client', 'witness.etcd3.certfile', etcd.certfile ?? '', readValidities(etcd.cert ?? '')),
+    ...watched('witness-ca', 'witness.etcd3.cafile', etcd.cafile ?? '', caOf(etcd)),
   ];
 }
 

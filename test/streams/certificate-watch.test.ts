@@ -115,6 +115,21 @@ describe('the watch over certificates', { skip: await withoutOpenssl() }, () => 
     ]);
   });
 
+  it('warns of our own towards etcd, and of the last CA that is trusted for etcd', () => {
+    const etcd3 = (more: string): string => `etcd3: { hosts: [10.0.0.11], scheme: https, cafile: ${ca.cert}${more} }`;
+    const witness = (more: string): string => `{ witness: { key: /service/main, ${etcd3(more)} } }`;
+    start(40, witness(`, certfile: ${pair.cert}, keyfile: ${pair.key}`));
+    assert.match(come(20).join(), /^witness\.etcd3\.certfile: .*a-year\.pem: the certificate ends on 2027/);
+    assert.equal(told[0]?.owner, 'witness-client');
+    assert.match(come(-3640).join(), /witness\.etcd3\.cafile: .*a-ca\.pem: the certificate ends on 2036/);
+    assert.deepEqual([...watch.ends()].sort(), [
+      ['witness-ca', END_MS + 3650 * DAY_MS],
+      ['witness-client', END_MS],
+    ]);
+    config$.next(parse(witness(', insecure: true')));
+    assert.deepEqual([...watch.ends()], [], 'a CA that is not used has no end');
+  });
+
   it("warns of Patroni's at once when it is shown first, and as time passes", () => {
     start(20, overHttps());
     shown$.next(shown);
