@@ -4,16 +4,18 @@
 const rooms = {
   patroni: [],
   network: [],
+  witness: ['patroni'],
   log: [],
   certificates: [],
   config: ['patroni', 'network', 'certificates', 'errors'],
-  upstream: ['patroni', 'network', 'certificates', 'config/types'],
+  upstream: ['patroni', 'witness', 'network', 'certificates', 'config/types'],
   sockets: ['network', 'errors'],
-  streams: ['patroni', 'network', 'certificates', 'upstream', 'config/types'],
+  streams: ['patroni', 'witness', 'network', 'certificates', 'upstream', 'config/types'],
   http: ['patroni', 'network', 'sockets', 'config/types', 'config/tls-names'],
   'agent-check': ['patroni', 'config/types'],
   metrics: [
     'patroni',
+    'witness',
     'streams',
     'http/types',
     'http/reply',
@@ -22,14 +24,14 @@ const rooms = {
     'config/types',
     'version',
   ],
-  status: ['patroni', 'streams', 'http/types', 'http/reply', 'version'],
+  status: ['patroni', 'witness', 'streams', 'http/types', 'http/reply', 'version'],
   service: [
-    ...['patroni', 'network', 'log', 'certificates', 'config', 'upstream', 'sockets', 'streams', 'http', 'agent-check'],
-    ...['metrics', 'status', 'errors', 'version'],
+    ...['patroni', 'witness', 'network', 'log', 'certificates', 'config', 'upstream', 'sockets', 'streams', 'http'],
+    ...['agent-check', 'metrics', 'status', 'errors', 'version'],
   ],
   cli: [
-    ...['service/service', 'config', 'patroni', 'network', 'upstream', 'streams', 'sockets/listeners', 'http/types'],
-    ...['log/journal', 'log/levels', 'errors', 'version'],
+    ...['service/service', 'config', 'patroni', 'witness', 'network', 'upstream', 'streams', 'sockets/listeners'],
+    ...['http/types', 'log/journal', 'log/levels', 'errors', 'version'],
   ],
 };
 
