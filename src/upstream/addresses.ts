@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns';
 import { isIP, isIPv6 } from 'node:net';
-import { Observable, of, share } from 'rxjs';
+import { Observable, type SchedulerLike, of, share, throwError, timeout } from 'rxjs';
+import { withCode } from './connection.js';
 
 /** An address of the upstream. */
 export interface Address {
@@ -28,7 +29,7 @@ const resolveAll: ResolveAll = (hostname, callback) => {
   });
 };
 
-/** The addresses of an upstream. */
+/** The addresses of an upstream that is one host only. */
 export interface Addresses {
   /** The addresses to try. Emits once and completes, or errors as `dns.lookup` does. */
   readonly address$: Observable<Address[]>;
@@ -37,12 +38,19 @@ export interface Addresses {
 }
 
 /**
- * The addresses of an upstream's host.
+ * The addresses of a host, as a cold observable: it emits once and completes, or it errors as `dns.lookup` does.
  *
  * An address needs no look-up. `localhost` stands for both loopback addresses, as RFC 6761, section 6.3 requires (many hosts
  * files have only one of them). Any other name is looked up. A look-up cannot be aborted and occupies one of libuv's four
  * threads until it ends. If every poll started its own, a silent name server would soon occupy all four. So there is at most
- * one look-up at a time, and all polls share it.
+ * one look-up at a time, and all subscribers share it.
+ */
+export function addressesOf(host: string, resolve: ResolveAll = resolveAll): Observable<Address[]> {
+  return isLookedUp(host) ? lookUp(host, resolve) : of(isIP(host) === 0 ? LOOPBACK : [addressOf(host)]);
+}
+
+/**
+ * The addresses of an upstream's host, as {@link addressesOf} gives them.
  *
  * A name with several addresses may stand for several nodes (a headless service of Kubernetes, a service of Swarm), or for
  * one host where Patroni listens on one address only. So patroniglue tries all addresses, in the name server's order, until
@@ -57,8 +65,7 @@ export function createAddresses(
   resolve: ResolveAll = resolveAll,
   onAddresses: OnAddresses = () => undefined,
 ): Addresses {
-  if (isIP(host) !== 0) return fixed([addressOf(host)]);
-  if (host.toLowerCase() === 'localhost') return fixed(LOOPBACK);
+  if (!isLookedUp(host)) return { address$: addressesOf(host), answeredBy: () => true };
   let pinned: string | undefined;
   const choose = (found: Address[]): Address[] => {
     const kept = found.find(({ address }) => address === pinned);
@@ -68,18 +75,13 @@ export function createAddresses(
     if (!kept) pinned = undefined;
     return kept ? [kept] : found;
   };
-  const address$ = new Observable<Address[]>((subscriber) => {
-    resolve(host, (error, addresses) => {
-      if (error !== null) {
-        subscriber.error(error);
-        return;
-      }
-      subscriber.next(choose(addresses));
-      subscriber.complete();
+  const resolveAndChoose: ResolveAll = (hostname, callback) => {
+    resolve(hostname, (error, addresses) => {
+      callback(error, error === null ? choose(addresses) : []);
     });
-  }).pipe(share({ resetOnRefCountZero: false })); // without subscribers, the look-up still goes on
+  };
   return {
-    address$,
+    address$: lookUp(host, resolveAndChoose),
     answeredBy(address) {
       pinned ??= address;
       return pinned === address || address === undefined;
@@ -87,8 +89,64 @@ export function createAddresses(
   };
 }
 
-function fixed(addresses: Address[]): Addresses {
-  return { address$: of(addresses), answeredBy: () => true };
+/**
+ * A look-up of which at most `most` are under way. Further ones wait until another one has ended. So names that a silent name
+ * server does not answer occupy at most `most` of libuv's four threads.
+ */
+export function limitLookups(most: number, resolve: ResolveAll = resolveAll): ResolveAll {
+  const waiting: (() => void)[] = [];
+  let underWay = 0;
+  return (hostname, callback) => {
+    const begin = (): void => {
+      underWay += 1;
+      resolve(hostname, (error, addresses) => {
+        underWay -= 1;
+        waiting.shift()?.();
+        callback(error, addresses);
+      });
+    };
+    if (underWay < most) begin();
+    else waiting.push(begin);
+  };
+}
+
+/** These addresses, or the error of a failed look-up if they are not known within `connectMs` milliseconds. */
+export function lookedUpWithin(
+  address$: Observable<Address[]>,
+  connectMs: number,
+  scheduler: SchedulerLike,
+): Observable<Address[]> {
+  return address$.pipe(
+    timeout({
+      first: connectMs,
+      scheduler,
+      with: () => throwError(() => withCode('EAI_AGAIN', `name not looked up within ${connectMs / 1000} s`)),
+    }),
+  );
+}
+
+/** A look-up that gives addresses which are known already. */
+export function fixedLookup(addresses: Address[]) {
+  return (_hostname: string, _options: object, callback: (error: Error | null, addresses: Address[]) => void): void => {
+    callback(null, addresses);
+  };
+}
+
+function isLookedUp(host: string): boolean {
+  return isIP(host) === 0 && host.toLowerCase() !== 'localhost';
+}
+
+function lookUp(host: string, resolve: ResolveAll): Observable<Address[]> {
+  return new Observable<Address[]>((subscriber) => {
+    resolve(host, (error, addresses) => {
+      if (error !== null) {
+        subscriber.error(error);
+        return;
+      }
+      subscriber.next(addresses);
+      subscriber.complete();
+    });
+  }).pipe(share({ resetOnRefCountZero: false })); // without subscribers, the look-up still goes on
 }
 
 function addressOf(address: string): Address {

@@ -8,7 +8,8 @@ import type { TlsOptions } from 'node:tls';
 import { firstValueFrom, timeout } from 'rxjs';
 import { classifyFailure } from '../../src/upstream/failure.js';
 import type { ResolveAll } from '../../src/upstream/addresses.js';
-import { createRequest, MAX_BODY_BYTES, MAX_INTERIM, MAX_PARTS } from '../../src/upstream/request.js';
+import { MAX_BODY_BYTES, MAX_INTERIM, MAX_PARTS } from '../../src/upstream/http-client.js';
+import { createRequest } from '../../src/upstream/request.js';
 import { fillAcceptQueue } from '../support/upstreams/accept-queue.js';
 import { type CertificateFiles, type Certificates, createCertificates } from '../support/certificates.js';
 import {
