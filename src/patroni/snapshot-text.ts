@@ -8,6 +8,7 @@ const REASONS: Readonly<Record<FailureReason, string>> = {
   'cut-off': 'answer cut off',
   'name-lookup': 'name look-up failed',
   tls: 'TLS failed',
+  'refused-access': 'access refused',
   malformed: 'answer malformed',
   'too-large': 'answer too large',
   'no-files': 'out of file descriptors',

@@ -22,6 +22,7 @@ export type FailureReason =
   | 'cut-off'
   | 'name-lookup'
   | 'tls'
+  | 'refused-access'
   | 'malformed'
   | 'too-large'
   | 'no-files'

@@ -52,9 +52,7 @@ const PROBE_AFTER_MS = 1000;
  */
 export function createUpstreamAgent(options: UpstreamAgentOptions): HttpAgent | HttpsAgent {
   const { host, scheme, connectMs, maxBytes, tls, onCertificate } = options;
-  const { least, most } = ADDRESS_ATTEMPT_MS;
-  const autoSelectFamilyAttemptTimeout = Math.min(most, Math.max(least, Math.floor(connectMs / 3)));
-  const common = { keepAlive: false, autoSelectFamily: true, autoSelectFamilyAttemptTimeout };
+  const common = { keepAlive: false, ...tryingAddresses(connectMs) };
   const agent = scheme === 'http' ? new HttpAgent(common) : new HttpsAgent({ ...common, ...tlsOptions(tls) });
   const secured = scheme === 'http' ? () => ({}) : once(() => ({ secureContext: secureContextOf(tls) }));
   const zoned = withoutZone(host) === host ? {} : { host }; // the URL has no zone
@@ -68,6 +66,13 @@ export function createUpstreamAgent(options: UpstreamAgentOptions): HttpAgent | 
     return socket;
   };
   return agent;
+}
+
+/** Options of a connection that tries several addresses one after another within `connectMs` milliseconds. */
+export function tryingAddresses(connectMs: number) {
+  const { least, most } = ADDRESS_ATTEMPT_MS;
+  const autoSelectFamilyAttemptTimeout = Math.min(most, Math.max(least, Math.floor(connectMs / 3)));
+  return { autoSelectFamily: true, autoSelectFamilyAttemptTimeout } as const;
 }
 
 /**
@@ -102,7 +107,8 @@ function once<T>(make: () => T): () => T {
   return () => (made ??= { value: make() }).value;
 }
 
-function giveUpConnecting(socket: Socket, connectMs: number): void {
+/** Destroys a socket with ETIMEDOUT if it is not connected within `connectMs` milliseconds. */
+export function giveUpConnecting(socket: Socket, connectMs: number): void {
   let lastTurn: NodeJS.Immediate | undefined;
   const timer = setTimeout(() => {
     // Wait until the event loop has read the sockets once more: it runs late timers before it reads what came meanwhile.

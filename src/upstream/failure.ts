@@ -1,14 +1,23 @@
 import { AxiosError } from 'axios';
 import type { FailureReason, PollFailure } from '../patroni/types.js';
 
-/** A complete HTTP response that patroniglue cannot use as an answer. */
-export class MalformedAnswerError extends Error {
-  override readonly name = 'MalformedAnswerError';
+/** An error that says its reason itself. */
+export class ReasonedError extends Error {
+  override readonly name: string = 'ReasonedError';
   readonly reason: FailureReason;
 
+  constructor(reason: FailureReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/** A complete HTTP response that patroniglue cannot use as an answer. */
+export class MalformedAnswerError extends ReasonedError {
+  override readonly name = 'MalformedAnswerError';
+
   constructor(message: string, options: { readonly reason?: FailureReason; readonly cause?: unknown } = {}) {
-    super(message, { cause: options.cause });
-    this.reason = options.reason ?? 'malformed';
+    super(options.reason ?? 'malformed', message, { cause: options.cause });
   }
 }
 
@@ -71,7 +80,7 @@ const TLS_PREFIXES = ['ERR_TLS_', 'ERR_SSL_', 'ERR_OSSL_'];
 /** Turns the error of a request, with codes of Node or OpenSSL, into one of a closed list of reasons. */
 export function classifyFailure(cause: unknown): PollFailure {
   const message = cause instanceof Error ? firstMessage(cause) : String(cause);
-  if (cause instanceof MalformedAnswerError) return { reason: cause.reason, message };
+  if (cause instanceof ReasonedError) return { reason: cause.reason, message };
   return { reason: reasonOf(cause, message), message };
 }
 

@@ -78,6 +78,7 @@ const REASONS: readonly FailureReason[] = [
   'cut-off',
   'name-lookup',
   'tls',
+  'refused-access',
   'malformed',
   'too-large',
   'other',
