@@ -4,7 +4,7 @@
 const rooms = {
   patroni: [],
   network: [],
-  witness: ['patroni'],
+  witness: ['patroni', 'network'],
   log: [],
   certificates: [],
   config: ['patroni', 'network', 'certificates', 'errors'],

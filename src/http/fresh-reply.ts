@@ -12,7 +12,7 @@ interface Rendered {
 }
 
 /**
- * Makes the reply from a fresh answer: status, content type and body are Patroni's own. A new reply is made for each
+ * Makes the reply from a fresh answer: status, content type and body are Patroni's own, or those of the witness. A new reply is made for each
  * snapshot and for each second of its age, not for each request.
  */
 export function createFreshReply(): (snapshot: FreshSnapshot, nowMs: number) => Reply {
@@ -28,14 +28,14 @@ export function createFreshReply(): (snapshot: FreshSnapshot, nowMs: number) => 
   };
 }
 
-function render({ answer }: FreshSnapshot, ageS: number, leftS: number): Reply {
+function render({ answer, witness }: FreshSnapshot, ageS: number, leftS: number): Reply {
   const { status, contentType, body } = answer;
   const headers = {
     ...(contentType !== undefined && { 'Content-Type': contentType }),
     'Content-Length': body.length,
     'Cache-Control': 'no-store', // a cache would serve this reply after its time to live
     Age: ageS, // RFC 9111, section 5.1
-    'Cache-Status': `patroniglue; hit; ttl=${leftS}`, // RFC 9211
+    'Cache-Status': `patroniglue; hit; ttl=${leftS}${witness ? `; detail=witness-${witness.source}` : ''}`, // RFC 9211
   };
   return { status, headers, body: bodyOf(body) };
 }

@@ -20,17 +20,18 @@ const ALLOWED = ['GET', 'HEAD', 'OPTIONS'];
  * could change a cluster.
  *
  * @param pages patroniglue's own pages, besides `/-/healthy` and `/-/ready`
- * @param count called with the route and status of each reply, except for patroniglue's own pages
+ * @param count called with the route and status of each reply, and whether it comes from the witness; not called for
+ *   patroniglue's own pages
  */
 export function createHandler<Page extends PageReply = never>(
   snapshots: Snapshots,
   clock: ReplyClock,
   pages: Pages<Page> = new Map(),
-  count: (route: string, status: number) => void = () => undefined,
+  count: (route: string, status: number, byWitness: boolean) => void = () => undefined,
 ): (request: CheckRequest) => Reply | Page {
   const freshReply = createFreshReply();
-  const counted = (route: string, reply: Reply): Reply => {
-    count(route, reply.status);
+  const counted = (route: string, reply: Reply, byWitness = false): Reply => {
+    count(route, reply.status, byWitness);
     return reply;
   };
   return (request) => {
@@ -46,8 +47,9 @@ export function createHandler<Page extends PageReply = never>(
     if (latest === undefined) return counted(OTHER_ROUTE, notLearned(route, snapshots));
     const nowMs = clock.nowMs(); // read after `ask`, so that the age is never too small
     const snapshot = readAt(latest, nowMs);
-    const isFresh = snapshot.kind === 'fresh';
-    return counted(route, isFresh ? freshReply(snapshot, nowMs) : notFreshReply(route, snapshot, nowMs, clock));
+    return snapshot.kind === 'fresh'
+      ? counted(route, freshReply(snapshot, nowMs), snapshot.witness !== undefined)
+      : counted(route, notFreshReply(route, snapshot, nowMs, clock));
   };
 }
 

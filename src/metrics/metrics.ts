@@ -1,18 +1,22 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { type RouteCounters, createRouteCounters } from './route-counters.js';
+import { createRouteCounters } from './route-counters.js';
 import { textReply } from '../http/reply.js';
 import type { Reload } from '../config/types.js';
 import type { Change } from '../streams/changes.js';
+import type { WitnessRead } from '../streams/witness-read.js';
 import { version } from '../version.js';
+import { registerCounts } from './counts.js';
 import { registerGauges } from './gauges.js';
 import { registerProcess } from './process-metrics.js';
 import type { CanonicalRoute, FailureReason, PollOutcome } from '../patroni/types.js';
 import type { MetricSources } from './types.js';
+import { createWitnessMetrics } from './witness-metrics.js';
 import type { Reply } from '../http/types.js';
 
 /** The metrics at `/-/metrics`, and the functions to call when something happens. */
 export interface Metrics {
   readonly polled: (route: CanonicalRoute, outcome: PollOutcome) => void;
+  readonly witnessRead: (read: WitnessRead) => void;
   readonly changed: (change: Change) => void;
   readonly reloaded: (reload: Reload) => void;
   /** A client asked for polls at once. */
@@ -105,6 +109,9 @@ export function createMetrics(sources: MetricSources): Metrics {
     registers,
   });
   for (const result of ['accepted', 'refused']) reloads.inc({ result }, 0);
+  const witness = createWitnessMetrics(sources);
+  const registriesInForce = (): readonly Registry[] =>
+    sources.witness.state() === undefined ? [registry] : [registry, witness.registry];
 
   let page: Promise<Reply> | undefined;
   return {
@@ -112,6 +119,7 @@ export function createMetrics(sources: MetricSources): Metrics {
       polls.count(route, outcome.kind === 'answered' ? 'answered' : outcome.failure.reason);
       duration.observe({ route }, (outcome.endedAtMs - outcome.sentAtMs) / 1000);
     },
+    witnessRead: witness.read,
     changed(change) {
       const { kind, route } = change;
       if (kind === 'reply-changed') {
@@ -119,7 +127,8 @@ export function createMetrics(sources: MetricSources): Metrics {
         transitions.count(route, to.kind === 'fresh' ? to.answer.status : to.kind);
       }
       if (kind === 'route-forgotten') {
-        for (const counts of [polls, transitions, sources.checks, sources.agentChecks]) counts.forget(route);
+        const { checks, agentChecks, witnessedChecks } = sources;
+        for (const counts of [polls, transitions, checks, agentChecks, witnessedChecks]) counts.forget(route);
         duration.remove({ route });
       }
     },
@@ -133,32 +142,12 @@ export function createMetrics(sources: MetricSources): Metrics {
       lag.observe(lagMs / 1000);
     },
     page() {
-      page ??= registry
-        .metrics()
-        .then((text) => textReply(200, text, registry.contentType))
+      page ??= Promise.all(registriesInForce().map((each) => each.metrics()))
+        .then((texts) => textReply(200, texts.join('\n'), registry.contentType))
         .finally(() => {
           page = undefined;
         });
       return page;
     },
   };
-}
-
-function registerCounts<Key>(
-  registry: Registry,
-  name: string,
-  help: string,
-  label: string,
-  counts: RouteCounters<Key>,
-): void {
-  new Counter({
-    name,
-    help,
-    labelNames: ['route', label],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const { route, key, count } of counts.entries()) this.inc({ route, [label]: String(key) }, count);
-    },
-  });
 }

@@ -1,8 +1,8 @@
 /** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** The JSON object in a body; `undefined` if there is none. */
-export function jsonObject(body: Buffer): JsonObject | undefined {
+/** The JSON object in a body or a text; `undefined` if there is none. */
+export function jsonObject(body: Buffer | string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(body.toString());
     return isObject(value) ? value : undefined;

@@ -71,6 +71,15 @@ function canonicalLag(lag: string): string | undefined {
   return `${bytes / size}${name === 'B' ? '' : name}`;
 }
 
+/** The bytes of a `lag` in canonical spelling; `undefined` if only Patroni's `parse_int` knows how to read it. */
+export function lagBytes(lag: string): number | undefined {
+  const [, digits, unit] = DECIMAL.exec(lag) ?? [];
+  const [, factor] = UNITS.find(([name]) => name === (unit === '' ? 'B' : unit)) ?? [];
+  if (digits === undefined || factor === undefined) return undefined;
+  const bytes = Number(digits) * factor;
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
 /**
  * True if a `lag` may be too large for Python's floats (`1e999`). Patroni's handler might fail at such a value: it would close
  * the connection without an answer and log a traceback. No realistic `lag` is that large.

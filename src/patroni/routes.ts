@@ -90,6 +90,12 @@ export function leaderRoute(route: CanonicalRoute): Question['leader'] {
   return byPath.get(split(route)[0])?.leader;
 }
 
+/** The path of a canonical route, and its query keys with their values. */
+export function partsOf(route: CanonicalRoute): { readonly path: string; readonly query: URLSearchParams } {
+  const [path, query] = split(route);
+  return { path, query: new URLSearchParams(`&${query}`) };
+}
+
 function split(target: string): [path: string, query: string] {
   const [, path = '', query = ''] = /^([^?]*)(?:\?(.*))?$/.exec(target) ?? [];
   return [path, query];

@@ -1,4 +1,4 @@
-import type { Answered, Snapshot, SnapshotEvent } from './types.js';
+import type { Answered, Snapshot, SnapshotEvent, Witnessed } from './types.js';
 
 /**
  * The snapshot as it must be read at `nowMs`. A fresh snapshot is stale as soon as its time is over, even if the timer that
@@ -13,20 +13,23 @@ export function readAt(snapshot: Snapshot, nowMs: number): Snapshot {
 /** The snapshot with a new time to live: a shorter one applies at once, a longer one from the next answer on. */
 export function withTimeToLive(snapshot: Snapshot, ttlMs: number, nowMs: number): Snapshot {
   if (snapshot.kind !== 'fresh' || snapshot.freshUntilMs <= snapshot.sentAtMs + ttlMs) return readAt(snapshot, nowMs);
-  const { answer, sentAtMs, failures } = snapshot;
+  const { answer, sentAtMs, failures, witness } = snapshot;
+  const freshUntilMs = sentAtMs + ttlMs;
   return readAt(
-    { kind: 'fresh', answer, sentAtMs, freshUntilMs: sentAtMs + ttlMs, ...(failures && { failures }) },
+    { kind: 'fresh', answer, sentAtMs, freshUntilMs, ...(failures && { failures }), ...(witness && { witness }) },
     nowMs,
   );
 }
 
 /** When an answer ends: with its time to live or with its lease, whichever is earlier. */
-export function endOf({ sentAtMs, lease }: Answered, ttlMs: number): number {
-  return Math.min(sentAtMs + ttlMs, lease?.endsAtMs ?? Infinity);
+export function endOf(event: Answered | Witnessed, ttlMs: number): number {
+  const leaseEndsAtMs = event.kind === 'answered' ? event.lease?.endsAtMs : event.endsAtMs;
+  return Math.min(event.sentAtMs + ttlMs, leaseEndsAtMs ?? Infinity);
 }
 
 /**
- * The snapshot after an event. Only an answer renews the snapshot. A failed poll is counted and changes nothing else.
+ * The snapshot after an event. Only an answer renews the snapshot. A failed poll is counted and changes nothing else. An
+ * answer of the witness does not end the series of failed polls: Patroni still does not answer.
  *
  * @param ttlMs how long an answer is fresh, from the moment its poll was sent
  */
@@ -37,6 +40,15 @@ export function afterEvent(snapshot: Snapshot, event: SnapshotEvent, ttlMs: numb
       const freshUntilMs = endOf(event, ttlMs);
       return readAt(
         { kind: 'fresh', answer, sentAtMs, freshUntilMs, ...(lease?.endsAtMs === freshUntilMs && { lease }) },
+        nowMs,
+      );
+    }
+    case 'witnessed': {
+      const { answer, sentAtMs, source, why } = event;
+      const { failures } = snapshot;
+      const freshUntilMs = endOf(event, ttlMs);
+      return readAt(
+        { kind: 'fresh', answer, sentAtMs, freshUntilMs, witness: { source, why }, ...(failures && { failures }) },
         nowMs,
       );
     }

@@ -1,4 +1,6 @@
 import { isObject, jsonObject } from './json-body.js';
+import { isAtLeast } from './patroni-version.js';
+import { isOn, isTruthy, pythonInt } from './python-values.js';
 import type { Answer } from './types.js';
 
 /** Patroni's dynamic configuration as it is in the DCS. Patroni may adjust its values: {@link timingsInForce}. */
@@ -134,30 +136,6 @@ function isRefused(config: DynamicConfig, version: string | undefined): boolean 
     .filter(([name]) => PARAMETER_INTEGERS.includes(name.toLowerCase()))
     .map(([, value]) => value);
   return [...integers, ...parameterIntegers].some((value) => pythonInt(value) === undefined);
-}
-
-/** The result of Python's `int()` for a JSON value; `undefined` if `int()` raises. */
-function pythonInt(value: unknown): number | undefined {
-  if (typeof value === 'boolean') return Number(value);
-  if (typeof value === 'number') return Number.isFinite(value) ? Math.trunc(value) : undefined;
-  if (typeof value !== 'string' || !/^\s*[+-]?\d+(_\d+)*\s*$/.test(value)) return undefined;
-  return Number(value.replaceAll('_', ''));
-}
-
-/** True for the values that `parse_bool` in `patroni/utils.py` reads as true. */
-function isOn(value: unknown): boolean {
-  return ['boolean', 'number', 'string'].includes(typeof value) && /^(on|true|yes|1)$/i.test(String(value));
-}
-
-/** True if Python treats this JSON value as true. */
-function isTruthy(value: unknown): boolean {
-  return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value);
-}
-
-function isAtLeast(version: string | undefined, [major, minor, patch]: readonly [number, number, number]): boolean {
-  const [, ...parts] = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(version ?? '') ?? [];
-  const [isMajor = 0, isMinor = 0, isPatch = 0] = parts.map((part: string | undefined) => Number(part ?? 0)); // `3.2`
-  return isMajor !== major ? isMajor > major : isMinor !== minor ? isMinor > minor : isPatch >= patch;
 }
 
 function inMs(seconds: Readonly<Record<TimingKey, number>>): Omit<PatroniTimings, 'failsafeMode'> {

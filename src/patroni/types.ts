@@ -72,7 +72,24 @@ export interface FailureSeries {
   readonly last: PollFailure;
 }
 
-/** What is known about a canonical route now. `failures` is present if the newest poll has failed. */
+/** What the witness says for a route while Patroni does not answer: `src/witness`. Times are the scheduler's. */
+export interface Witnessed {
+  readonly kind: 'witnessed';
+  readonly answer: Answer;
+  /** When the witness was asked. */
+  readonly sentAtMs: number;
+  /** When the answer ends. */
+  readonly endsAtMs: number;
+  /** What the witness asks: `etcd3`. */
+  readonly source: string;
+  /** Why it is this answer, for people. */
+  readonly why: string;
+}
+
+/**
+ * What is known about a canonical route now. `failures` is present if the newest poll has failed. `witness` is present if the
+ * answer comes from the witness, not from Patroni.
+ */
 export type Snapshot =
   | { readonly kind: 'pending'; readonly sinceMs: number; readonly failures?: FailureSeries }
   | {
@@ -85,6 +102,7 @@ export type Snapshot =
       /** Present if the lease ends the answer, before its time to live does. */
       readonly lease?: Lease;
       readonly failures?: FailureSeries;
+      readonly witness?: Pick<Witnessed, 'source' | 'why'>;
     }
   | {
       readonly kind: 'stale';
@@ -95,7 +113,8 @@ export type Snapshot =
       /** Present if the lease ended the answer, before its time to live did. */
       readonly lease?: Lease;
       readonly failures?: FailureSeries;
+      readonly witness?: Pick<Witnessed, 'source' | 'why'>;
     };
 
-/** An event that changes a snapshot: the end of a poll, or the end of an answer's time. */
-export type SnapshotEvent = PollOutcome | { readonly kind: 'expired' };
+/** An event that changes a snapshot: the end of a poll, an answer of the witness, or the end of an answer's time. */
+export type SnapshotEvent = PollOutcome | Witnessed | { readonly kind: 'expired' };

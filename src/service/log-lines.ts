@@ -16,12 +16,13 @@ import type { FreezeChange } from '../streams/freeze.js';
 import type { PolledOutcome } from '../streams/polling.js';
 import { version } from '../version.js';
 import type { AgentReply } from '../agent-check/types.js';
+import { type WitnessLines, createWitnessLines } from './witness-lines.js';
 
 /** The time between two lines of the same kind, for kinds that a client can cause again and again. */
 const QUIET_MS = 60_000;
 
 /** The log lines of the service: one function per event. Each line has the name of the event, and its facts for machines. */
-export interface LogLines {
+export interface LogLines extends WitnessLines {
   readonly listening: (config: Config, addresses: readonly string[]) => void;
   /** `addresses` is empty when patroniglue no longer listens for agent checks. */
   readonly agentListening: (addresses: readonly string[], route: string) => void;
@@ -56,6 +57,7 @@ export interface LogLines {
 export function createLogLines(log: Pick<Log, 'write'>): LogLines {
   const broken = brokenConnectionLines(log);
   return {
+    ...createWitnessLines(log),
     broken(breakage, address, detail) {
       broken.get(breakage)?.(address, detail);
     },
@@ -133,7 +135,7 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     },
     change(change) {
       const isWorse =
-        ['polls-failing', 'route-refused'].includes(change.kind) ||
+        ['polls-failing', 'witness-answers', 'route-refused'].includes(change.kind) ||
         (change.kind === 'reply-changed' && change.to.kind === 'stale');
       log.write(isWorse ? 'warn' : 'info', describeChange(change), { event: change.kind, ...factsOf(change) });
     },

@@ -59,6 +59,7 @@ export function createPages(sources: PagesSources): OwnPages {
     ],
     upstream: () => origin(inForce().backend),
     ttlMsOf: (route) => paceOf(inForce().cache, route).ttlMs,
+    witness: sources.witness.state,
     nowMs,
     wallMs,
   } satisfies Parameters<typeof statusReport>[0];
@@ -83,6 +84,7 @@ export function createPages(sources: PagesSources): OwnPages {
       history.changed(change);
       changed$.next();
     },
+    witnessRead: metrics.witnessRead,
     reloaded: metrics.reloaded,
     lagged: metrics.lagged,
   };

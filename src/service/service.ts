@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { BehaviorSubject, type Observable, Subject, defer, ignoreElements, merge, skip, takeUntil, tap } from 'rxjs';
 import { createAgentHandler } from '../agent-check/handler.js';
 import type { AgentState } from '../agent-check/types.js';
@@ -18,8 +19,9 @@ import { createScheduler } from '../streams/clock.js';
 import { createHeartbeat, wasMostlyStill } from '../streams/heartbeat.js';
 import { createKnownTimings } from '../streams/known-timings.js';
 import { createMemberWatch } from '../streams/member-watch.js';
-import { createPolling } from '../streams/polling.js';
+import { type PolledAnswer, createPolling } from '../streams/polling.js';
 import { createTtlCheck } from '../streams/ttl-check.js';
+import { createWitness } from '../streams/witness.js';
 import { startAgentChecks } from './agent-checks.js';
 import { createConnectionLimit } from './connection-limit.js';
 import { startFrontEnd } from './front-end.js';
@@ -87,7 +89,10 @@ async function run(
   // Patroni is polled, and the cache keeps its answers
   const timings = createKnownTimings();
   const { timingsOf } = timings;
-  const parts = { scheduler, timingsOf, wallMs, refresh$, heartbeat, random: Math.random };
+  const answered$ = new Subject<PolledAnswer>();
+  const witness = createWitness(config$, { answered$, scheduler, addresses: ownAddresses });
+  const { facts$ } = witness;
+  const parts = { scheduler, timingsOf, wallMs, refresh$, heartbeat, random: Math.random, facts$ };
   const polling = createPolling(initial.config, parts);
   const { cache } = polling;
   const ttlCheck = createTtlCheck(config$, timings, polling, scheduler);
@@ -95,7 +100,8 @@ async function run(
   const certificates = createCertificateWatch(config$, polling.certificate$, scheduler, wallMs);
 
   // Replies are made from the cache
-  const [checks, agentChecks, broken] = [
+  const [checks, witnessedChecks, agentChecks, broken] = [
+    createRouteCounters<number>(),
     createRouteCounters<number>(),
     createRouteCounters<AgentState>(),
     createTally(breakages),
@@ -104,6 +110,7 @@ async function run(
   const { connections } = limit;
   const pages = createPages({
     ...{ cache, config$, timings, ttlCheck, certificates, checks, agentChecks, broken, connections, nowMs, wallMs },
+    ...{ witness, witnessedChecks },
     upstreamWarnings: () => [polling.addressWarning(), members.warning()].filter((text) => text !== undefined),
     frozenSinceMs: polling.frozenSinceMs,
     droppedLogLines,
@@ -112,7 +119,10 @@ async function run(
       refresh$.next();
     },
   });
-  const handle = createHandler(cache, { nowMs, wallMs }, pages, checks.count);
+  const handle = createHandler(cache, { nowMs, wallMs }, pages, (route, status, byWitness) => {
+    checks.count(route, status);
+    if (byWitness) witnessedChecks.count(route, status);
+  });
   const agentSources = {
     ask: (route: CanonicalRoute) => cache.ask(route),
     nowMs,
@@ -147,6 +157,9 @@ async function run(
   const event$ = merge(
     reconfigured$,
     polling.outcome$.pipe(tap(lines.outcome), tap(pages.polled)),
+    witness.state$.pipe(tap(lines.witness)),
+    witness.read$.pipe(tap(lines.witnessRead), tap(pages.witnessRead)),
+    polling.answered$.pipe(tap(answered$)),
     polling.addressWarning$.pipe(tap(lines.addresses)),
     certificates.warning$.pipe(tap(lines.certificateEnds)),
     changes(cache, scheduler).pipe(tap(lines.change), tap(pages.changed)), // runs the polls
@@ -171,6 +184,10 @@ async function run(
 
 // eslint-disable-next-line no-restricted-properties -- a time for people, in the body of a 503 and on the status page
 const wallMs = (): number => Date.now();
+
+function ownAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((addresses = []) => addresses.map(({ address }) => address));
+}
 
 /** For pm2's `wait_ready`. The callback drops the error when pm2 itself has ended. */
 function tellPm2(): void {

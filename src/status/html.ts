@@ -1,5 +1,5 @@
 import type { PastPoll } from './history.js';
-import type { RouteReport, StatusReport } from './report.js';
+import type { RouteReport, StatusReport, WitnessReport } from './report.js';
 
 /** The whole page. It is complete without JavaScript: the script only keeps the page up to date. */
 export function statusPage(report: StatusReport): string {
@@ -26,10 +26,10 @@ ${statusMain(report)}
 
 /** The part of the page that changes: the content of `main`. */
 export function statusMain(report: StatusReport): string {
-  const { ready, upstream, warnings, node, routes, changes } = report;
+  const { ready, upstream, warnings, witness, node, routes, changes } = report;
   return `<h1>${escaped(node.name ?? 'patroniglue')} <span class="${ready ? 'good' : 'bad'}">${ready ? 'ready' : 'not ready'}</span></h1>
 <p>Polls Patroni at <code>${escaped(upstream)}</code>.</p>
-${warnings.length === 0 ? '' : `<section><h2>Warnings</h2><ul class="warnings">${warnings.map((warning) => `<li>${escaped(warning)}</li>`).join('')}</ul></section>`}
+${witness === undefined ? '' : `${witnessSection(witness)}\n`}${warnings.length === 0 ? '' : `<section><h2>Warnings</h2><ul class="warnings">${warnings.map((warning) => `<li>${escaped(warning)}</li>`).join('')}</ul></section>`}
 <section><h2>What Patroni says about the node</h2>${nodeList(node)}</section>
 <section><h2>Routes</h2>
 <table><thead><tr><th scope="col">route</th><th scope="col">reply to checks</th><th scope="col">age of the answer</th><th scope="col">polls</th><th scope="col">last failure</th></tr></thead>
@@ -41,6 +41,21 @@ ${warnings.length === 0 ? '' : `<section><h2>Warnings</h2><ul class="warnings">$
   }</section>`;
 }
 
+function witnessSection({ state, message, active }: WitnessReport): string {
+  if (active) {
+    const headline = 'Patroni does not answer. Checks get replies by the witness.';
+    return `<section class="alarm" role="alert"><h2>${headline}</h2><p>etcd says what this node is. Mend Patroni: see the runbook.</p></section>`;
+  }
+  const said = {
+    'not-compared': 'not compared with Patroni yet',
+    agrees: 'agrees with Patroni',
+    doubted: 'is compared with Patroni again',
+    contradicts: `not used: ${message ?? ''}`,
+    unreachable: `cannot be read: ${message ?? ''}`,
+  }[state];
+  return `<p>Witness (etcd): <span class="${state === 'contradicts' || state === 'unreachable' ? 'bad' : 'good'}">${escaped(said)}</span>.</p>`;
+}
+
 function nodeList(node: StatusReport['node']): string {
   const facts = Object.entries(node).map(
     ([name, value]) => `<div><dt>${escaped(name)}</dt><dd>${escaped(String(value))}</dd></div>`,
@@ -50,7 +65,8 @@ function nodeList(node: StatusReport['node']): string {
 
 function routeRow(report: RouteReport): string {
   const { route, learned, state, status, reason, polls } = report;
-  const reply = state === 'fresh' ? String(status) : `503 <small>${escaped(reason ?? state)}</small>`;
+  const by = report.witness === undefined ? '' : ` <small>by the witness: ${escaped(report.witness)}</small>`;
+  const reply = state === 'fresh' ? `${String(status)}${by}` : `503 <small>${escaped(reason ?? state)}</small>`;
   const failure = report['last-failure'];
   return `<tr class="${state}"><th scope="row"><code>${escaped(route)}</code>${learned ? ' <small>learned</small>' : ''}</th>
 <td data-label="reply to checks"><span class="${state === 'fresh' ? 'good' : 'bad'}">${reply}</span></td>

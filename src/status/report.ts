@@ -1,6 +1,7 @@
 import { describeFailure, describeNotFresh } from '../patroni/snapshot-text.js';
 import { readAt } from '../patroni/snapshot.js';
 import type { RoutePlan } from '../streams/cache.js';
+import type { WitnessState } from '../streams/witness.js';
 import { version } from '../version.js';
 import type { History, PastPoll } from './history.js';
 import { type NodeReport, nodeIn } from '../patroni/node-facts.js';
@@ -14,10 +15,21 @@ export interface StatusReport {
   /** Every prefetched route is fresh. */
   readonly ready: boolean;
   readonly warnings: readonly string[];
+  /** The witness, if the configuration has one. */
+  readonly witness?: WitnessReport;
   readonly node: NodeReport;
   readonly routes: readonly RouteReport[];
   /** Newest first. */
   readonly changes: readonly { readonly at: string; readonly text: string }[];
+}
+
+/** The facts about the witness. */
+export interface WitnessReport {
+  readonly state: WitnessState['kind'];
+  /** Why it is not used. */
+  readonly message?: string;
+  /** Checks get replies by the witness now, because Patroni does not answer. */
+  readonly active: boolean;
 }
 
 /** The facts about a route. */
@@ -31,6 +43,8 @@ export interface RouteReport {
   readonly 'ttl-ms': number;
   /** Why there is no fresh answer. */
   readonly reason?: string;
+  /** The answer comes from the witness, for this reason. */
+  readonly witness?: string;
   readonly 'last-failure'?: { readonly at: string; readonly text: string };
   /** Oldest first. */
   readonly polls: readonly PastPoll[];
@@ -45,6 +59,7 @@ export interface StatusSources {
   readonly history: Pick<History, 'pastOf' | 'changes'>;
   readonly warnings: () => readonly string[];
   readonly upstream: () => string;
+  readonly witness: () => WitnessState | undefined;
   readonly ttlMsOf: (route: CanonicalRoute) => number;
   /** The clock of snapshots. */
   readonly nowMs: () => number;
@@ -66,10 +81,20 @@ export function statusReport(sources: StatusSources): StatusReport {
     upstream: upstream(),
     ready: reports.every(({ learned, state }) => learned || state === 'fresh'),
     warnings: warnings(),
+    ...witnessReport(sources.witness(), reports),
     node: nodeReport(routes.map(({ snapshot }) => snapshot)),
     routes: reports,
     changes: history.changes().map(({ atMs, text }) => ({ at: iso(atMs), text })),
   };
+}
+
+function witnessReport(
+  state: WitnessState | undefined,
+  routes: readonly RouteReport[],
+): { readonly witness?: WitnessReport } {
+  if (state === undefined) return {};
+  const active = routes.some((route) => route.state === 'fresh' && route.witness !== undefined);
+  return { witness: { state: state.kind, ...('message' in state && { message: state.message }), active } };
 }
 
 function routeReport(
@@ -89,6 +114,7 @@ function routeReport(
     }),
     'ttl-ms': ttlMsOf(route),
     ...(snapshot.kind !== 'fresh' && { reason: describeNotFresh(snapshot, now) }),
+    ...(snapshot.kind !== 'pending' && snapshot.witness && { witness: snapshot.witness.why }),
     ...(lastFailure && { 'last-failure': { at: iso(lastFailure.atMs), text: describeFailure(lastFailure) } }),
     polls: polls.map(({ tookMs, answered }) => ({ tookMs: Math.round(tookMs * 10) / 10, answered })),
   };

@@ -12,7 +12,7 @@ import {
 } from 'rxjs';
 import { describeDuration, describeFailure, describeNotFresh } from '../patroni/snapshot-text.js';
 import type { Cache, PolledRoute } from './cache.js';
-import type { FailureSeries, Snapshot, CanonicalRoute } from '../patroni/types.js';
+import type { FailureSeries, Snapshot, CanonicalRoute, Witnessed } from '../patroni/types.js';
 
 /** A transition of a route, for the log. There is no change for a state that continues. */
 export type Change =
@@ -34,6 +34,13 @@ export type Change =
       readonly failures: FailureSeries;
       /** From the first failed poll to the answer, in milliseconds. */
       readonly lastedMs: number;
+    }
+  /** Patroni does not answer, and from now on the reply comes from the witness. */
+  | {
+      readonly kind: 'witness-answers';
+      readonly route: CanonicalRoute;
+      readonly status: number;
+      readonly why: string;
     }
   /** A client asked for a route that was not polled. patroniglue polls it from now on. */
   | { readonly kind: 'route-learned'; readonly route: CanonicalRoute }
@@ -71,10 +78,18 @@ function changesBetween(route: CanonicalRoute, before: Snapshot, after: Snapshot
     const { failures } = before;
     found.push({ kind: 'polls-recovered', route, failures, lastedMs: atMs - failures.sinceMs });
   }
+  if (after.kind === 'fresh' && after.witness && !witnessOf(before)) {
+    found.push({ kind: 'witness-answers', route, status: after.answer.status, why: after.witness.why });
+  }
   if (replyStatus(before) !== replyStatus(after)) {
     found.push({ kind: 'reply-changed', route, from: before, to: after, atMs });
   }
   return found;
+}
+
+/** A stale answer of the witness counts as none: its next answer is a new beginning. */
+function witnessOf(snapshot: Snapshot): Witnessed['why'] | undefined {
+  return snapshot.kind === 'fresh' ? snapshot.witness?.why : undefined;
 }
 
 function replyStatus(snapshot: Snapshot): number | string {
@@ -88,13 +103,15 @@ export function describeChange(change: Change): string {
       const { route, from, to, atMs } = change;
       const was = from.kind === 'pending' ? 'pending' : from.kind === 'fresh' ? from.answer.status : 503;
       return to.kind === 'fresh'
-        ? `${route}: ${was} -> ${to.answer.status}`
+        ? `${route}: ${was} -> ${to.answer.status}${to.witness ? ` (witness: ${to.witness.why})` : ''}`
         : `${route}: ${was} -> 503 (${describeNotFresh(to, atMs)})`;
     }
     case 'polls-failing':
       return `${change.route}: polls are failing: ${describeFailure(change.failures.last)}`;
     case 'polls-recovered':
       return `${change.route}: polls are answered again: ${change.failures.count} failed in ${describeDuration(change.lastedMs)}`;
+    case 'witness-answers':
+      return `${change.route}: Patroni does not answer; by the witness, the reply is ${change.status}: ${change.why}`;
     case 'route-learned':
       return `${change.route}: learned: a client asked for it, and patroniglue polls it from now on`;
     case 'route-forgotten':
@@ -119,6 +136,8 @@ export function factsOf(change: Change): Readonly<Record<string, string | number
       return { route, reason: change.failures.last.reason };
     case 'polls-recovered':
       return { route, failed: change.failures.count, lastedMs: Math.round(change.lastedMs) };
+    case 'witness-answers':
+      return { route, status: String(change.status), why: change.why };
     case 'route-learned':
     case 'route-forgotten':
       return { route };
@@ -129,7 +148,7 @@ export function factsOf(change: Change): Readonly<Record<string, string | number
 
 /** Why health checks get this reply: one word of a closed list, which includes the reasons of failed polls. */
 function reasonOf(snapshot: Snapshot): string {
-  if (snapshot.kind === 'fresh') return 'answered';
+  if (snapshot.kind === 'fresh') return snapshot.witness ? 'witness' : 'answered';
   if (snapshot.failures) return snapshot.failures.last.reason;
   return snapshot.kind === 'stale' && snapshot.lease ? 'lease-guard' : 'no-answer';
 }

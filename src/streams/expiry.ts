@@ -13,7 +13,7 @@ import {
   timer,
 } from 'rxjs';
 import { afterEvent, endOf } from '../patroni/snapshot.js';
-import type { PollOutcome, Snapshot, SnapshotEvent } from '../patroni/types.js';
+import type { PollOutcome, Snapshot, SnapshotEvent, Witnessed } from '../patroni/types.js';
 
 const RECHECK_MS = 1;
 
@@ -28,12 +28,12 @@ export interface ExpiryOptions {
 }
 
 /**
- * The snapshots that follow from a route's outcomes: the known one at subscription, a new one at each outcome, and a
- * `stale` one at the moment at which the newest answer ends. Ends and errors as `outcome$` does.
+ * The snapshots that follow from a route's polls, and from what the witness says meanwhile: the known one at subscription, a
+ * new one at each event, and a `stale` one at the moment at which the newest answer ends. Ends and errors as `event$` does.
  */
-export function expire(outcome$: Observable<PollOutcome>, options: ExpiryOptions): Observable<Snapshot> {
+export function expire(event$: Observable<PollOutcome | Witnessed>, options: ExpiryOptions): Observable<Snapshot> {
   const { ttlMs, scheduler, known = { kind: 'pending', sinceMs: scheduler.now() } } = options;
-  return outcome$.pipe(
+  return event$.pipe(
     connect((shared$) => merge(shared$, expiries(shared$, options))),
     scan((snapshot: Snapshot, event: SnapshotEvent) => afterEvent(snapshot, event, ttlMs, scheduler.now()), known),
     startWith(known),
@@ -43,12 +43,12 @@ export function expire(outcome$: Observable<PollOutcome>, options: ExpiryOptions
 
 /** Emits when the newest answer's time is over. A failed poll neither renews nor shortens this time. */
 function expiries(
-  outcome$: Observable<PollOutcome>,
+  event$: Observable<PollOutcome | Witnessed>,
   { ttlMs, scheduler, known }: ExpiryOptions,
 ): Observable<SnapshotEvent> {
-  const endsAtMs$ = outcome$.pipe(
-    filter((outcome) => outcome.kind === 'answered'),
-    map((answered) => endOf(answered, ttlMs)),
+  const endsAtMs$ = event$.pipe(
+    filter((event) => event.kind !== 'failed'),
+    map((answer) => endOf(answer, ttlMs)),
   );
   return (known?.kind === 'fresh' ? endsAtMs$.pipe(startWith(known.freshUntilMs)) : endsAtMs$).pipe(
     // switchMap: a new answer restarts the countdown

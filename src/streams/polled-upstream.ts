@@ -46,7 +46,10 @@ function requestBy(
   { backend, times }: PollSettings,
   listeners: Pick<Upstream, 'onCertificate' | 'onAddresses'>,
 ): RequestPatroni {
-  const { timeoutMs } = backend;
-  const connectMs = Math.min(timeoutMs * CONNECT_SHARE, Math.max(times.intervalMs * CONNECT_SHARE, LEAST_CONNECT_MS));
-  return createRequest({ ...backend, ...listeners, connectMs });
+  return createRequest({ ...backend, ...listeners, connectMs: connectMsOf(backend.timeoutMs, times.intervalMs) });
+}
+
+/** The longest time to look up a name, and to make a connection, for what is asked once in an interval; in milliseconds. */
+export function connectMsOf(timeoutMs: number, intervalMs: number): number {
+  return Math.min(timeoutMs * CONNECT_SHARE, Math.max(intervalMs * CONNECT_SHARE, LEAST_CONNECT_MS));
 }

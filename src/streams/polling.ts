@@ -26,6 +26,7 @@ import { isSlow } from '../patroni/routes.js';
 import type { Answer, CanonicalRoute, PollOutcome, Snapshot } from '../patroni/types.js';
 import { classifyFailure } from '../upstream/failure.js';
 import type { RequestPatroni } from '../upstream/request.js';
+import type { Facts } from '../witness/types.js';
 import { type Cache, createCache } from './cache.js';
 import type { FreezeChange } from './freeze.js';
 import { type Heartbeat, createOutcomeFilter, missedPolls } from './heartbeat.js';
@@ -36,6 +37,7 @@ import { type PolledUpstream, createPolledUpstream } from './polled-upstream.js'
 import { refreshBursts } from './refresh-bursts.js';
 import { slowGate } from './slow-gate.js';
 import { type RoutePolling, snapshotsOf } from './snapshots.js';
+import { withWitness } from './witnessed.js';
 
 /** A learned route is forgotten if no client has asked for it in this time. A Nagios check comes every five minutes. */
 const FORGET_AFTER_MS = 15 * 60_000;
@@ -94,6 +96,8 @@ export interface PollingParts {
   readonly heartbeat: Heartbeat;
   /** From 0 to 1, as `Math.random`. */
   readonly random: () => number;
+  /** What the witness reads while it is subscribed: see {@link withWitness}. */
+  readonly facts$: Observable<Facts>;
 }
 
 /** Polls Patroni as a configuration says, while the cache's routes are subscribed. */
@@ -131,13 +135,13 @@ export function createPolling(config: Config, parts: PollingParts): Polling {
         const refresh$ = merge(ofBursts$, upstream.freeze.thaw$, missed$).pipe(
           spreadMs === 0 ? identity : delay(spreadMs, scheduler),
         );
-        const { outcome$: ofRoute$, ...polling } = pollingOf(route, upstream, phaseOf, { ...parts, refresh$ });
-        const reported$ = ofRoute$.pipe(
-          tap((outcome) => {
+        return pollingOf(route, upstream, phaseOf, {
+          ...parts,
+          refresh$,
+          onOutcome(outcome) {
             outcome$.next({ route, outcome });
-          }),
-        );
-        return { ...polling, outcome$: reported$ };
+          },
+        });
       }),
     );
     return snapshotsOf(polling$, scheduler);
@@ -188,8 +192,9 @@ function pollingOf(
   route: CanonicalRoute,
   { settings: { backend, times }, request, freeze }: PolledUpstream,
   phaseOf: ReturnType<typeof createPollPhases>,
-  { scheduler, timingsOf, wallMs, refresh$, heartbeat }: PollingParts,
+  parts: PollingParts & { readonly onOutcome: (outcome: PollOutcome) => void },
 ): RoutePolling {
+  const { scheduler, timingsOf, wallMs, refresh$, heartbeat, facts$, onOutcome } = parts;
   const slow = isSlow(route);
   const { ttlMs, intervalMs } = paceOf(times, route);
   const clock = isLoopback(backend.host) ? wallMs : undefined; // a Patroni on this host has this host's wall clock
@@ -206,6 +211,7 @@ function pollingOf(
     deadlineMs: backend.timeoutMs,
     scheduler,
     classify: classifyFailure,
-  }).pipe(map(guard));
-  return { upstream: authority(backend.host, backend.port), outcome$, ttlMs };
+  }).pipe(map(guard), tap(onOutcome));
+  const event$ = withWitness(outcome$, { route, facts$, intervalMs, ttlMs, scheduler });
+  return { upstream: authority(backend.host, backend.port), event$, ttlMs };
 }

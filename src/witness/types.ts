@@ -31,8 +31,11 @@ export interface NodeKeys {
   readonly initialize?: string;
 }
 
-/** What PostgreSQL itself says: whether it accepts connections. `not-asked` if the configuration has `witness.postgres: none`. */
-export type PostgresState = 'accepts' | 'refuses' | 'not-asked';
+/**
+ * Whether PostgreSQL accepts connections. `silent`: it has not answered in time, and may be busy or hang. `not-asked`: the
+ * configuration has `witness.postgres: none`.
+ */
+export type PostgresState = 'accepts' | 'refuses' | 'silent' | 'not-asked';
 
 /** What one read of the DCS and of PostgreSQL says about this node. */
 export interface Facts {

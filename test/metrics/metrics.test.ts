@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { WitnessState } from '../../src/streams/witness.js';
 import { beforeEach, describe, it } from 'node:test';
 import { type RouteCounters, createRouteCounters } from '../../src/metrics/route-counters.js';
 import { type Breakage, type Tally, createTally } from '../../src/http/broken-connection.js';
@@ -15,6 +16,8 @@ const PENDING: Snapshot = { kind: 'pending', sinceMs: 0 };
 describe('metrics', () => {
   let snapshots: Map<CanonicalRoute, Snapshot>;
   let checks: RouteCounters<number>;
+  let witnessedChecks: RouteCounters<number>;
+  let witnessState: WitnessState | undefined;
   let agentChecks: RouteCounters<AgentState>;
   let broken: Tally<Breakage>;
   let nowMs: number;
@@ -29,6 +32,8 @@ describe('metrics', () => {
       [LAG, PENDING],
     ]);
     checks = createRouteCounters();
+    witnessedChecks = createRouteCounters();
+    witnessState = undefined;
     agentChecks = createRouteCounters();
     broken = createTally(['malformed', 'silent']);
     nowMs = 3500;
@@ -44,6 +49,8 @@ describe('metrics', () => {
       },
       nowMs: () => nowMs,
       checks,
+      witnessedChecks,
+      witness: { state: () => witnessState },
       agentChecks,
       broken,
       connections: { open: 3, max: 900 },

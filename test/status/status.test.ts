@@ -113,6 +113,7 @@ describe('the status', () => {
       history,
       warnings: () => warnings,
       upstream: () => 'http://localhost:8008',
+      witness: () => undefined,
       ttlMsOf: () => 4000,
       nowMs: () => 3500,
       wallMs: () => WALL_MS,

@@ -36,6 +36,7 @@ function polling(config: Config, parts: Partial<PollingParts> = {}) {
     refresh$: NEVER,
     heartbeat: createHeartbeat(scheduler),
     random: Math.random,
+    facts$: NEVER,
     ...parts,
   });
   const noted$ = polled.outcome$.pipe(tap(({ route, outcome }) => outcomes.push({ ...outcome, route })));

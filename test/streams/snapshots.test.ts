@@ -26,8 +26,8 @@ describe('snapshotsOf', () => {
       const first$ = cold<PollOutcome>('-a', { a: answered(200, 1) });
       const second$ = cold<PollOutcome>('---b', { b: answered(503, 8) });
       const polling$ = hot<RoutePolling>('f----s', {
-        f: { upstream: 'a', outcome$: first$, ttlMs: 20 },
-        s: { upstream: 'a', outcome$: second$, ttlMs: 20 },
+        f: { upstream: 'a', event$: first$, ttlMs: 20 },
+        s: { upstream: 'a', event$: second$, ttlMs: 20 },
       });
       expectObservable(following(polling$, scheduler), '^-----------!').toBe('pa------b', {
         p: 'pending',
@@ -42,8 +42,8 @@ describe('snapshotsOf', () => {
   it('lets a shorter time to live hold at once, to the millisecond', () => {
     runMarbles(({ cold, hot, expectObservable }, scheduler) => {
       const polling$ = hot<RoutePolling>('f----s', {
-        f: { upstream: 'a', outcome$: cold('-a', { a: answered(200, 1) }), ttlMs: 20 },
-        s: { upstream: 'a', outcome$: cold<PollOutcome>('-'), ttlMs: 7 },
+        f: { upstream: 'a', event$: cold('-a', { a: answered(200, 1) }), ttlMs: 20 },
+        s: { upstream: 'a', event$: cold<PollOutcome>('-'), ttlMs: 7 },
       });
       expectObservable(following(polling$, scheduler), '^-----------!').toBe('pa---b--s', {
         p: 'pending',
@@ -57,8 +57,8 @@ describe('snapshotsOf', () => {
   it('says stale at once where a shorter time to live is over already', () => {
     runMarbles(({ cold, hot, expectObservable }, scheduler) => {
       const polling$ = hot<RoutePolling>('f----s', {
-        f: { upstream: 'a', outcome$: cold('-a', { a: answered(200, 1) }), ttlMs: 20 },
-        s: { upstream: 'a', outcome$: cold<PollOutcome>('-'), ttlMs: 3 },
+        f: { upstream: 'a', event$: cold('-a', { a: answered(200, 1) }), ttlMs: 20 },
+        s: { upstream: 'a', event$: cold<PollOutcome>('-'), ttlMs: 3 },
       });
       const values = { p: 'pending', a: '200 until 21', s: 'stale' };
       expectObservable(following(polling$, scheduler), '^-----------!').toBe('pa---s', values);
@@ -68,8 +68,8 @@ describe('snapshotsOf', () => {
   it('lets a longer time to live hold from the next answer on; what is stale stays so', () => {
     runMarbles(({ cold, hot, expectObservable }, scheduler) => {
       const polling$ = hot<RoutePolling>('f-----s', {
-        f: { upstream: 'a', outcome$: cold('-a', { a: answered(200, 1) }), ttlMs: 7 },
-        s: { upstream: 'a', outcome$: cold('------x---b', { x: FAILED, b: answered(200, 16) }), ttlMs: 20 },
+        f: { upstream: 'a', event$: cold('-a', { a: answered(200, 1) }), ttlMs: 7 },
+        s: { upstream: 'a', event$: cold('------x---b', { x: FAILED, b: answered(200, 16) }), ttlMs: 20 },
       });
       const values = { p: 'pending', a: '200 until 8', s: 'stale', x: 'stale', b: '200 until 36' };
       expectObservable(following(polling$, scheduler), '^-----------------!').toBe('pa------s---x---b', values);
@@ -79,8 +79,8 @@ describe('snapshotsOf', () => {
   it('takes nothing over from another upstream', () => {
     runMarbles(({ cold, hot, expectObservable }, scheduler) => {
       const polling$ = hot<RoutePolling>('f----s', {
-        f: { upstream: 'a', outcome$: cold('-a', { a: answered(200, 1) }), ttlMs: 20 },
-        s: { upstream: 'b', outcome$: cold('--b', { b: answered(503, 7) }), ttlMs: 20 },
+        f: { upstream: 'a', event$: cold('-a', { a: answered(200, 1) }), ttlMs: 20 },
+        s: { upstream: 'b', event$: cold('--b', { b: answered(503, 7) }), ttlMs: 20 },
       });
       const values = { p: 'pending', a: '200 until 21', q: 'pending', b: '503 until 27' };
       expectObservable(following(polling$, scheduler), '^-----------!').toBe('pa---q-b', values);

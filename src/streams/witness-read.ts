@@ -1,0 +1,46 @@
+import { type Observable, type SchedulerLike, TimeoutError, catchError, defer, forkJoin, map, of } from 'rxjs';
+import { jsonObject } from '../patroni/json-body.js';
+import type { PollFailure } from '../patroni/types.js';
+import { classifyFailure } from '../upstream/failure.js';
+import type { Facts } from '../witness/types.js';
+import { deadline } from './deadline.js';
+import type { WitnessUpstream } from './witness-upstream.js';
+
+/** One read of the witness. Times are the scheduler's, in milliseconds. */
+export type WitnessRead = { readonly askedAtMs: number; readonly endedAtMs: number } & (
+  { readonly kind: 'read'; readonly facts: Facts } | { readonly kind: 'failed'; readonly failure: PollFailure }
+);
+
+/**
+ * Reads the facts about a node once when subscribed: etcd's keys and PostgreSQL, at the same time. Emits how the read ended.
+ * Never errors. Gives up at the deadline of a poll; unsubscription destroys all sockets.
+ */
+export function readWitness(
+  upstream: WitnessUpstream,
+  name: string,
+  scheduler: SchedulerLike,
+): Observable<WitnessRead> {
+  const { timeoutMs } = upstream.settings;
+  return defer(() => {
+    const askedAtMs = scheduler.now(); // the evidence counts from here, as with a poll of Patroni
+    return forkJoin({ keys: upstream.keys(name), postgres: upstream.postgres$ }).pipe(
+      deadline(timeoutMs, scheduler),
+      map(({ keys, postgres }): WitnessRead => {
+        const member = keys.member && jsonObject(keys.member.value);
+        return {
+          kind: 'read',
+          facts: { name, askedAtMs, keys, member, postgres },
+          askedAtMs,
+          endedAtMs: scheduler.now(),
+        };
+      }),
+      catchError((cause: unknown) => {
+        const failure: PollFailure =
+          cause instanceof TimeoutError
+            ? { reason: 'timed-out', message: `no complete answer within ${timeoutMs / 1000} s` }
+            : classifyFailure(cause);
+        return of<WitnessRead>({ kind: 'failed', failure, askedAtMs, endedAtMs: scheduler.now() });
+      }),
+    );
+  });
+}

@@ -1,0 +1,112 @@
+import { isIP } from 'node:net';
+import { isLoopback } from '../network/loopback.js';
+import { jsonObject } from '../patroni/json-body.js';
+import { nodeIn } from '../patroni/node-facts.js';
+import type { Answer } from '../patroni/types.js';
+import type { Facts } from './types.js';
+
+/** What Patroni's latest answers say of its node. What no answer has said is absent. */
+export interface PatroniSays {
+  /** `patroni.name`, from 3.2 on. */
+  readonly name?: string;
+  readonly systemIdentifier?: string;
+  /** Patroni answered 200 to a route that only the holder of the leader key answers with 200. */
+  readonly leads?: boolean;
+  readonly isRunning?: boolean;
+}
+
+/** This host, as far as it matters for telling whether a member of the cluster is this node. */
+export interface ThisHost {
+  /** Its addresses. */
+  readonly addresses: readonly string[];
+  /** The port of `witness.postgres`; absent if it is not asked. */
+  readonly postgresPort?: number;
+}
+
+/** Why the witness must not be used. */
+export interface Disagreement {
+  /** For people: it names the key of the configuration to correct. */
+  readonly message: string;
+  /** False if a change under way may be the cause, such as a switchover: then it counts only if it is found again. */
+  readonly isCertain: boolean;
+}
+
+/** What an answer adds to what Patroni says. */
+export function saidIn(route: string, { status, body }: Answer): PatroniSays {
+  const said = jsonObject(body) ?? {};
+  const { name, role, state } = nodeIn({ status, body });
+  const systemIdentifier = said['database_system_identifier'];
+  const leads = leadsBy(route, status, role);
+  return {
+    ...(name !== undefined && { name }),
+    ...(typeof systemIdentifier === 'string' && { systemIdentifier }),
+    ...(leads !== undefined && { leads }),
+    ...(state !== undefined && { isRunning: state === 'running' }),
+  };
+}
+
+/** The routes that only the holder of the leader key answers with 200. */
+const LEADERS_ROUTES: readonly string[] = ['/primary', '/leader', '/standby-leader'];
+
+/** `/primary` is 503 at a standby leader, `/standby-leader` at a primary: then only the role tells. */
+function leadsBy(route: string, status: number, role: string | undefined): boolean | undefined {
+  if (!LEADERS_ROUTES.includes(route)) return undefined;
+  if (status === 200) return true;
+  return route === '/leader' || role === 'replica' ? false : undefined;
+}
+
+/**
+ * Compares the keys in the DCS with what Patroni says, at about the same time. `undefined` if nothing contradicts. A witness
+ * that asks for another node, another cluster or at another place must never give a 200.
+ *
+ * @param host needed where Patroni does not say its name: before 3.2, and before its first answer
+ */
+export function disagreement(facts: Facts, said: PatroniSays, host: ThisHost): Disagreement | undefined {
+  const { name, keys, member, postgres } = facts;
+  const certainly = (message: string): Disagreement => ({ message, isCertain: true });
+  const perhaps = (message: string): Disagreement => ({ message, isCertain: false });
+  if (said.name !== undefined && said.name !== name)
+    return certainly(
+      `witness.name is ${name}, but Patroni calls this node ${said.name}: correct or remove witness.name`,
+    );
+  if (keys.initialize === undefined)
+    return certainly(
+      'etcd has no cluster under witness.key: write namespace and scope of patroni.yml, such as /service/main',
+    );
+  if (said.systemIdentifier !== undefined && said.systemIdentifier !== keys.initialize)
+    return certainly(
+      `under witness.key is another cluster (system identifier ${keys.initialize}, but Patroni says ${said.systemIdentifier}): ` +
+        'correct witness.key or witness.etcd3.hosts',
+    );
+  if (member === undefined)
+    return perhaps(`etcd has no member ${name} under witness.key: write the name of patroni.yml as witness.name`);
+  if (said.name === undefined) {
+    const elsewhere = isElsewhere(member['conn_url'], host);
+    if (elsewhere !== undefined)
+      return certainly(`${elsewhere}: the member ${name} is another node; correct witness.name or witness.postgres`);
+  }
+  if (said.leads !== undefined && said.leads !== (keys.leader?.value === name))
+    return perhaps(
+      `Patroni answers ${said.leads ? '200' : '503'} as ${said.leads ? 'the' : 'no'} leader, but the leader key names ` +
+        `${keys.leader?.value ?? 'no node'}: correct witness.name (${name}) or witness.key`,
+    );
+  if (said.isRunning === true && (postgres === 'refuses' || postgres === 'silent'))
+    return perhaps(
+      'Patroni says that PostgreSQL is running, but it accepts no connections at witness.postgres: correct it',
+    );
+  return undefined;
+}
+
+/** Why the address of a member's PostgreSQL is not on this host; `undefined` if it may be. */
+function isElsewhere(connUrl: unknown, { addresses, postgresPort }: ThisHost): string | undefined {
+  const url = typeof connUrl === 'string' && URL.canParse(connUrl) ? new URL(connUrl) : undefined;
+  if (url === undefined) return undefined;
+  const address = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const shown = `conn_url is at ${url.host}`;
+  const isHere = isLoopback(address) || addresses.includes(address);
+  if (isIP(address) !== 0 && !isHere) return `${shown}, which is no address of this host`;
+  const port = Number(url.port || 5432);
+  if (postgresPort !== undefined && port !== postgresPort)
+    return `${shown}, and witness.postgres has port ${postgresPort}`;
+  return undefined;
+}
