@@ -12,7 +12,7 @@ import {
 } from 'rxjs';
 import { describeDuration, describeFailure, describeNotFresh } from '../patroni/snapshot-text.js';
 import type { Cache, PolledRoute } from './cache.js';
-import type { FailureSeries, Snapshot, CanonicalRoute, Witnessed } from '../patroni/types.js';
+import type { FailureSeries, Snapshot, CanonicalRoute } from '../patroni/types.js';
 
 /** A transition of a route, for the log. There is no change for a state that continues. */
 export type Change =
@@ -78,18 +78,14 @@ function changesBetween(route: CanonicalRoute, before: Snapshot, after: Snapshot
     const { failures } = before;
     found.push({ kind: 'polls-recovered', route, failures, lastedMs: atMs - failures.sinceMs });
   }
-  if (after.kind === 'fresh' && after.witness && !witnessOf(before)) {
+  const wasWitnessed = before.kind !== 'pending' && before.witness !== undefined;
+  if (after.kind === 'fresh' && after.witness && !wasWitnessed) {
     found.push({ kind: 'witness-answers', route, status: after.answer.status, why: after.witness.why });
   }
   if (replyStatus(before) !== replyStatus(after)) {
     found.push({ kind: 'reply-changed', route, from: before, to: after, atMs });
   }
   return found;
-}
-
-/** A stale answer of the witness counts as none: its next answer is a new beginning. */
-function witnessOf(snapshot: Snapshot): Witnessed['why'] | undefined {
-  return snapshot.kind === 'fresh' ? snapshot.witness?.why : undefined;
 }
 
 function replyStatus(snapshot: Snapshot): number | string {

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { ask } from '../clients/http-get.js';
+import { type Etcd, startEtcd } from './etcd.js';
 import type { ClusterOptions, RestTls } from './patroni-config.js';
 import { createNode, setPause, type Node } from './patroni-node.js';
-import { freePort } from '../processes/ports.js';
 import { findPrograms, type Programs } from '../processes/programs.js';
 import { eventually } from '../time/wait.js';
 import { createWorkspace, type Workspace } from '../processes/workspace.js';
 
 /** A real etcd, and real Patroni nodes on it, on loopback. */
 export interface Cluster {
+  readonly etcd: Etcd;
   readonly nodes: readonly Node[];
   /** From the call of `startCluster` until every node answered for its role. */
   readonly startUpMs: number;
@@ -43,15 +43,16 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   try {
     const { onStep = () => undefined } = options;
     onStep('etcd');
-    const etcdPort = await startEtcd(workspace, programs);
+    const etcd = await startEtcd(workspace, programs, options);
+    const etcdPorts = etcd.members.map(({ port }) => port);
     const tls = options.tls && (await handOver(workspace, options.tls));
     const nodes: Node[] = [];
     const count = options.nodes ?? 2;
     for (let index = 0; index < count; index += 1) {
-      const settings = { index, etcdPort, workspace, programs, options: { ...options, ...(tls && { tls }) } };
+      const settings = { index, etcdPorts, workspace, programs, options: { ...options, ...(tls && { tls }) } };
       nodes.push(await createNode(settings, nodes));
     }
-    const cluster = createCluster(nodes, options, workspace, programs, () => startUpMs);
+    const cluster = createCluster(nodes, etcd, options, workspace, programs, () => startUpMs);
     const [first, ...others] = nodes;
     onStep(`${first?.name ?? ''}: Patroni ${options.standbyOf ? 'copies' : 'makes'} a new PostgreSQL`);
     await first?.start();
@@ -78,6 +79,7 @@ function leaderPath({ standbyOf }: ClusterOptions): string {
 
 function createCluster(
   nodes: readonly Node[],
+  etcd: Etcd,
   options: ClusterOptions,
   workspace: Workspace,
   programs: Programs,
@@ -88,6 +90,7 @@ function createCluster(
     return nodes.filter((_, index) => replies[index]?.status === 200);
   };
   const cluster: Cluster = {
+    etcd,
     nodes,
     dir: workspace.dir,
     get startUpMs() {
@@ -155,27 +158,6 @@ async function streamingFrom(node: Node): Promise<readonly string[]> {
     replication?: readonly { readonly application_name: string; readonly state: string }[];
   };
   return replication.filter(({ state }) => state === 'streaming').map((sender) => sender.application_name);
-}
-
-async function startEtcd(workspace: Workspace, { etcd }: Programs): Promise<number> {
-  const [client, peer] = [await freePort(), await freePort()];
-  const url = (port: number): string => `http://127.0.0.1:${port}`;
-  const args = {
-    name: 'etcd',
-    'data-dir': workspace.path('etcd'),
-    'listen-client-urls': url(client),
-    'advertise-client-urls': url(client),
-    'listen-peer-urls': url(peer),
-    'initial-advertise-peer-urls': url(peer),
-    'initial-cluster': `etcd=${url(peer)}`,
-  };
-  await workspace.start(
-    'etcd',
-    etcd,
-    Object.entries(args).map(([name, value]) => `--${name}=${value}`),
-  );
-  await eventually('etcd is healthy', 15_000, async () => (await ask(client, '/health')).status === 200);
-  return client;
 }
 
 /** Copies of the certificate files that PostgreSQL's account may read. */

@@ -25,7 +25,9 @@ export interface ClusterOptions {
   readonly namePrefix?: string;
   /** Each node has ways that can be made bad: `node.links`. They lead through this process, which must not be busy. */
   readonly links?: boolean;
-  /** The HA loops can be made to hang while the APIs answer: `node.hang()`. */
+  /** Default 1. Patroni is told of all of them. */
+  readonly etcds?: number;
+  /** HA loops and APIs can be made to hang, each alone: `node.hang()`, `node.toggleApi()`. */
   readonly hangable?: boolean;
   /** Run by each node's Patroni when its role has changed, or PostgreSQL was stopped; its first argument is the node's index. */
   readonly callback?: string;
@@ -44,7 +46,7 @@ export interface NodeSettings {
   readonly restPort: number;
   readonly pgPort: number;
   /** By which the node reaches the DCS. */
-  readonly dcsPort: number;
+  readonly dcsPorts: readonly number[];
   /** By which the other nodes reach its REST API. */
   readonly peerPort: number;
   readonly workspace: Workspace;
@@ -54,7 +56,7 @@ export interface NodeSettings {
 
 /** Quick rather than durable: a cluster that lives for a minute needs no fsync and little memory. */
 export function patroniConfig(settings: NodeSettings): unknown {
-  const { name, index, restPort, pgPort, dcsPort, peerPort, workspace, programs, options } = settings;
+  const { name, index, restPort, pgPort, dcsPorts, peerPort, workspace, programs, options } = settings;
   const { tls } = options;
   const rest = `127.0.0.1:${restPort}`;
   const database = `127.0.0.1:${pgPort}`;
@@ -62,7 +64,9 @@ export function patroniConfig(settings: NodeSettings): unknown {
     scope: 'patroniglue',
     name,
     // By a link as by a proxy: else Patroni asks etcd where it is, and goes there itself.
-    etcd3: options.links ? { proxy: `http://127.0.0.1:${dcsPort}` } : { host: `127.0.0.1:${dcsPort}` },
+    etcd3: options.links
+      ? { proxy: `http://127.0.0.1:${dcsPorts.join()}` }
+      : { hosts: dcsPorts.map((port) => `127.0.0.1:${port}`) },
     restapi: {
       listen: rest,
       connect_address: `127.0.0.1:${peerPort}`,

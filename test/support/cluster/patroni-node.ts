@@ -24,6 +24,8 @@ export interface Node {
   thaw(): void;
   /** The HA loop stands still from now on, and the API answers: for a cluster that is `hangable`. Until the next start. */
   hang(): void;
+  /** The API alone stands still, or goes on: it accepts no connection, the kernel does. For a cluster that is `hangable`. */
+  toggleApi(): void;
   /** Stops Patroni as an operator would (SIGTERM): it stops PostgreSQL too, and hands over its leader key. */
   stop(): Promise<Exit>;
   /** Starts Patroni after `stop` or `kill`; resolves when its REST API answers. */
@@ -44,8 +46,8 @@ export interface Node {
   log(): string;
 }
 
-type NodePlan = Omit<NodeSettings, 'name' | 'restPort' | 'pgPort' | 'dcsPort' | 'peerPort'> & {
-  readonly etcdPort: number;
+type NodePlan = Omit<NodeSettings, 'name' | 'restPort' | 'pgPort' | 'dcsPorts' | 'peerPort'> & {
+  readonly etcdPorts: readonly number[];
 };
 
 /** Makes a node that is not started yet. `nodes` are all of the cluster's, once they are made. */
@@ -54,7 +56,9 @@ export async function createNode(plan: NodePlan, nodes: readonly Node[]): Promis
   const name = `${options.namePrefix ?? 'node'}${plan.index + 1}`;
   const [restPort, pgPort] = [await freePort(), await freePort()];
   const links =
-    options.links === true ? { dcs: await openLink(plan.etcdPort), peers: await openLink(restPort) } : undefined;
+    options.links === true
+      ? { dcs: await openLink(plan.etcdPorts[0] ?? 0), peers: await openLink(restPort) }
+      : undefined;
   const dataDir = workspace.path(`${name}/data`);
   await workspace.mkdir(name);
   if (options.hangable) {
@@ -69,7 +73,7 @@ export async function createNode(plan: NodePlan, nodes: readonly Node[]): Promis
         name,
         restPort,
         pgPort,
-        dcsPort: links?.dcs.port ?? plan.etcdPort,
+        dcsPorts: links ? [links.dcs.port] : plan.etcdPorts,
         peerPort: links?.peers.port ?? restPort,
       }),
     ),
@@ -100,6 +104,10 @@ export async function createNode(plan: NodePlan, nodes: readonly Node[]): Promis
     hang: () => {
       if (!plan.options.hangable) throw new Error(`${name}: the cluster was started without hangable`);
       needed().signal('SIGUSR2');
+    },
+    toggleApi: () => {
+      if (!plan.options.hangable) throw new Error(`${name}: the cluster was started without hangable`);
+      needed().signal('SIGUSR1');
     },
     stop: () => needed().stop(30_000),
     start: async () => {
@@ -173,11 +181,26 @@ function postmasterPid(dataDir: string): string | undefined {
 /** Python runs what is in a module of this name before all else (its `site` module). */
 const HANG_DIR = 'hang';
 
-/** The HA loop is in Patroni's main thread, and there Python runs handlers of signals; the API has threads of its own. */
+/**
+ * The HA loop is in Patroni's main thread, and there Python runs handlers of signals; the API has threads of its own. Its
+ * thread takes connections in `_handle_request_noblock` of Python's `socketserver`.
+ */
 const HANG = `
 import signal
+import socketserver
 import threading
 signal.signal(signal.SIGUSR2, lambda *_: threading.Event().wait())
+
+serving = threading.Event()
+serving.set()
+signal.signal(signal.SIGUSR1, lambda *_: serving.clear() if serving.is_set() else serving.set())
+handle = socketserver.BaseServer._handle_request_noblock
+
+def handle_while_serving(server):
+    serving.wait()
+    handle(server)
+
+socketserver.BaseServer._handle_request_noblock = handle_while_serving
 `;
 
 /** Patroni from a source tree runs on the Python, and with the libraries, of Debian's. */
