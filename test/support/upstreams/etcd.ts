@@ -25,8 +25,8 @@ export interface ScriptedEtcd {
   lease(id: string, granted: number, remaining?: number): void;
   /** From now on asks for this user; forgets all tokens. `mayRead` false: permission denied. */
   asksFor(user: { readonly name: string; readonly password: string; readonly mayRead?: boolean } | undefined): void;
-  /** Each later request gets this instead of an answer; `undefined` ends that. */
-  behave(behaviour: Behaviour | undefined): void;
+  /** Each later request (for that path, if one is given) gets this instead of an answer; `undefined` ends that. */
+  behave(behaviour: Behaviour | undefined, path?: string): void;
   /** Settles when no connection is open. */
   idle(): Promise<void>;
   close(): Promise<void>;
@@ -57,6 +57,7 @@ export async function startScriptedEtcd(options: ScriptedEtcdOptions = {}): Prom
   const open = new Set<Socket>();
   let user: { readonly name: string; readonly password: string; readonly mayRead?: boolean } | undefined;
   let behaviour: Behaviour | undefined;
+  let misbehaves: string | undefined;
   let given = 0;
   let [now, most] = [0, 0];
 
@@ -99,7 +100,7 @@ export async function startScriptedEtcd(options: ScriptedEtcdOptions = {}): Prom
     for await (const chunk of request.setEncoding('utf8')) body += String(chunk);
     const asked = { path: request.url ?? '', authorization: request.headers.authorization, body };
     requests.push(asked);
-    if (behaviour) {
+    if (behaviour && asked.path === (misbehaves ?? asked.path)) {
       behaviour(request.socket, '');
       return;
     }
@@ -136,8 +137,9 @@ export async function startScriptedEtcd(options: ScriptedEtcdOptions = {}): Prom
       user = next;
       tokens.clear();
     },
-    behave(next) {
+    behave(next, path) {
       behaviour = next;
+      misbehaves = path;
     },
     async idle() {
       await Promise.all([...open].map((socket) => new Promise((done) => socket.once('close', done))));
