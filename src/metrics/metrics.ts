@@ -3,7 +3,7 @@ import { createRouteCounters } from './route-counters.js';
 import { textReply } from '../http/reply.js';
 import type { Reload } from '../config/types.js';
 import type { Change } from '../streams/changes.js';
-import type { WitnessRead } from '../streams/witness-read.js';
+import type { WitnessRead } from '../witness/types.js';
 import { version } from '../version.js';
 import { registerCounts } from './counts.js';
 import { registerGauges } from './gauges.js';

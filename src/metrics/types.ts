@@ -3,7 +3,7 @@ import type { Breakage, Tally } from '../http/broken-connection.js';
 import type { CanonicalRoute, Snapshot } from '../patroni/types.js';
 import type { RoutePlan } from '../streams/cache.js';
 import type { CertificateOwner } from '../streams/certificate-watch.js';
-import type { Witness } from '../streams/witness.js';
+import type { WitnessState } from '../witness/types.js';
 import type { RouteCounters } from './route-counters.js';
 
 /** Values that are kept elsewhere, and read when Prometheus asks. Times are in milliseconds. */
@@ -18,7 +18,8 @@ export interface MetricSources {
   readonly checks: RouteCounters<number>;
   /** Those of them whose reply came from the witness. */
   readonly witnessedChecks: RouteCounters<number>;
-  readonly witness: Pick<Witness, 'state'>;
+  /** Whether the witness can be used; `undefined` if the configuration names none. */
+  readonly witness: { readonly state: () => WitnessState | undefined };
   /** Answered agent checks, by the state that the reply sets for the server. */
   readonly agentChecks: RouteCounters<AgentState>;
   /** Connections that ended before they were a request, by reason. */

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { readAt } from '../patroni/snapshot.js';
 import type { FailureReason } from '../patroni/types.js';
-import type { WitnessRead } from '../streams/witness-read.js';
+import type { WitnessRead } from '../witness/types.js';
 import { registerCounts } from './counts.js';
 import type { MetricSources } from './types.js';
 

@@ -1,7 +1,7 @@
 import type { Log } from '../log/logger.js';
 import { describeFailure } from '../patroni/snapshot-text.js';
-import type { WitnessRead } from '../streams/witness-read.js';
-import type { WitnessState } from '../streams/witness.js';
+import type { WitnessRead } from '../witness/types.js';
+import type { WitnessState } from '../witness/types.js';
 
 /** The log lines about the witness. */
 export interface WitnessLines {

@@ -1,7 +1,7 @@
 import { describeFailure, describeNotFresh } from '../patroni/snapshot-text.js';
 import { readAt } from '../patroni/snapshot.js';
 import type { RoutePlan } from '../streams/cache.js';
-import type { WitnessState } from '../streams/witness.js';
+import type { WitnessState } from '../witness/types.js';
 import { version } from '../version.js';
 import type { History, PastPoll } from './history.js';
 import { type NodeReport, nodeIn } from '../patroni/node-facts.js';

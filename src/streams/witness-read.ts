@@ -1,15 +1,28 @@
 import { type Observable, type SchedulerLike, TimeoutError, catchError, defer, forkJoin, map, of } from 'rxjs';
+import type { WitnessConfig } from '../config/types.js';
 import { jsonObject } from '../patroni/json-body.js';
 import type { PollFailure } from '../patroni/types.js';
 import { classifyFailure } from '../upstream/failure.js';
-import type { Facts } from '../witness/types.js';
+import type { NodeKeys, PostgresState, WitnessRead } from '../witness/types.js';
 import { deadline } from './deadline.js';
-import type { WitnessUpstream } from './witness-upstream.js';
 
-/** One read of the witness. Times are the scheduler's, in milliseconds. */
-export type WitnessRead = { readonly askedAtMs: number; readonly endedAtMs: number } & (
-  { readonly kind: 'read'; readonly facts: Facts } | { readonly kind: 'failed'; readonly failure: PollFailure }
-);
+/** The witness as one configuration asks it. It asks nothing until an observable is subscribed. */
+export interface WitnessUpstream {
+  readonly settings: WitnessSettings;
+  /** Reads the keys of a node once. Errors as `createEtcd` says. */
+  readonly keys: (name: string) => Observable<NodeKeys>;
+  /** Asks PostgreSQL once. Never errors. */
+  readonly postgres$: Observable<PostgresState>;
+}
+
+/** The part of a configuration that the witness depends on. */
+export interface WitnessSettings {
+  readonly witness: WitnessConfig;
+  /** The longest that a read may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** From read to read while Patroni does not answer, in milliseconds. */
+  readonly intervalMs: number;
+}
 
 /**
  * Reads the facts about a node once when subscribed: etcd's keys and PostgreSQL, at the same time. Emits how the read ended.

@@ -27,18 +27,13 @@ import type { Config } from '../config/types.js';
 import { authority } from '../network/authority.js';
 import { describeFailure } from '../patroni/snapshot-text.js';
 import { type ThisHost, disagreement } from '../witness/agreement.js';
-import { type Trust, afterComparison, mayBeUsed } from '../witness/trust.js';
-import type { Facts } from '../witness/types.js';
+import { afterComparison, mayBeUsed } from '../witness/trust.js';
+import type { Facts, Trust, WitnessRead, WitnessState } from '../witness/types.js';
 import { loopWaitMsOf } from '../witness/verdict.js';
 import { createSaidByPatroni } from './patroni-says.js';
 import type { PolledAnswer } from './polling.js';
-import { type WitnessRead, readWitness } from './witness-read.js';
-import {
-  type WitnessSettings,
-  type WitnessUpstream,
-  createWitnessUpstream,
-  witnessSettingsOf,
-} from './witness-upstream.js';
+import { type WitnessSettings, type WitnessUpstream, readWitness } from './witness-read.js';
+import { createWitnessUpstream, witnessSettingsOf } from './witness-upstream.js';
 
 /** From comparison to comparison, in milliseconds, while Patroni answers. */
 const COMPARE_EVERY_MS = 30_000;
@@ -70,9 +65,6 @@ export interface Witness {
    */
   readonly state$: Observable<WitnessState | undefined>;
 }
-
-/** Whether the witness can be used. */
-export type WitnessState = Trust | { readonly kind: 'unreachable'; readonly message: string };
 
 /** What the witness needs from outside. */
 export interface WitnessParts {

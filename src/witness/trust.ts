@@ -1,14 +1,5 @@
 import { type Disagreement, type PatroniSays, type ThisHost, disagreement } from './agreement.js';
-import type { Facts } from './types.js';
-
-/** Whether the witness may be used, by its comparisons with Patroni. */
-export type Trust =
-  /** Patroni has not answered yet, since the start or since a reload. */
-  | { readonly kind: 'not-compared' }
-  | { readonly kind: 'agrees' }
-  /** A first contradiction, which a change under way may explain, such as a switchover. */
-  | { readonly kind: 'doubted'; readonly sinceMs: number }
-  | { readonly kind: 'contradicts'; readonly message: string };
+import type { Facts, Trust } from './types.js';
 
 /**
  * The trust after a comparison. A contradiction that is not certain counts when it is found again `loop_wait` later: within

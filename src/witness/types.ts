@@ -1,4 +1,5 @@
 import type { JsonObject } from '../patroni/json-body.js';
+import type { PollFailure } from '../patroni/types.js';
 
 /** The life of an etcd lease, as etcd says it (`lease/timetolive`). */
 export interface LeaseLife {
@@ -48,3 +49,20 @@ export interface Facts {
   readonly member: JsonObject | undefined;
   readonly postgres: PostgresState;
 }
+
+/** One read of the witness. Times are the scheduler's, in milliseconds. */
+export type WitnessRead = { readonly askedAtMs: number; readonly endedAtMs: number } & (
+  { readonly kind: 'read'; readonly facts: Facts } | { readonly kind: 'failed'; readonly failure: PollFailure }
+);
+
+/** Whether the witness may be used, by its comparisons with Patroni. */
+export type Trust =
+  /** Patroni has not answered yet, since the start or since a reload. */
+  | { readonly kind: 'not-compared' }
+  | { readonly kind: 'agrees' }
+  /** A first contradiction, which a change under way may explain, such as a switchover. */
+  | { readonly kind: 'doubted'; readonly sinceMs: number }
+  | { readonly kind: 'contradicts'; readonly message: string };
+
+/** Whether the witness can be used. */
+export type WitnessState = Trust | { readonly kind: 'unreachable'; readonly message: string };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { WitnessState } from '../../src/streams/witness.js';
+import type { WitnessState } from '../../src/witness/types.js';
 import { beforeEach, describe, it } from 'node:test';
 import { type RouteCounters, createRouteCounters } from '../../src/metrics/route-counters.js';
 import { type Breakage, type Tally, createTally } from '../../src/http/broken-connection.js';

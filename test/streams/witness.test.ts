@@ -16,9 +16,9 @@ import { parseConfig } from '../../src/config/parse.js';
 import type { Config } from '../../src/config/types.js';
 import { canonicalRoute } from '../../src/patroni/routes.js';
 import type { PolledAnswer } from '../../src/streams/polling.js';
-import { type WitnessState, createWitness } from '../../src/streams/witness.js';
-import type { WitnessUpstream } from '../../src/streams/witness-upstream.js';
-import type { Facts, NodeKeys, PostgresState } from '../../src/witness/types.js';
+import { createWitness } from '../../src/streams/witness.js';
+import type { WitnessUpstream } from '../../src/streams/witness-read.js';
+import type { Facts, NodeKeys, PostgresState, WitnessState } from '../../src/witness/types.js';
 import { factsOf } from '../support/witness/facts.js';
 
 const WITNESS = { etcd3: { hosts: ['127.0.0.1:2379'] }, key: '/service/main' };
