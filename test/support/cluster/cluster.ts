@@ -43,7 +43,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   try {
     const { onStep = () => undefined } = options;
     onStep('etcd');
-    const etcd = await startEtcd(workspace, programs, options);
+    const etcd = await startEtcd(workspace, programs.etcd, { members: options.etcds ?? 1 });
     const etcdPorts = etcd.members.map(({ port }) => port);
     const tls = options.tls && (await handOver(workspace, options.tls));
     const nodes: Node[] = [];
