@@ -20,7 +20,7 @@ import { MalformedAnswerError, ReasonedError } from './failure.js';
 import type { HttpClient, HttpResponse } from './http-client.js';
 
 /** Who patroniglue is for etcd. */
-export interface EtcdUser {
+interface EtcdUser {
   readonly name: string;
   readonly password: string;
 }

@@ -10,7 +10,7 @@ import { createHttpClient } from './http-client.js';
 import { type End, inTurn } from './in-turn.js';
 
 /** Where an etcd member listens for clients. */
-export interface EtcdHost {
+interface EtcdHost {
   /** A name or an address. */
   readonly host: string;
   readonly port: number;
@@ -34,7 +34,7 @@ export interface EtcdOptions {
 }
 
 /** So long after a host was asked, and has not answered, the next one is asked as well. */
-export const NEXT_HOST_MS = 300;
+const NEXT_HOST_MS = 300;
 
 /** The most look-ups of hosts' names at a time: libuv has four threads, and Patroni's own look-up must not wait. */
 export const MAX_LOOKUPS = 2;

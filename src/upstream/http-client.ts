@@ -12,7 +12,7 @@ export interface HttpClientOptions extends Omit<UpstreamAgentOptions, 'maxBytes'
 }
 
 /** One request. */
-export type HttpRequest = {
+type HttpRequest = {
   /** Path and query, sent as they are. */
   readonly path: string;
   /** The addresses to try, one after another. They replace the look-up of the host. */

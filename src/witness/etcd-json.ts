@@ -6,7 +6,7 @@ export type Reading<T> =
   { readonly kind: 'read'; readonly value: T } | { readonly kind: 'problem'; readonly problem: string };
 
 /** A key as etcd stores it. */
-export interface StoredKey {
+interface StoredKey {
   readonly value: string;
   /** The ID of the key's lease, in decimal digits: it has 64 bits, and no JavaScript number holds all of them. */
   readonly leaseId?: string;
