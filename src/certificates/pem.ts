@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { createSecureContext, DEFAULT_CIPHERS } from 'node:tls';
 
-import { describeEnd, formatDate, type Validity } from './validity.js';
+import { describeEnd, formatDate, type Validity, validityOf } from './validity.js';
 
 /**
  * What is wrong with a PEM file. Each text follows the file's name: `is empty`, `holds a private key where ...`. With a
@@ -188,11 +188,6 @@ function positionedValidities(certificates: readonly X509Certificate[]): Positio
     position: positionInChain(index, certificates.length),
     ...validityOf(certificate),
   }));
-}
-
-/** From when to when a certificate is valid. */
-export function validityOf({ validFrom, validTo }: Pick<X509Certificate, 'validFrom' | 'validTo'>): Validity {
-  return { fromMs: Date.parse(validFrom), toMs: Date.parse(validTo) };
 }
 
 /** In TLS 1.2 each certificate must certify the one before it (RFC 5246, section 7.4.2). Many clients still insist on this. */

@@ -1,7 +1,14 @@
+import type { X509Certificate } from 'node:crypto';
+
 /** From when to when a certificate is valid, by the wall clock: milliseconds since 1970. */
 export interface Validity {
   readonly fromMs: number;
   readonly toMs: number;
+}
+
+/** From when to when a certificate is valid. */
+export function validityOf({ validFrom, validTo }: Pick<X509Certificate, 'validFrom' | 'validTo'>): Validity {
+  return { fromMs: Date.parse(validFrom), toMs: Date.parse(validTo) };
 }
 
 /** How near a certificate is to its end: 0 far, 1 near, 2 very near, 3 expired. */

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns';
 import { isIP, isIPv6 } from 'node:net';
 import { Observable, type SchedulerLike, of, share, throwError, timeout } from 'rxjs';
-import { withCode } from './connection.js';
+import { withCode } from './coded-error.js';
 
 /** An address of the upstream. */
 export interface Address {

@@ -3,9 +3,9 @@ import { type AgentOptions, Agent as HttpsAgent } from 'node:https';
 import { type Socket, isIP } from 'node:net';
 import { type SecureContext, TLSSocket, createSecureContext } from 'node:tls';
 import { withoutZone } from '../network/authority.js';
-import type { Validity } from '../certificates/validity.js';
-import { validityOf } from '../certificates/pem.js';
+import { type Validity, validityOf } from '../certificates/validity.js';
 import { checkNames } from '../certificates/names.js';
+import { withCode } from './coded-error.js';
 
 /** How connections to the upstream are made. */
 export interface UpstreamAgentOptions {
@@ -132,9 +132,4 @@ function limitBytes(socket: Socket, maxBytes: number): void {
       if (bytes > maxBytes) socket.destroy(withCode('ERR_TOO_LARGE', `more than ${maxBytes} bytes`));
     });
   });
-}
-
-/** An error with a code, by which it is classified. */
-export function withCode(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code });
 }

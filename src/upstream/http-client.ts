@@ -4,7 +4,8 @@ import axios, { type AxiosInstance, type AxiosRequestConfig, type AxiosResponse 
 import { Observable } from 'rxjs';
 import { authority, withoutZone } from '../network/authority.js';
 import { type Address, fixedLookup } from './addresses.js';
-import { type UpstreamAgentOptions, createUpstreamAgent, withCode } from './connection.js';
+import { type UpstreamAgentOptions, createUpstreamAgent } from './connection.js';
+import { withCode } from './coded-error.js';
 
 /** Where an HTTP server listens, and how connections to it are made. */
 export interface HttpClientOptions extends Omit<UpstreamAgentOptions, 'maxBytes'> {
