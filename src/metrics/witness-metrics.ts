@@ -17,7 +17,7 @@ const READ_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 export function createWitnessMetrics({ witness, witnessedChecks, cache, nowMs }: MetricSources): WitnessMetrics {
   const registry = new Registry();
   const registers = [registry];
-  let leaseEndsAtMs: number | undefined;
+  let leaseMs: number | undefined;
   new Gauge({
     name: 'patroniglue_witness_up',
     help: '1 if the witness has been read and agrees with Patroni, 0 if patroniglue cannot use it.',
@@ -41,11 +41,11 @@ export function createWitnessMetrics({ witness, witnessedChecks, cache, nowMs }:
   });
   new Gauge({
     name: 'patroniglue_witness_lease_seconds',
-    help: "How long the lease of this node's keys in etcd still lives, by the latest read.",
+    help: "How long the lease of this node's keys in etcd still lived at the latest read.",
     registers,
     collect() {
-      if (leaseEndsAtMs === undefined) this.remove();
-      else this.set(Math.max(0, leaseEndsAtMs - nowMs()) / 1000);
+      if (leaseMs === undefined) this.remove();
+      else this.set(leaseMs / 1000);
     },
   });
   const polls = new Counter<'outcome'>({
@@ -74,9 +74,8 @@ export function createWitnessMetrics({ witness, witnessedChecks, cache, nowMs }:
       polls.inc({ outcome });
       duration.observe((read.endedAtMs - read.askedAtMs) / 1000);
       if (read.kind === 'failed') return;
-      const { keys, askedAtMs } = read.facts;
-      const life = keys.leader?.lease ?? keys.member?.lease;
-      leaseEndsAtMs = life && askedAtMs + life.remainingMs;
+      const { leader, member } = read.facts.keys;
+      leaseMs = (leader?.lease ?? member?.lease)?.remainingMs;
     },
   };
 }

@@ -16,10 +16,9 @@ import type { FreezeChange } from '../streams/freeze.js';
 import type { PolledOutcome } from '../streams/polling.js';
 import { version } from '../version.js';
 import type { AgentReply } from '../agent-check/types.js';
+import type { Snapshot } from '../patroni/types.js';
+import { oncePerMinute } from './once-per-minute.js';
 import { type WitnessLines, createWitnessLines } from './witness-lines.js';
-
-/** The time between two lines of the same kind, for kinds that a client can cause again and again. */
-const QUIET_MS = 60_000;
 
 /** The log lines of the service: one function per event. Each line has the name of the event, and its facts for machines. */
 export interface LogLines extends WitnessLines {
@@ -136,7 +135,7 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     change(change) {
       const isWorse =
         ['polls-failing', 'witness-answers', 'route-refused'].includes(change.kind) ||
-        (change.kind === 'reply-changed' && change.to.kind === 'stale');
+        (change.kind === 'reply-changed' && isWithoutPatroni(change.to));
       log.write(isWorse ? 'warn' : 'info', describeChange(change), { event: change.kind, ...factsOf(change) });
     },
     outcome({ route, outcome }) {
@@ -246,15 +245,12 @@ function brokenConnectionLines(
   );
 }
 
-/** Passes on the first call, and drops the calls of the next minute. */
-function oncePerMinute<A extends unknown[]>(write: (...args: A) => void): (...args: A) => void {
-  let quiet = false;
-  return (...args) => {
-    if (quiet) return;
-    quiet = true;
-    setTimeout(() => (quiet = false), QUIET_MS).unref();
-    write(...args);
-  };
+/** True for a 503 that Patroni has not said. */
+function isWithoutPatroni(snapshot: Snapshot): boolean {
+  return (
+    snapshot.kind === 'stale' ||
+    (snapshot.kind === 'fresh' && snapshot.witness !== undefined && snapshot.answer.status !== 200)
+  );
 }
 
 function describeBudget({ connections, openFilesLimit }: OpenFilesBudget): string {

@@ -1,5 +1,6 @@
 import type { Log } from '../log/logger.js';
 import { describeFailure } from '../patroni/snapshot-text.js';
+import { oncePerMinute } from './once-per-minute.js';
 import type { WitnessRead } from '../witness/types.js';
 import type { WitnessState } from '../witness/types.js';
 
@@ -12,19 +13,25 @@ export interface WitnessLines {
 
 /** Writes these lines to `log`. */
 export function createWitnessLines(log: Pick<Log, 'write'>): WitnessLines {
+  // an etcd that answers every second time must not fill the log
+  const unreachable = oncePerMinute((message: string) => {
+    log.write('warn', `the witness cannot be read: ${message}`, { event: 'witness-unreachable' });
+  });
+  const agrees = oncePerMinute(() => {
+    const text = 'the witness agrees with Patroni: patroniglue uses etcd while Patroni does not answer';
+    log.write('info', text, { event: 'witness-agrees' });
+  });
   return {
     witness(state) {
       switch (state?.kind) {
         case 'agrees':
-          log.write('info', 'the witness agrees with Patroni: patroniglue uses etcd while Patroni does not answer', {
-            event: 'witness-agrees',
-          });
+          agrees();
           return;
         case 'contradicts':
           log.write('warn', `the witness is not used: ${state.message}`, { event: 'witness-contradicts' });
           return;
         case 'unreachable':
-          log.write('warn', `the witness cannot be read: ${state.message}`, { event: 'witness-unreachable' });
+          unreachable(state.message);
           return;
         case 'not-compared':
         case 'doubted': // a change is under way; the next comparison comes soon

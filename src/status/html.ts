@@ -30,7 +30,7 @@ export function statusMain(report: StatusReport): string {
   return `<h1>${escaped(node.name ?? 'patroniglue')} <span class="${ready ? 'good' : 'bad'}">${ready ? 'ready' : 'not ready'}</span></h1>
 <p>Polls Patroni at <code>${escaped(upstream)}</code>.</p>
 ${witness === undefined ? '' : `${witnessSection(witness)}\n`}${warnings.length === 0 ? '' : `<section><h2>Warnings</h2><ul class="warnings">${warnings.map((warning) => `<li>${escaped(warning)}</li>`).join('')}</ul></section>`}
-<section><h2>What Patroni says about the node</h2>${nodeList(node)}</section>
+<section><h2>What ${witness?.active === true ? 'the witness' : 'Patroni'} says about the node</h2>${nodeList(node)}</section>
 <section><h2>Routes</h2>
 <table><thead><tr><th scope="col">route</th><th scope="col">reply to checks</th><th scope="col">age of the answer</th><th scope="col">polls</th><th scope="col">last failure</th></tr></thead>
 <tbody>${routes.map(routeRow).join('\n')}</tbody></table></section>

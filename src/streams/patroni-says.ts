@@ -1,4 +1,5 @@
 import { type Observable, type SchedulerLike, Subject } from 'rxjs';
+import { partsOf } from '../patroni/routes.js';
 import type { Answer, CanonicalRoute } from '../patroni/types.js';
 import { type PatroniSays, saidIn } from '../witness/agreement.js';
 import { isWitnessed } from '../witness/verdict.js';
@@ -22,20 +23,20 @@ const MOST_BYTES = 65_536;
 
 /** Nothing is parsed until somebody asks. */
 export function createSaidByPatroni(scheduler: SchedulerLike): SaidByPatroni {
-  const latest = new Map<CanonicalRoute, { readonly answer: Answer; readonly atMs: number }>();
+  const latest = new Map<string, { readonly answer: Answer; readonly atMs: number }>();
   const heard$ = new Subject<void>();
   let identity: PatroniSays = {};
   const since = (fromMs: number): PatroniSays => {
     const recent = [...latest].filter(([, { atMs }]) => atMs >= fromMs).sort(([, a], [, b]) => a.atMs - b.atMs);
-    const said = Object.assign({}, ...recent.map(([route, { answer }]) => saidIn(route, answer))) as PatroniSays;
+    const said = Object.assign({}, ...recent.map(([path, { answer }]) => saidIn(path, answer))) as PatroniSays;
     const { name = identity.name, systemIdentifier = identity.systemIdentifier } = said;
     identity = { ...(name !== undefined && { name }), ...(systemIdentifier !== undefined && { systemIdentifier }) };
     return { ...said, ...identity };
   };
   return {
     hear(route, answer) {
-      if (!isWitnessed(route) || route.includes('?') || answer.body.length > MOST_BYTES) return;
-      latest.set(route, { answer, atMs: scheduler.now() });
+      if (!isWitnessed(route) || answer.body.length > MOST_BYTES) return;
+      latest.set(partsOf(route).path, { answer, atMs: scheduler.now() });
       heard$.next();
     },
     heard$: heard$.asObservable(),

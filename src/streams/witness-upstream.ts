@@ -1,6 +1,7 @@
 import { type SchedulerLike, catchError, map, of } from 'rxjs';
 import type { Config } from '../config/types.js';
-import { createEtcd } from '../upstream/etcd.js';
+import { limitLookups } from '../upstream/addresses.js';
+import { MAX_LOOKUPS, createEtcd } from '../upstream/etcd.js';
 import { createPostgresProbe } from '../upstream/postgres.js';
 import { deadline } from './deadline.js';
 import { connectMsOf } from './polled-upstream.js';
@@ -18,13 +19,14 @@ export function witnessSettingsOf({ witness, backend, cache }: Config): WitnessS
 export function createWitnessUpstream(settings: WitnessSettings, scheduler: SchedulerLike): WitnessUpstream {
   const { witness, timeoutMs, intervalMs } = settings;
   const connectMs = connectMsOf(timeoutMs, intervalMs);
-  const readKeys = createEtcd({ ...witness.etcd3, connectMs, scheduler });
+  const resolve = limitLookups(MAX_LOOKUPS); // together: Patroni's own look-up must find a free thread
+  const readKeys = createEtcd({ ...witness.etcd3, connectMs, scheduler, resolve });
   const postgresMs = Math.max(POSTGRES_MS.least, Math.min(POSTGRES_MS.most, intervalMs));
   return {
     settings,
     keys: (name) => readKeys(witness.key, name),
     postgres$: witness.postgres
-      ? createPostgresProbe({ ...witness.postgres, connectMs: postgresMs }).pipe(
+      ? createPostgresProbe({ ...witness.postgres, connectMs: postgresMs, resolve }).pipe(
           map(({ state }) => state),
           deadline(postgresMs, scheduler),
           catchError(() => of('silent' as const)),

@@ -44,6 +44,12 @@ const COMPARE_AGAIN_MS = 1000;
 /** Answers of Patroni that are older than this many intervals are not compared with the keys in the DCS. */
 const RECENT_INTERVALS = 2;
 
+/**
+ * The pause after etcd has refused access, in milliseconds. Each attempt makes etcd check a password, which costs it some
+ * 50 ms of a core, and only a person can correct the password.
+ */
+const REFUSED_PAUSE_MS = 10_000;
+
 const NAMELESS =
   'Patroni does not say the name of its node (it does from 3.2 on): write the name of patroni.yml as witness.name';
 
@@ -85,12 +91,14 @@ export function createWitness(config$: BehaviorSubject<Config>, parts: WitnessPa
   const state$ = new BehaviorSubject<WitnessState | undefined>(undefined);
   let trust: Trust = { kind: 'not-compared' };
   let isReading = false;
+  let pausedUntilMs = -Infinity;
 
   const setState = (next: WitnessState | undefined): void => {
     if (!isDeepStrictEqual(next, state$.getValue())) state$.next(next);
   };
   const use = (settings: WitnessSettings | undefined): void => {
     trust = { kind: 'not-compared' };
+    pausedUntilMs = -Infinity;
     setState(settings && trust);
     upstream$.next(settings && createUpstream(settings, scheduler));
   };
@@ -104,7 +112,7 @@ export function createWitness(config$: BehaviorSubject<Config>, parts: WitnessPa
   const readOnce = (upstream: WitnessUpstream): Observable<WitnessRead> =>
     defer(() => {
       const name = nameIn(upstream);
-      if (name === undefined || isReading) return EMPTY;
+      if (name === undefined || isReading || scheduler.now() < pausedUntilMs) return EMPTY;
       isReading = true;
       return readWitness(upstream, name, scheduler).pipe(
         finalize(() => {
@@ -113,6 +121,9 @@ export function createWitness(config$: BehaviorSubject<Config>, parts: WitnessPa
       );
     }).pipe(
       tap((read) => {
+        if (read.kind === 'failed' && read.failure.reason === 'refused-access') {
+          pausedUntilMs = read.endedAtMs + REFUSED_PAUSE_MS;
+        }
         setState(read.kind === 'read' ? trust : { kind: 'unreachable', message: describeFailure(read.failure) });
         read$.next(read);
       }),

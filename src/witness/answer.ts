@@ -1,8 +1,7 @@
 import { jsonObject } from '../patroni/json-body.js';
 import { isTruthy } from '../patroni/python-values.js';
 import type { Answer } from '../patroni/types.js';
-import type { Facts } from './types.js';
-import type { Verdict } from './verdict.js';
+import type { Facts, Verdict } from './types.js';
 
 /** What the witness asks, in `Cache-Status` and bodies. */
 export const WITNESS_SOURCE = 'etcd3';

@@ -30,6 +30,9 @@ export const ETCD_PATHS = {
 /** The longest time to live that etcd grants, in seconds (`MaxLeaseTTL` in etcd's `lessor.go`). */
 const MAX_GRANTED_S = 9_000_000_000;
 
+/** The longest election timeout of etcd, in seconds. */
+const MAX_ELECTION_S = 50;
+
 /** A status of gRPC (`google.golang.org/grpc/codes`), as the gateway gives it in the body of an error. */
 export const GRPC = { invalidArgument: 3, permissionDenied: 7, failedPrecondition: 9, unauthenticated: 16 } as const;
 
@@ -89,6 +92,9 @@ export function leaseQuestion(id: string): string {
  *
  * The gateway writes numbers as texts, and leaves out those that are 0. It says `"-1"` of a lease that is gone. A lease that
  * ran out may say a negative number until etcd has revoked it; `9223372036` was possible, too (etcd issue 17642).
+ *
+ * A new leader of etcd extends every lease by its election timeout, which is at most 50 s (`maxElectionMs` in etcd's
+ * `embed/config.go`): for so long, the rest is more than what was granted. What was granted is then a lower bound.
  */
 export function readLease(body: Buffer, id: string): Reading<LeaseLife | undefined> {
   const response = jsonObject(body);
@@ -97,8 +103,8 @@ export function readLease(body: Buffer, id: string): Reading<LeaseLife | undefin
   const grantedS = seconds(response['grantedTTL']);
   const remainingS = response['TTL'] === undefined ? 0 : seconds(response['TTL']);
   if (grantedS === undefined || remainingS === undefined) return read(undefined);
-  if (grantedS > MAX_GRANTED_S || remainingS > grantedS) return read(undefined);
-  return read({ remainingMs: remainingS * 1000, grantedMs: grantedS * 1000 });
+  if (grantedS > MAX_GRANTED_S || remainingS > grantedS + MAX_ELECTION_S) return read(undefined);
+  return read({ remainingMs: Math.min(remainingS, grantedS) * 1000, grantedMs: grantedS * 1000 });
 }
 
 /** The keys of a node with the lives of their leases. A key whose lease is not among them has none. */

@@ -50,6 +50,15 @@ export interface Facts {
   readonly postgres: PostgresState;
 }
 
+/** What the witness says for a route, in place of a Patroni that does not answer. */
+export interface Verdict {
+  readonly status: 200 | 503;
+  /** When this stops counting, by the scheduler's clock, in milliseconds. */
+  readonly endsAtMs: number;
+  /** Why, for people: `the leader key names node2`. */
+  readonly why: string;
+}
+
 /** One read of the witness. Times are the scheduler's, in milliseconds. */
 export type WitnessRead = { readonly askedAtMs: number; readonly endedAtMs: number } & (
   { readonly kind: 'read'; readonly facts: Facts } | { readonly kind: 'failed'; readonly failure: PollFailure }

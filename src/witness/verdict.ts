@@ -6,16 +6,7 @@ import { partsOf } from '../patroni/routes.js';
 import { ASSUMED_TIMINGS, type DynamicConfig, isStandbyCluster, timingsInForce } from '../patroni/timings-in-force.js';
 import { toleratedMs } from '../patroni/timings.js';
 import type { CanonicalRoute } from '../patroni/types.js';
-import type { Facts, LeaseLife } from './types.js';
-
-/** What the witness says for a route, in place of a Patroni that does not answer. */
-export interface Verdict {
-  readonly status: 200 | 503;
-  /** When this stops counting, by the scheduler's clock, in milliseconds. */
-  readonly endsAtMs: number;
-  /** Why, for people: `the leader key names node2`. */
-  readonly why: string;
-}
+import type { Facts, LeaseLife, Verdict } from './types.js';
 
 /**
  * The verdict for a route, as Patroni itself would answer with the same keys (`do_GET` in `patroni/api.py`, 3.0.2 to 4.1.4).

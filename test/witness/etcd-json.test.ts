@@ -153,13 +153,17 @@ describe('The life of a lease', () => {
     assert.deepEqual(life({ TTL: '29', grantedTTL: '30' }), { kind: 'read', value });
   });
   it('is 0 where etcd leaves it out', () => {
+    assert.deepEqual(life({ TTL: '34', grantedTTL: '30' }), {
+      kind: 'read',
+      value: { remainingMs: 30_000, grantedMs: 30_000 },
+    });
     assert.deepEqual(life({ grantedTTL: '30' }), { kind: 'read', value: { remainingMs: 0, grantedMs: 30_000 } });
   });
   for (const [what, said] of [
     ['is gone', { TTL: '-1' }],
     ['is gone, and etcd says nothing', {}],
     ['ran out, and is not revoked yet', { TTL: '-1', grantedTTL: '30' }],
-    ['is said to live longer than granted', { TTL: '31', grantedTTL: '30' }],
+    ['is said to live longer than granted and an election', { TTL: '81', grantedTTL: '30' }],
     ['has the 9223372036 of etcd 17642', { TTL: '9223372036', grantedTTL: '30' }],
     ['is said to live for ever', { TTL: '9223372036', grantedTTL: '9223372036' }],
     ['has numbers that are no texts', { TTL: 29, grantedTTL: 30 }],
