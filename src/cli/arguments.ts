@@ -9,6 +9,8 @@ export type Invocation =
   | { readonly kind: 'run'; readonly config: string; readonly level: LogLevel }
   | { readonly kind: 'check'; readonly config: string; readonly live: boolean }
   | { readonly kind: 'notify'; readonly config: string }
+  /** `patroni` and `haproxy` are the configuration files of these programs. */
+  | { readonly kind: 'init'; readonly patroni: string; readonly haproxy?: string }
   | { readonly kind: 'version' }
   | { readonly kind: 'help' };
 
@@ -17,6 +19,8 @@ const OPTIONS = {
   check: { type: 'boolean' },
   live: { type: 'boolean' },
   notify: { type: 'boolean' },
+  init: { type: 'string' },
+  haproxy: { type: 'string' },
   verbose: { type: 'boolean' },
   debug: { type: 'boolean' },
   quiet: { type: 'boolean' },
@@ -57,6 +61,8 @@ export function parseArguments(argv: readonly string[], findConfig: () => string
   if (levels.length > 1) throw usageError(`${levels.map((name) => `--${name}`).join(' and ')} exclude each other`);
   if (values.help === true) return { kind: 'help' };
   if (values.version === true) return { kind: 'version' };
+  const init = initIn(values);
+  if (init !== undefined) return init;
   const config = typeof values.config === 'string' ? values.config : findConfig();
   const live = values.live === true;
   if (values.notify === true) {
@@ -66,6 +72,18 @@ export function parseArguments(argv: readonly string[], findConfig: () => string
   if (values.check === true) return { kind: 'check', config, live };
   if (live) throw usageError('--live needs --check');
   return { kind: 'run', config, level: levels[0] === 'quiet' ? 'error' : (levels[0] ?? 'info') };
+}
+
+/** What `--init` and `--haproxy` ask for. */
+function initIn(values: Readonly<Record<string, unknown>>): Extract<Invocation, { kind: 'init' }> | undefined {
+  const { init: patroni, haproxy } = values;
+  if (typeof patroni !== 'string') {
+    if (haproxy !== undefined) throw usageError('--haproxy needs --init');
+    return undefined;
+  }
+  const [other] = ['config', 'check', 'live', 'notify'].filter((name) => values[name] !== undefined);
+  if (other !== undefined) throw usageError(`--init and --${other} exclude each other`);
+  return { kind: 'init', patroni, ...(typeof haproxy === 'string' && { haproxy }) };
 }
 
 function unknownOption(rawName: string): UsageError {

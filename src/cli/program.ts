@@ -5,6 +5,7 @@ import { loadConfig } from '../config/load.js';
 import { cutOffIn } from '../config/losses.js';
 import { ConfigError, ListenError, NotifyError, UsageError } from '../errors.js';
 import { isJournal, priorityOf } from '../log/journal.js';
+import { initialConfig } from './init/init.js';
 import { askOnce, tableOf } from './live-check.js';
 import { listenAddressesOf, tryListenAddresses } from './live-listen.js';
 import { onlyFromHere } from '../network/loopback.js';
@@ -48,6 +49,9 @@ async function run(invocation: Invocation, { stop, hangUp$, ignored$ }: Signals)
       return check(invocation);
     case 'notify':
       await notify((await loadConfig(invocation.config)).config);
+      return 0;
+    case 'init':
+      process.stdout.write(await initialConfig(invocation, process.env));
       return 0;
     case 'run':
       await serve(await loadConfig(invocation.config), invocation.level, {

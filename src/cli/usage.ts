@@ -3,6 +3,7 @@ const SYNOPSIS = [
   '[--config FILE] [--verbose | --debug | --quiet]',
   '[--config FILE] --check [--live]',
   '[--config FILE] --notify',
+  '--init FILE [--haproxy FILE]',
 ] as const;
 
 const PURPOSE = "Polls Patroni's REST API and answers health checks from the latest snapshot.";
@@ -12,6 +13,8 @@ const OPTIONS: readonly (readonly [option: string, meaning: string])[] = [
   ['--check', 'check the configuration and the files that it names, then exit'],
   ['--live', 'with --check: also ask Patroni for each configured route, once'],
   ['--notify', 'make the running service poll Patroni now: for callbacks'],
+  ['--init FILE', "print a configuration, made from Patroni's own FILE"],
+  ['--haproxy FILE', 'with --init: name the routes that HAProxy checks by its FILE'],
   ['--verbose', 'also log each request'],
   ['--debug', 'also log each request and each poll'],
   ['--quiet', 'log only errors'],
@@ -42,7 +45,7 @@ export const usage = `${SYNOPSIS.map((line, index) => `${index === 0 ? 'Usage:' 
 
 ${PURPOSE}
 
-${OPTIONS.map(([option, meaning]) => `  ${option.padEnd(13)}  ${meaning}`).join('\n')}
+${OPTIONS.map(([option, meaning]) => `  ${option.padEnd(14)}  ${meaning}`).join('\n')}
 
 ${DEFAULT_FILES.join('\n')}
 ${ONE_DASH}

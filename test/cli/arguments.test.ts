@@ -69,6 +69,9 @@ describe('the command line', () => {
     ['--check --live', { kind: 'check', config, live: true }],
     ['--notify --config c.yml', { kind: 'notify', config: 'c.yml' }],
     ['--notify on_role_change primary demo', { kind: 'notify', config }],
+    ['--init patroni.yml', { kind: 'init', patroni: 'patroni.yml' }],
+    ['--init=-p.yml --haproxy h.cfg', { kind: 'init', patroni: '-p.yml', haproxy: 'h.cfg' }],
+    ['--init patroni.yml --help', { kind: 'help' }],
     ['--version', { kind: 'version' }],
     ['-version --check', { kind: 'version' }],
     ['-help --version', { kind: 'help' }],
@@ -96,6 +99,13 @@ describe('the command line', () => {
     ['--verbose --debug', '--verbose and --debug exclude each other'],
     ['-quiet -debug -verbose', '--verbose and --debug and --quiet exclude each other'],
     ['--notify --check', '--notify and --check exclude each other'],
+    ['--init', '--init needs the name of a file'],
+    ['--init p.yml --haproxy', '--haproxy needs the name of a file'],
+    ['--haproxy h.cfg', '--haproxy needs --init'],
+    ['--init p.yml --check', '--init and --check exclude each other'],
+    ['--init p.yml --live', '--init and --live exclude each other'],
+    ['--init p.yml --notify', '--init and --notify exclude each other'],
+    ['--init p.yml --config c.yml', '--init and --config exclude each other'],
     ['config.yml', 'unexpected argument "config.yml"'],
     ['-- --debug', 'unexpected argument "--debug"'],
     ['-', 'unexpected argument "-"'],
@@ -109,7 +119,7 @@ describe('the command line', () => {
 
   it('explains every option and exit code in lines of a terminal', () => {
     const page = manualPage('1.0.0').replaceAll('\\-', '-');
-    for (const word of ['config', 'check', 'live', 'verbose', 'debug', 'quiet', 'version', 'help']) {
+    for (const word of ['config', 'check', 'live', 'init', 'haproxy', 'verbose', 'debug', 'quiet', 'version', 'help']) {
       assert.match(usage, new RegExp(`^  --${word}\\b`, 'm'));
       assert.match(page, new RegExp(`^\\.B --${word}\\b`, 'm'), 'the manual page has it, too');
     }

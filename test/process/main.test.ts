@@ -57,6 +57,18 @@ describe('patroniglue', () => {
     assert.match(stdout, /^Usage: patroniglue /);
   });
 
+  it("prints a configuration made from Patroni's, or one line that says why not", async () => {
+    const patroni = await workspace.write('patroni.yml', 'scope: main\nname: n\nrestapi: {listen: "127.0.0.1:8008"}\n');
+    const good = await run('--init', patroni);
+    assert.deepEqual([good.code, good.stderr], [0, '']);
+    const config = await workspace.write('printed.yml', good.stdout);
+    assert.match((await run('--check', '--config', config)).stdout, /^configuration ok$/m);
+
+    const bad = await run('--init', workspace.path('none.yml'));
+    const stderr = `${workspace.path('none.yml')}:1:1: cannot read the file: no such file\n`;
+    assert.deepEqual(bad, { code: 2, stdout: '', stderr });
+  });
+
   const isRoot = process.getuid?.() === 0;
   it('needs no home directory and no known user', { skip: !isRoot && 'only root may be another user' }, async (t) => {
     const unknown = { uid: 61_234, gid: 61_234 };

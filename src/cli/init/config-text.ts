@@ -1,0 +1,37 @@
+import { ASSUMED_TIMINGS } from '../../patroni/timings-in-force.js';
+import { boundOf } from './bound.js';
+import { type HaproxyFile, agentText, haproxyText, routesText } from './haproxy-text.js';
+import type { PatroniSettings } from './patroni-settings.js';
+import { backendText, cacheText, frontendText } from './patroni-text.js';
+import { witnessText } from './witness-text.js';
+import { comment } from './yaml-text.js';
+
+/**
+ * A whole config.yml for the node of this Patroni. Comments say where each value comes from.
+ *
+ * @param file the patroni.yml, as the command line names it
+ * @param haproxy the checks of a haproxy.cfg, if there is one
+ */
+export function configText(file: string, patroni: PatroniSettings, haproxy?: HaproxyFile): string {
+  const bound = boundOf(patroni.timings ?? ASSUMED_TIMINGS);
+  const lines = [
+    ...comment(
+      `patroniglue: configuration of ${patroni.name}, made by patroniglue --init from ${file} (below: patroni.yml).`,
+    ),
+    '#',
+    ...comment('Check it with: patroniglue --config FILE --check --live. config.yml.example explains all keys.'),
+    '',
+    ...frontendText(patroni.api),
+    '',
+    ...backendText(patroni.api),
+    ...(haproxy === undefined ? [] : routesText(patroni, haproxy)),
+    ...(haproxy === undefined ? [] : agentText(patroni, haproxy)),
+    '',
+    ...cacheText(patroni, bound),
+    '',
+    ...witnessText(patroni),
+    '',
+    ...haproxyText(patroni, bound, haproxy),
+  ];
+  return `${lines.join('\n')}\n`;
+}
