@@ -45,6 +45,7 @@ const special: typeof needed = [
   { name: 'check_http', packages: ['monitoring-plugins-basic'], find: findCheckHttp },
   { name: 'chromium', packages: ['chromium'], find: () => inPath('chromium') },
   { name: 'curl', packages: ['curl'], find: () => inPath('curl') },
+  { name: 'etcdctl', packages: ['etcd-client'], find: () => inPath('etcdctl') },
   { name: 'faketime', packages: ['faketime'], find: findFaketime },
   { name: 'h2load', packages: ['nghttp2-client'], find: () => inPath('h2load') },
   { name: 'keepalived', packages: ['keepalived'], find: () => inPath('keepalived') },
