@@ -30,7 +30,7 @@ function registerSnapshots(registry: Registry, { cache, nowMs }: MetricSources):
     });
   register(
     'patroniglue_snapshot_fresh',
-    "1 if patroniglue answers checks with Patroni's answer, 0 if it answers them with its own 503.",
+    '1 if patroniglue answers checks with the answer of Patroni or of the witness, 0 if with its own 503.',
     ({ kind }) => (kind === 'fresh' ? 1 : 0),
   );
   register('patroniglue_snapshot_age_seconds', 'Time since the poll of the latest answer was sent.', (snapshot, now) =>

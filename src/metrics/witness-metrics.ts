@@ -20,7 +20,7 @@ export function createWitnessMetrics({ witness, witnessedChecks, cache, nowMs }:
   let leaseMs: number | undefined;
   new Gauge({
     name: 'patroniglue_witness_up',
-    help: '1 if the witness has been read and agrees with Patroni, 0 if patroniglue cannot use it.',
+    help: '1 if the last read of the witness succeeded and the last comparison with Patroni agreed, otherwise 0.',
     registers,
     collect() {
       this.set(witness.state()?.kind === 'agrees' ? 1 : 0);
