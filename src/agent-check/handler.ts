@@ -56,7 +56,8 @@ export function createAgentHandler(
     if (snapshot.kind === 'fresh') {
       const { status } = snapshot.answer;
       if (status === 200) return { route, state: 'up', line: 'up ready 100%' };
-      if (standby === 'down') return { ...down(route, `Patroni answers ${status}`), state: 'standby' };
+      const who = snapshot.witness ? 'the witness says' : 'Patroni answers';
+      if (standby === 'down') return { ...down(route, `${who} ${status}`), state: 'standby' };
       return { route, state: 'standby', line: `up ${standby}` };
     }
     if (isNotAsked(snapshot, now)) return unchanged('no-answer-from-Patroni-yet', route);

@@ -328,9 +328,9 @@ export const keys = {
       default: 4,
       about:
         'How long patroniglue repeats an answer of Patroni, counted from the start of its poll. After that, patroniglue ' +
-        'answers 503. With a longer `ttl`, patroniglue absorbs longer freezes of Patroni, but notices a lost primary ' +
-        "later. `cache.ttl` should be at most `ttl - loop_wait - retry_timeout` of Patroni's own settings (10 with " +
-        "Patroni's defaults).",
+        'answers 503, unless a witness answers. With a longer `ttl`, patroniglue absorbs longer freezes, but notices a ' +
+        "lost primary later. With Patroni's own settings, `cache.ttl` should be at most `ttl - loop_wait - retry_timeout` " +
+        "(10 with Patroni's defaults).",
       inUse: true,
     },
     intervalMs: {
