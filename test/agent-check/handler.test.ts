@@ -80,7 +80,7 @@ describe('a reply to an agent check', () => {
   it('names the witness if that says 503, with agent.standby: down', () => {
     const witnessed: Snapshot = {
       ...{ kind: 'fresh', answer: answer(503), sentAtMs: NOW_MS - 1, freshUntilMs: NOW_MS + 1 },
-      witness: { why: 'the leader key names node2' },
+      witness: { source: 'etcd3', why: 'the leader key names node2' },
     };
     assert.equal(replyTo(NOTHING, { '/primary': witnessed }, 'down').line, 'down ready # the witness says 503');
   });
