@@ -7,6 +7,7 @@ import { ConfigError, ListenError, NotifyError, UsageError } from '../errors.js'
 import { isJournal, priorityOf } from '../log/journal.js';
 import { initialConfig } from './init/init.js';
 import { askOnce, tableOf } from './live-check.js';
+import { readLiveWitness } from './live-witness.js';
 import { listenAddressesOf, tryListenAddresses } from './live-listen.js';
 import { onlyFromHere } from '../network/loopback.js';
 import { memberWarning } from '../streams/member-watch.js';
@@ -86,6 +87,7 @@ async function check({ config: file, live }: Extract<Invocation, { kind: 'check'
     answers.flatMap(({ outcome }) => (outcome.kind === 'answered' ? [outcome.answer] : [])),
   );
   warnings.push(...[addressWarning, membersWarning].filter((text) => text !== undefined));
+  const witness = live ? await readLiveWitness(config, answers) : undefined;
   const listenAddresses = live ? await tryListenAddresses(config) : listenAddressesOf(config);
   const problems = listenAddresses.flatMap(({ section, problem }) =>
     problem === undefined ? [] : [`${section}.host: ${problem}`],
@@ -97,9 +99,10 @@ async function check({ config: file, live }: Extract<Invocation, { kind: 'check'
       .map(({ section, host }) => `note: ${section}.host: ${host} is ${onlyFromHere(section)}`),
     ...(problems.length > 0 ? problems.map((problem) => `error: ${problem}`) : ['configuration ok']),
   ];
-  const text = live ? [...lines, '', ...tableOf(answers)] : lines;
+  const text = live ? [...lines, '', ...tableOf(answers), ...(witness ? ['', witness.text] : [])] : lines;
   process.stdout.write(`${text.join('\n')}\n`);
-  return problems.length === 0 && answers.every(({ outcome }) => outcome.kind === 'answered') ? 0 : EXIT_FAILED;
+  const isAnswered = answers.every(({ outcome }) => outcome.kind === 'answered') && witness?.isUsable !== false;
+  return problems.length === 0 && isAnswered ? 0 : EXIT_FAILED;
 }
 
 /** Prints an error that the user can correct as plain lines, and any other error, a bug, with its stack. */

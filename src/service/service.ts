@@ -1,4 +1,3 @@
-import { networkInterfaces } from 'node:os';
 import { BehaviorSubject, type Observable, Subject, defer, ignoreElements, merge, skip, takeUntil, tap } from 'rxjs';
 import { createAgentHandler } from '../agent-check/handler.js';
 import type { AgentState } from '../agent-check/types.js';
@@ -11,6 +10,7 @@ import { type Log, createLog } from '../log/logger.js';
 import { createLogOutput } from '../log/output.js';
 import { eventLoopLag } from '../metrics/event-loop-lag.js';
 import { createRouteCounters } from '../metrics/route-counters.js';
+import { ownAddresses } from '../network/own-addresses.js';
 import type { CanonicalRoute } from '../patroni/types.js';
 import { countOpenFiles } from '../sockets/open-files.js';
 import { createCertificateWatch } from '../streams/certificate-watch.js';
@@ -184,10 +184,6 @@ async function run(
 
 // eslint-disable-next-line no-restricted-properties -- a time for people, in the body of a 503 and on the status page
 const wallMs = (): number => Date.now();
-
-function ownAddresses(): readonly string[] {
-  return Object.values(networkInterfaces()).flatMap((addresses = []) => addresses.map(({ address }) => address));
-}
 
 /** For pm2's `wait_ready`. The callback drops the error when pm2 itself has ended. */
 function tellPm2(): void {

@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { type Certificates, createCertificates, issueCertificate } from '../support/certificates.js';
 import { startProcess } from '../support/processes/processes.js';
 import { mainFile } from '../support/processes/service.js';
+import { startScriptedEtcd } from '../support/upstreams/etcd.js';
 import { type Upstream, answering, routeOf, silent, startUpstream } from '../support/upstreams/upstream.js';
 import { within } from '../support/time/wait.js';
 import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
@@ -153,5 +154,48 @@ describe('--check --live', () => {
       );
       assert.equal(right.code, 0, right.lines.join('\n'));
     });
+  });
+
+  it('reads the witness once, and says whether it agrees with Patroni', async () => {
+    const etcd = await startScriptedEtcd();
+    try {
+      const member = {
+        conn_url: 'postgres://127.0.0.1:5432/postgres',
+        state: 'running',
+        role: 'primary',
+        version: '4.1.4',
+      };
+      etcd.lease('7', 30, 29);
+      etcd.put('/service/main/leader', 'node1', '7');
+      etcd.put('/service/main/members/node1', JSON.stringify(member), '7');
+      etcd.put('/service/main/config', '{"ttl": 30}');
+      etcd.put('/service/main/initialize', '8');
+      const body = JSON.stringify({
+        ...{ state: 'running', role: 'primary', database_system_identifier: '8' },
+        patroni: { version: '4.1.4', scope: 'main', name: 'node1' },
+      });
+      upstream.behave(answering(200, body));
+      const witness = { etcd3: { hosts: [`127.0.0.1:${etcd.port}`] }, key: '/service/main', postgres: 'none' };
+      const agreeing = await check({ routes: ['/primary'] }, { witness });
+      assert.deepEqual(agreeing.lines.slice(-2), [
+        '',
+        'witness: it agrees with Patroni: the leader key names node1, this node is node1 (n ms)',
+      ]);
+      assert.equal(agreeing.code, 0);
+      const misnamed = await check({ routes: ['/primary'] }, { witness: { ...witness, name: 'node2' } });
+      assert.match(
+        misnamed.lines.at(-1) ?? '',
+        /^witness: not usable: witness\.name is node2, but Patroni calls .* node1/,
+      );
+      assert.equal(misnamed.code, 1);
+      const elsewhere = await check({ routes: ['/primary'] }, { witness: { ...witness, key: '/service/other' } });
+      assert.match(elsewhere.lines.at(-1) ?? '', /^witness: not usable: etcd has no cluster under witness\.key/);
+      await etcd.close();
+      const gone = await check({ routes: ['/primary'] }, { witness });
+      assert.match(gone.lines.at(-1) ?? '', /^witness: not usable: it cannot be read: connection refused/);
+      assert.equal(gone.code, 1);
+    } finally {
+      await etcd.close();
+    }
   });
 });
