@@ -54,12 +54,12 @@ async function demonstrate({ yes, scripted }: Extract<Invocation, { kind: 'run' 
       say(`  ${text}`);
     };
     patroni = real ? await startRealPatroni(step) : await startScriptedPatroni();
-    step(`patroniglue beside each node${withHAProxy ? ', and HAProxy, which checks through them' : ''}`);
+    step(`patroniglue beside each node, without the witness and with it${withHAProxy ? ', and HAProxy for each' : ''}`);
     stage = await startStage(patroni, withHAProxy);
     say('');
     const style = createStyle(stdout.isTTY && stdout.hasColors(), isUtf8(process.env));
     const recording = await show(patroni, stage, stdout, style);
-    const claims = judge(recording, readPolls(stage.log()), patroni.nodes[0].name);
+    const claims = judge(recording, readPolls(stage.without.log()), patroni.nodes[0].name);
     say(['', ...summary(recording, claims, style)].join('\n'));
     return claims.every(({ holds }) => holds) ? 0 : 1;
   } finally {

@@ -9,8 +9,9 @@ export type Invocation =
 /** What `--help` prints. */
 export const usage = `Usage: npm run demo -- [--yes] [--scripted]
 
-Starts a two-node Patroni cluster, patroniglue and HAProxy on loopback, freezes the primary's Patroni twice, and
-shows what a health check sees directly at Patroni and at patroniglue. Takes less than a minute and leaves nothing running.
+Starts a two-node Patroni cluster, patroniglue and HAProxy on loopback. Freezes the primary's Patroni twice, and then its
+REST API alone. Shows what a health check sees at Patroni itself, at a patroniglue, and at a patroniglue with the witness.
+Takes about a minute and a half, and leaves nothing running.
 
   --yes       install what is missing (apt-get, as root) without asking
   --scripted  a scripted Patroni instead of the real one: nothing is installed

@@ -7,8 +7,12 @@ export interface Recording {
   readonly played: readonly Played[];
   readonly direct: readonly Check[];
   readonly glue: readonly Check[];
+  /** At the patroniglue that has the witness. */
+  readonly witnessed: readonly Check[];
   /** HAProxy's word on the primary's server (`undefined`: it gave none); absent where there is no HAProxy. */
   readonly server: readonly Sample<string | undefined>[] | undefined;
+  /** The same of the HAProxy that checks through the patroniglue with the witness. */
+  readonly witnessedServer: readonly Sample<string | undefined>[] | undefined;
 }
 
 /** How long a question may be without an answer before that is worth showing. */
@@ -32,8 +36,8 @@ export function lookAt(checks: readonly Check[], nowMs: number): Now {
 }
 
 /** The last word of HAProxy. */
-export function serverNow({ server = [] }: Recording): string {
-  return server.findLast(({ end }) => end?.value !== undefined)?.end?.value ?? '';
+export function serverNow(server: Recording['server']): string {
+  return (server ?? []).findLast(({ end }) => end?.value !== undefined)?.end?.value ?? '';
 }
 
 /** The checks that have ended, as the time each took. */

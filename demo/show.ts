@@ -2,9 +2,9 @@ import { performance } from 'node:perf_hooks';
 import type { WriteStream } from 'node:tty';
 import type { Patroni } from './patroni.js';
 import type { Recording } from './recording.js';
-import { check, sample } from './sampler.js';
+import { type Sampler, check, sample } from './sampler.js';
 import { createScreen } from './screen.js';
-import type { Stage } from './stage.js';
+import type { Glue, Stage } from './stage.js';
 import { type Played, play } from './story.js';
 import type { Style } from './style.js';
 import { frame, frameColumns, frameRows, plainLine } from './view.js';
@@ -21,26 +21,34 @@ const LINE_EVERY_MS = 500;
  */
 export async function show(patroni: Patroni, stage: Stage, stdout: WriteStream, style: Style): Promise<Recording> {
   const [primary] = patroni.nodes;
-  const { serverStatus } = stage;
+  const { without, witnessed: withIt } = stage;
   const played: Played[] = [];
   const direct = sample(CHECK_EVERY_MS, () => check(primary.restPort, '/primary', CHECK_DEADLINE_MS));
-  const glue = sample(CHECK_EVERY_MS, () => check(stage.port, '/primary', CHECK_DEADLINE_MS));
-  const server = serverStatus && sample(CHECK_EVERY_MS, () => serverStatus().catch(() => undefined));
+  const glue = sample(CHECK_EVERY_MS, () => check(without.port, '/primary', CHECK_DEADLINE_MS));
+  const witnessed = sample(CHECK_EVERY_MS, () => check(withIt.port, '/primary', CHECK_DEADLINE_MS));
+  const server = sampleServer(without);
+  const witnessedServer = sampleServer(withIt);
   const recording: Recording = {
     startedAtMs: performance.now(),
     played,
     direct: direct.samples,
     glue: glue.samples,
+    witnessed: witnessed.samples,
     server: server?.samples,
+    witnessedServer: witnessedServer?.samples,
   };
   const display = createDisplay(recording, stdout, { style, what: patroni.what, node: primary.name });
   try {
     await play(patroni, played);
   } finally {
     display.end();
-    await Promise.all([direct.stop(), glue.stop(), server?.stop()]);
+    await Promise.all([direct, glue, witnessed, server, witnessedServer].map(async (sampler) => sampler?.stop()));
   }
   return recording;
+}
+
+function sampleServer({ serverStatus }: Glue): Sampler<string | undefined> | undefined {
+  return serverStatus && sample(CHECK_EVERY_MS, () => serverStatus().catch(() => undefined));
 }
 
 function createDisplay(

@@ -12,7 +12,7 @@ export interface Style {
 }
 
 /** What one column of a timeline can say. */
-export type Glyph = 'ok' | 'unavailable' | 'nothing' | 'frozen';
+export type Glyph = 'ok' | 'unavailable' | 'nothing' | 'frozen' | 'api-frozen';
 
 /** Blocks where the locale is UTF-8, letters elsewhere. */
 export function createStyle(colours: boolean, utf8: boolean): Style {
@@ -28,8 +28,8 @@ export function createStyle(colours: boolean, utf8: boolean): Style {
     bad: sgr(31),
     cold: sgr(36),
     glyphs: utf8
-      ? { ok: '█', unavailable: '▒', nothing: '×', frozen: '*' }
-      : { ok: '=', unavailable: '5', nothing: 'x', frozen: '*' },
+      ? { ok: '█', unavailable: '▒', nothing: '×', frozen: '*', 'api-frozen': 'a' }
+      : { ok: '=', unavailable: '5', nothing: 'x', frozen: '*', 'api-frozen': 'a' },
     tick: utf8 ? '✓' : 'ok',
     cross: utf8 ? '✗' : 'NOT SO',
   };

@@ -40,9 +40,10 @@ export function serverCells(
 }
 
 export function sceneCells(played: readonly Played[], scale: Scale, nowMs: number): readonly (Glyph | undefined)[] {
-  return cells(scale, nowMs, (_, toMs) =>
-    played.findLast(({ startedAtMs }) => startedAtMs < toMs)?.name === 'frozen' ? 'frozen' : 'ok',
-  );
+  return cells(scale, nowMs, (_, toMs) => {
+    const scene = played.findLast(({ startedAtMs }) => startedAtMs < toMs)?.name ?? 'healthy';
+    return scene === 'healthy' ? 'ok' : scene;
+  });
 }
 
 /** `0 s`, `5 s`, ... under the columns where they begin. */
@@ -56,7 +57,13 @@ export function ruler({ forMs, cellMs }: Scale): string {
 
 /** Columns as text, each run of equal ones coloured as a whole; waited-for ones are dots. */
 export function paint(columns: readonly (Glyph | undefined)[], style: Style): string {
-  const colour = { ok: style.good, unavailable: style.warning, nothing: style.bad, frozen: style.cold };
+  const colour = {
+    ok: style.good,
+    unavailable: style.warning,
+    nothing: style.bad,
+    frozen: style.cold,
+    'api-frozen': style.cold,
+  };
   const drawn = columns.map((glyph) => (glyph === undefined ? '.' : style.glyphs[glyph]));
   let line = '';
   for (let from = 0, to = 0; from < columns.length; from = to) {

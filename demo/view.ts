@@ -7,9 +7,10 @@ import { checkCells, createScale, paint, ruler, sceneCells, serverCells } from '
 
 const LABEL = 22;
 const OWN_WORDS = 19;
+const WITNESSED = '  with the witness';
 
 /** What `frame` needs. */
-export const frameRows = 16;
+export const frameRows = 19;
 export const frameColumns = 72;
 
 export interface ViewOptions {
@@ -24,12 +25,13 @@ export interface ViewOptions {
 /** The live picture at `nowMs`: lines no wider than `columns`, always the same number of them. */
 export function frame(recording: Recording, nowMs: number, options: ViewOptions): readonly string[] {
   const { columns, style, what, node } = options;
-  const { startedAtMs, played, direct, glue, server } = recording;
+  const { startedAtMs, played, direct, glue, witnessed, server, witnessedServer } = recording;
   const scale = createScale(startedAtMs, storyMs, columns - LABEL);
   const clock = `${seconds(Math.min(nowMs - startedAtMs, storyMs))} of ${seconds(storyMs)}`;
   const title = `patroniglue and ${what}`;
   const row = (label: string, cells: string): string => label.padEnd(LABEL) + cells;
-  const { ok, unavailable, nothing, frozen } = style.glyphs;
+  const { ok, unavailable, nothing, frozen, 'api-frozen': api } = style.glyphs;
+  const words = [server, witnessedServer].map((states) => word(serverNow(states), style));
   return [
     fit(title.padEnd(columns - clock.length - 1).slice(0, columns - clock.length - 1) + ` ${clock}`, columns),
     '',
@@ -39,16 +41,19 @@ export function frame(recording: Recording, nowMs: number, options: ViewOptions)
     style.dim(fit(`${'GET /primary at'.padEnd(LABEL)}${'now'.padEnd(OWN_WORDS)}   200   503  none  slowest`, columns)),
     table('Patroni, directly', direct, nowMs, options),
     table('patroniglue', glue, nowMs, options),
-    ...(server ? [row(`HAProxy has ${node}`, word(serverNow(recording), style))] : []),
+    table(WITNESSED, witnessed, nowMs, options),
+    ...(server ? [row(`HAProxy has ${node}`, words.join(', with the witness '))] : []),
     '',
     row('Patroni', paint(sceneCells(played, scale, nowMs), style)),
     row('checks of Patroni', paint(checkCells(direct, scale, nowMs), style)),
     row('checks of patroniglue', paint(checkCells(glue, scale, nowMs), style)),
+    row(WITNESSED, paint(checkCells(witnessed, scale, nowMs), style)),
     ...(server ? [row(`HAProxy has ${node}`, paint(serverCells(server, scale, nowMs), style))] : []),
+    ...(witnessedServer ? [row(WITNESSED, paint(serverCells(witnessedServer, scale, nowMs), style))] : []),
     style.dim(row('', ruler(scale))),
     style.dim(
       fit(
-        `${ok} runs, 200, UP   ${unavailable} 503, DOWN   ${nothing} no reply within 1 s   ${frozen} frozen`,
+        `${ok} runs, 200, UP  ${unavailable} 503, DOWN  ${nothing} no reply in 1 s  ${frozen} frozen  ${api} API only`,
         columns,
       ),
     ),
@@ -57,13 +62,14 @@ export function frame(recording: Recording, nowMs: number, options: ViewOptions)
 
 /** One line for where nothing can be redrawn. */
 export function plainLine(recording: Recording, nowMs: number): string {
-  const { startedAtMs, direct, glue, server } = recording;
+  const { startedAtMs, direct, glue, witnessed, server, witnessedServer } = recording;
   const parts = [
     seconds(nowMs - startedAtMs).padStart(6),
     sceneWords(recording, nowMs).padEnd(16),
     `Patroni: ${nowWords(lookAt(direct, nowMs)).padEnd(17)}`,
     `patroniglue: ${nowWords(lookAt(glue, nowMs)).padEnd(11)}`,
-    ...(server ? [`HAProxy: ${serverNow(recording)}`] : []),
+    `with the witness: ${nowWords(lookAt(witnessed, nowMs)).padEnd(11)}`,
+    ...(server ? [`HAProxy: ${serverNow(server)}, with the witness ${serverNow(witnessedServer)}`] : []),
   ];
   return parts.join('  ').trimEnd();
 }
@@ -75,7 +81,9 @@ export function duration(ms: number): string {
 
 function sceneWords({ played }: Recording, nowMs: number): string {
   const scene = played.at(-1);
-  if (scene?.name === 'frozen') return `frozen for ${seconds(nowMs - scene.startedAtMs)}`;
+  const forS = seconds(nowMs - (scene?.startedAtMs ?? nowMs));
+  if (scene?.name === 'frozen') return `frozen for ${forS}`;
+  if (scene?.name === 'api-frozen') return `its API for ${forS}`;
   return played.length > 1 ? 'thawed' : 'healthy';
 }
 
@@ -83,6 +91,7 @@ function headline({ played }: Recording, nowMs: number): string {
   const scene = played.at(-1);
   const forS = seconds(nowMs - (scene?.startedAtMs ?? nowMs));
   if (scene?.name === 'frozen') return `Patroni FROZEN for ${forS}`;
+  if (scene?.name === 'api-frozen') return `Only the API of Patroni FROZEN for ${forS}`;
   return played.length > 1 ? `Patroni thawed ${forS} ago` : `Patroni healthy for ${forS}`;
 }
 
@@ -90,6 +99,11 @@ function comment({ played, glue }: Recording, nowMs: number): string {
   const now = lookAt(glue, nowMs);
   const isGiven = now.kind === 'ended' && isStatus(200)(now.outcome);
   const ttl = `ttl ${ttlMs / 1000} s`;
+  if (played.at(-1)?.name === 'api-frozen') {
+    return isGiven
+      ? `The API is silent. Its last answer still counts (${ttl}).`
+      : 'The leader key is renewed and PostgreSQL serves: the witness sees it.';
+  }
   if (played.at(-1)?.name === 'frozen') {
     return isGiven
       ? `It accepts connections and is silent. Its last answer still counts (${ttl}).`

@@ -13,6 +13,7 @@ import { frame, frameColumns, frameRows, plainLine } from '../../demo/view.js';
 
 const START = 1000;
 const [FREEZE, THAW] = [START + 10_000, START + 20_000]; // of the long one
+const [API_FREEZE, API_THAW] = [START + 27_000, START + 47_000];
 
 const status = (code: number): Outcome => ({ kind: 'status', status: code });
 const hung: Outcome = { kind: 'hung' };
@@ -32,34 +33,53 @@ const played = scenes.map((scene) => {
   at += scene.forMs;
   return { ...scene, startedAtMs };
 });
-const isFrozen = (atMs: number): boolean =>
-  played.findLast(({ startedAtMs }) => startedAtMs <= atMs)?.name === 'frozen';
+const sceneAt = (atMs: number): string | undefined => played.findLast(({ startedAtMs }) => startedAtMs <= atMs)?.name;
+const isFrozen = (atMs: number): boolean => sceneAt(atMs) === 'frozen';
+/** From `after` the beginning of the long freeze, or of that of the API alone, to half a second after its end. */
+const isStale = (atMs: number, afterMs = 3500): boolean =>
+  (atMs > FREEZE + afterMs && atMs < THAW + 500) || (atMs > API_FREEZE + afterMs && atMs < API_THAW + 500);
 const server = (isDown: (atMs: number) => boolean): Recording['server'] =>
   checks(() => hung).map(({ startedAtMs }) => ({
     startedAtMs,
     end: { atMs: startedAtMs + 1, value: isDown(startedAtMs) ? 'DOWN' : 'UP' },
   }));
 
-/** All as promised: the last good poll half a second before the freeze, an answer half a second after the thaw. */
-const polls = [{ sentAtMs: FREEZE - 500, answeredAtMs: FREEZE - 490 }];
+/** All as promised: the last good poll half a second before each freeze, an answer half a second after the thaw. */
+const polls = [FREEZE, API_FREEZE].map((atMs) => ({ sentAtMs: atMs - 500, answeredAtMs: atMs - 490 }));
 const good: Recording = {
   startedAtMs: START,
   played,
-  direct: checks((atMs) => (isFrozen(atMs) ? hung : status(200))),
-  glue: checks((atMs) => status(atMs > FREEZE + 3500 && atMs < THAW + 500 ? 503 : 200)),
-  server: server((atMs) => atMs > FREEZE + 5000 && atMs < THAW + 1500),
+  direct: checks((atMs) => (sceneAt(atMs) === 'healthy' ? status(200) : hung)),
+  glue: checks((atMs) => status(isStale(atMs) ? 503 : 200)),
+  witnessed: checks((atMs) => status(atMs > FREEZE + 7500 && atMs < THAW + 500 ? 503 : 200)),
+  server: server((atMs) => isStale(atMs, 5000)),
+  witnessedServer: server((atMs) => atMs > FREEZE + 9000 && atMs < THAW + 1500),
 };
 
 describe('what the demo claims', () => {
   const failing = (recording: Recording): readonly string[] =>
     judge(recording, polls, 'node1')
       .filter(({ holds }) => !holds)
-      .map(({ text }) => text.replace(/[:,].*/, ''));
+      .map(({ text }) => text.replace(/(?::|, (?!in)).*/, ''));
 
   it('holds when it was so', () => {
     assert.deepEqual(failing(good), []);
-    assert.equal(judge({ ...good, server: undefined }, polls, 'node1').length, 5);
+    const without = { ...good, server: undefined, witnessedServer: undefined };
+    assert.deepEqual(failing(without), []);
+    assert.equal(judge(without, polls, 'node1').length, 8);
   });
+
+  /** At the patroniglue with the witness: 200 in the long freeze until then. */
+  const given = (untilMs: number): readonly Check[] =>
+    checks((atMs) => status(atMs > untilMs && atMs < THAW + 500 ? 503 : 200));
+  /** As promised, but for one check. */
+  const lost = (lostMs: number): readonly Check[] =>
+    good.witnessed.map((one) =>
+      one.startedAtMs === lostMs ? { ...one, end: { atMs: lostMs + 2, value: status(503) } } : one,
+    );
+  /** At the patroniglue without the witness: as promised until then, and later always 200. */
+  const upTo = (untilMs: number): readonly Check[] =>
+    checks((atMs) => status(atMs < untilMs && isStale(atMs) ? 503 : 200));
 
   const broken: readonly (readonly [string, Partial<Recording>, string])[] = [
     ['Patroni answered although frozen', { direct: checks(() => status(200)) }, 'Patroni'],
@@ -75,7 +95,7 @@ describe('what the demo claims', () => {
     ],
     [
       'a 200 was given after the ttl',
-      { glue: checks((atMs) => status(atMs > FREEZE + 3800 && atMs < THAW + 500 ? 503 : 200)) },
+      { glue: checks((atMs) => status(isStale(atMs, 3800) ? 503 : 200)) },
       'frozen for 10.0 s',
     ],
     ['patroniglue never gave 503', { glue: checks(() => status(200)) }, 'frozen for 10.0 s'],
@@ -87,6 +107,21 @@ describe('what the demo claims', () => {
     ['HAProxy never took the server down', { server: server(() => false) }, 'HAProxy'],
     ['HAProxy left it down', { server: server((atMs) => atMs > FREEZE + 5000) }, 'HAProxy'],
     ['HAProxy took it down too soon', { server: server((atMs) => isFrozen(atMs)) }, 'HAProxy'],
+    ['the witness kept the 200 of a whole freeze too long', { witnessed: given(FREEZE + 8200) }, 'with the witness'],
+    ['the witness never gave 503 in a whole freeze', { witnessed: given(THAW) }, 'with the witness'],
+    ['the witness lost one check', { witnessed: lost(API_FREEZE + 9000) }, 'in that freeze'],
+    ['the 503 of the witness went on after the API had thawed', { witnessed: lost(API_THAW + 600) }, 'in that freeze'],
+    ['patroniglue without the witness never gave 503', { glue: upTo(API_FREEZE) }, 'only the API frozen'],
+    [
+      'HAProxy never took the server down while the API was frozen',
+      { server: server((atMs) => atMs < API_FREEZE && isStale(atMs, 5000)) },
+      'HAProxy, in that freeze',
+    ],
+    [
+      'HAProxy took the server of the witness down while the API was frozen',
+      { witnessedServer: server((atMs) => isStale(atMs, 9000)) },
+      'HAProxy, in that freeze',
+    ],
   ];
   for (const [title, change, claim] of broken) {
     it(`does not hold when ${title}`, () => {
@@ -122,6 +157,7 @@ describe('what the demo shows', () => {
           ...good,
           played: played.filter(({ startedAtMs }) => startedAtMs <= nowMs),
           direct: good.direct.filter(({ startedAtMs }) => startedAtMs <= nowMs),
+          witnessed: good.witnessed.filter(({ startedAtMs }) => startedAtMs <= nowMs),
         };
         const lines = frame(seen, nowMs, { columns, style, what: 'Patroni 3.0.2 with PostgreSQL 15', node: 'node1' });
         assert.equal(lines.length, frameRows);
@@ -152,14 +188,20 @@ describe('what the demo shows', () => {
   });
 
   it('is a line where nothing can be redrawn', () => {
-    const upTo = <T extends { startedAtMs: number }>(samples: readonly T[]): readonly T[] =>
+    const before = <T extends { startedAtMs: number }>(samples: readonly T[]): readonly T[] =>
       samples.filter(({ startedAtMs }) => startedAtMs < FREEZE + 4900);
-    const seen = { ...good, played: upTo(played), direct: upTo(good.direct), glue: upTo(good.glue) };
+    const { direct, glue, witnessed } = good;
+    const seen = {
+      ...good,
+      played: before(played),
+      ...{ direct: before(direct), glue: before(glue), witnessed: before(witnessed) },
+    };
     assert.equal(
       plainLine(seen, FREEZE + 5000)
         .replace(/ +/g, ' ')
         .trim(),
-      '15.0 s frozen for 5.0 s Patroni: no reply in 1.0 s patroniglue: 503 in 2 ms HAProxy: UP',
+      '15.0 s frozen for 5.0 s Patroni: no reply in 1.0 s patroniglue: 503 in 2 ms with the witness: 200 in 2 ms ' +
+        'HAProxy: UP, with the witness UP',
     );
   });
 });
