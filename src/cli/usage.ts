@@ -11,7 +11,7 @@ const PURPOSE = "Polls Patroni's REST API and answers health checks from the lat
 const OPTIONS: readonly (readonly [option: string, meaning: string])[] = [
   ['--config FILE', 'configuration (default: see below)'],
   ['--check', 'check the configuration and the files that it names, then exit'],
-  ['--live', 'with --check: ask Patroni for each route, and the witness, once'],
+  ['--live', 'with --check: ask Patroni and the witness, once'],
   ['--notify', 'make the running service poll Patroni now: for callbacks'],
   ['--init FILE', "print a configuration, made from Patroni's own FILE"],
   ['--haproxy FILE', 'with --init: name the routes that HAProxy checks by its FILE'],
