@@ -196,13 +196,18 @@ function spelt(value: unknown): string | undefined {
   return typeof value === 'boolean' || typeof value === 'number' ? String(value).toLowerCase() : undefined;
 }
 
-/** As `is_lagging` in `patroni/api.py`; `undefined` if only Patroni can read this `lag`. */
+/**
+ * As `is_lagging` in `patroni/api.py`; `undefined` if only Patroni can tell. Patroni compares what the replica has replayed.
+ * Before 4.1, the member key says only what it has received or replayed, whichever is more (`xlog_location`).
+ */
 function isLagging({ member, leaderPosition }: Node, lag: string | null): boolean | undefined {
   if (lag === null) return false;
   const most = lagBytes(lag);
   if (most === undefined) return undefined;
-  const position = numberIn(member['replay_lsn']) ?? numberIn(member['xlog_location']) ?? 0;
-  return leaderPosition > position + most;
+  const replayed = numberIn(member['replay_lsn']);
+  const replayedAtMost = replayed ?? numberIn(member['xlog_location']) ?? 0;
+  if (leaderPosition > replayedAtMost + most) return true;
+  return leaderPosition <= (replayed ?? 0) + most ? false : undefined;
 }
 
 function hasQuorum({ version }: Node): boolean {

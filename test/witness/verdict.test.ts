@@ -180,12 +180,17 @@ describe('a verdict of the witness', () => {
     const member = { ...REPLICA_MEMBER, tags: { zone: 'a', backup: true, weight: 5 } };
     const behind = { ...member, replay_lsn: 67_108_864 - 20 * 1024 * 1024 };
     const older = { ...behind, replay_lsn: undefined, xlog_location: behind.replay_lsn };
+    const received = { ...behind, replay_lsn: undefined }; // before 4.1, the key has only what was received
     const rows: readonly (readonly [string, Readonly<Record<string, unknown>>, number | 'silent'])[] = [
       ['/replica?lag=10MB', member, 200],
       ['/replica?lag=10MB', behind, 503],
       ['/replica?lag=20MB', behind, 200],
       ['/replica?lag=20971519', behind, 503],
       ['/replica?lag=10MB', older, 503],
+      ['/replica?lag=10MB', received, 'silent'],
+      ['/replica?lag=64MB', received, 200],
+      ['/replica?lag=much', received, 200],
+      ['/replica', received, 200],
       ['/replica?lag=0x10', member, 'silent'],
       ['/replica?lag=much', behind, 200],
       ['/read-only?lag=10MB', behind, 503],
