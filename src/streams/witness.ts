@@ -26,6 +26,7 @@ import {
 import type { Config } from '../config/types.js';
 import { authority } from '../network/authority.js';
 import { describeFailure } from '../patroni/snapshot-text.js';
+import type { PollFailure } from '../patroni/types.js';
 import { type ThisHost, disagreement } from '../witness/agreement.js';
 import { afterComparison, mayBeUsed } from '../witness/trust.js';
 import type { Facts, Trust, WitnessRead, WitnessState } from '../witness/types.js';
@@ -65,7 +66,8 @@ export interface Witness {
   /** Whether the witness can be used; `undefined` if the configuration names none. */
   readonly state: () => WitnessState | undefined;
   /**
-   * Each change of the state that matters to people: no doubts, and no new reason of an etcd that stays unreachable. Subscribe
+   * Each change of the state that matters to people: no doubts, and of an etcd that stays unreachable no new reason, unless
+   * etcd or TLS refuses patroniglue: only people can mend this. Subscribe
    * once: the subscription compares the witness with Patroni, at Patroni's first answer and then every 30 s while Patroni
    * answers. Never errors.
    */
@@ -124,7 +126,7 @@ export function createWitness(config$: BehaviorSubject<Config>, parts: WitnessPa
         if (read.kind === 'failed' && read.failure.reason === 'refused-access') {
           pausedUntilMs = read.endedAtMs + REFUSED_PAUSE_MS;
         }
-        setState(read.kind === 'read' ? trust : { kind: 'unreachable', message: describeFailure(read.failure) });
+        setState(read.kind === 'read' ? trust : unreachable(read.failure));
         read$.next(read);
       }),
     );
@@ -202,6 +204,16 @@ export function createWitness(config$: BehaviorSubject<Config>, parts: WitnessPa
   };
 }
 
+/** Of an etcd that stays unreachable, people are told once more if only they can mend it. */
 function isSameForPeople(before: WitnessState | undefined, after: WitnessState | undefined): boolean {
-  return after?.kind === 'contradicts' ? isDeepStrictEqual(before, after) : before?.kind === after?.kind;
+  if (after?.kind === 'contradicts') return isDeepStrictEqual(before, after);
+  return before?.kind === after?.kind && (needsPeople(before) || !needsPeople(after));
+}
+
+function needsPeople(state: WitnessState | undefined): boolean {
+  return state?.kind === 'unreachable' && (state.reason === 'refused-access' || state.reason === 'tls');
+}
+
+function unreachable(failure: PollFailure): WitnessState {
+  return { kind: 'unreachable', reason: failure.reason, message: describeFailure(failure) };
 }

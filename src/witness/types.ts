@@ -1,5 +1,5 @@
 import type { JsonObject } from '../patroni/json-body.js';
-import type { PollFailure } from '../patroni/types.js';
+import type { FailureReason, PollFailure } from '../patroni/types.js';
 
 /** The life of an etcd lease, as etcd says it (`lease/timetolive`). */
 export interface LeaseLife {
@@ -74,4 +74,7 @@ export type Trust =
   | { readonly kind: 'contradicts'; readonly message: string };
 
 /** Whether the witness can be used. */
-export type WitnessState = Trust | { readonly kind: 'unreachable'; readonly message: string };
+export type WitnessState =
+  | Trust
+  /** It cannot be read, for this reason. */
+  | { readonly kind: 'unreachable'; readonly reason: FailureReason; readonly message: string };

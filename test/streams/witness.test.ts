@@ -15,9 +15,11 @@ import {
 import { parseConfig } from '../../src/config/parse.js';
 import type { Config } from '../../src/config/types.js';
 import { canonicalRoute } from '../../src/patroni/routes.js';
+import type { FailureReason } from '../../src/patroni/types.js';
 import type { PolledAnswer } from '../../src/streams/polling.js';
 import { createWitness } from '../../src/streams/witness.js';
 import type { WitnessUpstream } from '../../src/streams/witness-read.js';
+import { ReasonedError } from '../../src/upstream/failure.js';
 import type { Facts, NodeKeys, PostgresState, WitnessState } from '../../src/witness/types.js';
 import { factsOf } from '../support/witness/facts.js';
 
@@ -183,6 +185,20 @@ describe('the witness', () => {
     said.keys = factsOf().keys;
     run(31_000, says());
     assert.deepEqual(kinds(), ['not-compared', 'agrees', 'unreachable', 'agrees']);
+  });
+
+  it('is told once more when etcd turns out to refuse it, after it could not be reached', () => {
+    const { run, said, states } = scene(configOf({ witness: WITNESS }));
+    const failing = (reason: FailureReason): void => {
+      said.keys = new ReasonedError(reason, `reads end with ${reason}`);
+    };
+    for (const reason of ['timed-out', 'refused-access', 'timed-out', 'refused-access'] as const) {
+      failing(reason);
+      run(31_000, says());
+    }
+    const told = states.flatMap((state) => (state?.kind === 'unreachable' ? [state.message] : []));
+    assert.equal(told.length, 2);
+    assert.match(told[1] ?? '', /reads end with refused-access/);
   });
 
   it('needs witness.name for a Patroni that does not say its own', () => {
