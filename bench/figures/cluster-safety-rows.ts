@@ -12,7 +12,7 @@ export function rowsOf(recording: Recording, findings: Findings, limits: Limits)
     ...kinds.flatMap(({ kind, of }) => (of.length > 0 ? [eventsRow(kind, of, limits)] : [])),
     ...kinds.flatMap(({ kind, of }) => (of.some(({ silence }) => silence) ? [silenceRow(kind, of, limits)] : [])),
     ...(['no', 'yes'] as const).map((to) => changesRow(to, findings, limits)),
-    ...(['patroni', 'patroniglue'] as const).map((by) => samplesRow(by, recording, findings)),
+    ...(['patroni', 'patroniglue'] as const).map((by) => samplesRow(by, recording, findings, limits)),
   ];
 }
 
@@ -47,7 +47,7 @@ function eventsRow(kind: Kind, events: readonly EventFindings[], limits: Limits)
   };
 }
 
-function silenceRow(kind: Kind, events: readonly EventFindings[], { until503Ms }: Limits): Row {
+function silenceRow(kind: Kind, events: readonly EventFindings[], { until503Ms, marginMs: leastMs }: Limits): Row {
   const silences = events.flatMap(({ silence }) => (silence ? [silence] : []));
   const longest = (of: (silence: (typeof silences)[number]) => number): number => Math.max(...silences.map(of));
   return {
@@ -67,7 +67,7 @@ function silenceRow(kind: Kind, events: readonly EventFindings[], { until503Ms }
         ),
         atMost: until503Ms,
       },
-      ms('from 503 to the new primary, shortest', -longest(({ marginMs }) => -marginMs)),
+      { ...ms('from 503 to the new primary, shortest', -longest(({ marginMs }) => -marginMs)), atLeast: leastMs },
     ],
   };
 }
@@ -87,7 +87,12 @@ function changesRow(to: 'yes' | 'no', { changes }: Findings, { changeMs }: Limit
   };
 }
 
-function samplesRow(by: Place['by'], { tracks }: Recording, { unfoundedMs, unanswered }: Findings): Row {
+function samplesRow(
+  by: Place['by'],
+  { tracks }: Recording,
+  { unfoundedMs, unanswered }: Findings,
+  limits: Limits,
+): Row {
   const stretches = tracks.filter((track) => track.by === by).flatMap((track) => track.stretches);
   const answered = stretches.filter(({ said }) => said !== 'nothing');
   const samples = stretches.reduce((sum, stretch) => sum + stretch.samples, 0);
@@ -102,7 +107,9 @@ function samplesRow(by: Place['by'], { tracks }: Recording, { unfoundedMs, unans
       ours
         ? { name: 'without a reply', value: unanswered, atMost: 0 }
         : { name: 'without a reply', value: samples - answered.reduce((sum, stretch) => sum + stretch.samples, 0) },
-      ours ? { ...ms('200 past the ttl', unfoundedMs), atMost: 0 } : { name: '200 past the ttl', value: '' },
+      ours
+        ? { ...ms('200 past the ttl', unfoundedMs), atMost: limits.unfoundedMs }
+        : { name: '200 past the ttl', value: '' },
     ],
   };
 }

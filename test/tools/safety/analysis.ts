@@ -6,6 +6,8 @@ import type { Place, Stretch, Track } from './track.js';
 export interface Recording {
   readonly ttlMs: number;
   readonly intervalMs: number;
+  /** Patroni's, in milliseconds, where the services have a witness. */
+  readonly witnessed?: { readonly ttlMs: number; readonly loopWaitMs: number; readonly retryTimeoutMs: number };
   readonly tracks: readonly Track[];
   /** In order; each is taken to last until the next. */
   readonly events: readonly Event[];

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startCluster, type Cluster } from '../../support/cluster/cluster.js';
 import { nowMs } from '../../support/time/monotonic.js';
 import type { Node } from '../../support/cluster/patroni-node.js';
+import { untilWitnessAgrees, witnessOf } from '../../support/cluster/witness.js';
 import { startService, type Service } from '../../support/processes/service.js';
 import { eventually } from '../../support/time/wait.js';
 import type { Recording } from './analysis.js';
@@ -10,13 +11,29 @@ import { startSampler } from './sampler.js';
 import type { Span } from './spans.js';
 
 export interface RecordOptions extends Plan {
-  /** Of every patroniglue, in seconds; the cluster's `ttl`, `loop_wait` and `retry_timeout` are 20, 1 and 3. */
+  /** Of every patroniglue, in seconds. */
   readonly cache: { readonly ttl: number; readonly interval: number };
+  /** The cluster's, in seconds. Default {@link QUICK_TIMINGS}. */
+  readonly timings?: Timings;
+  /** Each patroniglue has a witness. */
+  readonly witness?: boolean;
+  /** As {@link startCluster} has it. */
+  readonly patroniSource?: string | undefined;
   /** From one question to the next, at each place. */
   readonly everyMs: number;
   /** Told of each step. */
   readonly onStep?: (step: string) => void;
 }
+
+/** What decides over the life of the leader key, in seconds. */
+export interface Timings {
+  readonly ttl: number;
+  readonly loop_wait: number;
+  readonly retry_timeout: number;
+}
+
+/** The smallest that Patroni takes. */
+export const QUICK_TIMINGS: Timings = { ttl: 20, loop_wait: 1, retry_timeout: 3 };
 
 /** How long a cluster may take to be as it was: it does so within ten seconds, or not at all. */
 const RECOVERY_MS = 25_000;
@@ -26,18 +43,23 @@ const COPY_MS = 60_000;
 
 /** Starts three nodes and a patroniglue for each, samples all six places while the events happen, and leaves nothing. */
 export async function record(options: RecordOptions): Promise<Recording> {
-  const { cache, everyMs, onStep = () => undefined } = options;
+  const { cache, everyMs, timings = QUICK_TIMINGS, witness = false, patroniSource, onStep = () => undefined } = options;
   const closers: (() => Promise<void>)[] = [];
   const opened = <T extends { close(): Promise<void> }>(resource: T): T => {
     closers.unshift(() => resource.close());
     return resource;
   };
   try {
-    const cluster = opened(await startCluster({ nodes: 3, onStep }));
+    const cluster = opened(await startCluster({ nodes: 3, dynamic: { ...timings }, patroniSource, onStep }));
     const services: Service[] = [];
-    for (const { restPort: port } of cluster.nodes) {
-      services.push(opened(await startService({ config: { backend: { host: '127.0.0.1', port }, cache } })));
+    for (const node of cluster.nodes) {
+      const config = {
+        ...{ backend: { host: '127.0.0.1', port: node.restPort }, cache },
+        ...(witness && { witness: witnessOf(cluster, node) }),
+      };
+      services.push(opened(await startService({ config })));
     }
+    if (witness) await Promise.all(services.map(untilWitnessAgrees));
     const settled = (): Promise<Node> => agreed(cluster, services, cache.interval * 1000);
     await settled();
     const targets = cluster.nodes.flatMap(({ name: node, restPort }, index) => [
@@ -60,7 +82,12 @@ export async function record(options: RecordOptions): Promise<Recording> {
       }
     }
     const tracks = await sampler.end();
-    return { ttlMs: cache.ttl * 1000, intervalMs: cache.interval * 1000, tracks, events };
+    const witnessed = {
+      ...{ ttlMs: timings.ttl * 1000, loopWaitMs: timings.loop_wait * 1000 },
+      retryTimeoutMs: timings.retry_timeout * 1000,
+    };
+    const times = { ttlMs: cache.ttl * 1000, intervalMs: cache.interval * 1000 };
+    return { ...times, ...(witness && { witnessed }), tracks, events };
   } finally {
     for (const close of closers) await close();
   }
