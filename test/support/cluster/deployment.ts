@@ -1,6 +1,7 @@
 import { startCluster, type Cluster } from './cluster.js';
 import { startHAProxy, type HAProxy, type HAProxyOptions } from './haproxy.js';
 import type { ClusterOptions } from './patroni-config.js';
+import { untilWitnessAgrees, witnessOf } from './witness.js';
 import { freePort } from '../processes/ports.js';
 import { startService, type ConfigObject, type Service, type ServiceOptions } from '../processes/service.js';
 
@@ -12,6 +13,8 @@ export interface DeploymentOptions {
   readonly haproxy?: Omit<HAProxyOptions, 'servers'>;
   /** Agent checks as well: runs examples/haproxy-agent.cfg. */
   readonly agents?: boolean;
+  /** Each service asks etcd and its PostgreSQL as well. */
+  readonly witness?: boolean;
 }
 
 /** All that an example for HAProxy speaks of: Patroni nodes, a patroniglue on each, and HAProxy that checks through them. */
@@ -42,12 +45,15 @@ export async function startDeployment(options: DeploymentOptions = {}): Promise<
   try {
     const cluster = opened(await startCluster(options.cluster));
     const glued = await Promise.all(
-      cluster.nodes.map(async ({ restPort }) => {
+      cluster.nodes.map(async (node) => {
         const { config = {}, serviceTls: tls } = options;
-        const backend = { host: '127.0.0.1', port: restPort, ...config['backend'] };
+        const backend = { host: '127.0.0.1', port: node.restPort, ...config['backend'] };
         const agent = options.agents && { port: await freePort(), ...config['agent'] };
-        const service = await startService({ config: { ...config, backend, ...(agent && { agent }) }, tls });
-        return { service: opened(service), agentPort: agent ? agent.port : undefined };
+        const witness = options.witness && { ...witnessOf(cluster, node), ...config['witness'] };
+        const sections = { ...config, backend, ...(agent && { agent }), ...(witness && { witness }) };
+        const service = opened(await startService({ config: sections, tls }));
+        if (witness) await untilWitnessAgrees(service);
+        return { service, agentPort: agent ? agent.port : undefined };
       }),
     );
     const services = glued.map(({ service }) => service);
