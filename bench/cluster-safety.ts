@@ -15,7 +15,8 @@ const help = `Usage: node build/bench/cluster-safety.js [options]
 
 Takes the primary of a real three-node Patroni cluster away, again and again, and asks for /primary all the while, directly
 and through a patroniglue at each node: is there ever a second one, how long is there none, how late is a change? Some ten
-minutes. The Patroni of the source tree that PATRONI_SOURCE names, or the installed one. What is missing of PostgreSQL, Patroni, etcd and HAProxy is installed by apt-get (as root on Debian or Ubuntu).
+minutes. It runs the Patroni of the source tree that PATRONI_SOURCE names, or the installed one. What is missing of
+PostgreSQL, Patroni, etcd and HAProxy is installed by apt-get (as root on Debian or Ubuntu).
 
   --switchovers N  by Patroni's API (20)
   --kills N        primaries that are killed: whole nodes and, every second time, Patroni alone (5)

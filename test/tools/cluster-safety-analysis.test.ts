@@ -287,6 +287,17 @@ describe('an event', () => {
     assert.deepEqual(brokenRules(analyse(good), limitsOf(good, 50)), []);
   });
 
+  it('with a witness breaks a rule where the 503 comes too shortly before the next primary', () => {
+    const witnessed = { ttlMs: 20_000, loopWaitMs: 1000, retryTimeoutMs: 3000 };
+    assert.deepEqual(brokenRules(analyse(good), limitsOf({ ...good, witnessed }, 50)), [
+      'event 1 (Patroni frozen, a): the 503 came only 14500 ms before another node was primary',
+    ]);
+    assert.deepEqual(
+      brokenRules(analyse(good), limitsOf({ ...good, witnessed: { ...witnessed, ttlMs: 19_000 } }, 50)),
+      [],
+    );
+  });
+
   it('breaks every rule that it breaks', () => {
     assert.deepEqual(brokenRules(analyse(bad), limitsOf(bad, 50)), [
       'event 1 (Patroni frozen, a): two patroniglues said 200 for 48 ms in the silence',
