@@ -1,6 +1,6 @@
 import { lastValueFrom } from 'rxjs';
 import type { Config } from '../config/types.js';
-import { ownAddresses } from '../network/own-addresses.js';
+import { thisHost } from '../network/this-host.js';
 import { partsOf } from '../patroni/routes.js';
 import { describeFailure } from '../patroni/snapshot-text.js';
 import { createScheduler } from '../streams/clock.js';
@@ -39,7 +39,7 @@ export async function readLiveWitness(
   if (read === undefined) return undefined; // it always emits
   if (read.kind === 'failed') return unusable(`it cannot be read: ${describeFailure(read.failure)}`);
   const { facts } = read;
-  const host = { addresses: ownAddresses(), ...(witness.postgres && { postgresPort: witness.postgres.port }) };
+  const host = { ...thisHost(), ...(witness.postgres && { postgresPort: witness.postgres.port }) };
   const found = disagreement(facts, said, host);
   if (found) return unusable(found.message);
   const took = `${(read.endedAtMs - read.askedAtMs).toFixed(0)} ms`;

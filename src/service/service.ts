@@ -10,7 +10,7 @@ import { type Log, createLog } from '../log/logger.js';
 import { createLogOutput } from '../log/output.js';
 import { eventLoopLag } from '../metrics/event-loop-lag.js';
 import { createRouteCounters } from '../metrics/route-counters.js';
-import { ownAddresses } from '../network/own-addresses.js';
+import { thisHost } from '../network/this-host.js';
 import type { CanonicalRoute } from '../patroni/types.js';
 import { countOpenFiles } from '../sockets/open-files.js';
 import { createCertificateWatch } from '../streams/certificate-watch.js';
@@ -90,7 +90,7 @@ async function run(
   const timings = createKnownTimings();
   const { timingsOf } = timings;
   const answered$ = new Subject<PolledAnswer>();
-  const witness = createWitness(config$, { answered$, scheduler, addresses: ownAddresses });
+  const witness = createWitness(config$, { answered$, scheduler, thisHost });
   const { facts$ } = witness;
   const parts = { scheduler, timingsOf, wallMs, refresh$, heartbeat, random: Math.random, facts$ };
   const polling = createPolling(initial.config, parts);

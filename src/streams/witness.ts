@@ -78,15 +78,15 @@ export interface Witness {
 export interface WitnessParts {
   readonly answered$: Observable<PolledAnswer>;
   readonly scheduler: SchedulerLike;
-  /** The addresses of this host. */
-  readonly addresses: () => readonly string[];
+  /** The name and the addresses of this host. */
+  readonly thisHost: () => ThisHost;
   /** Replaced in tests. */
   readonly createUpstream?: typeof createWitnessUpstream;
 }
 
 /** Makes the witness that the configuration in force names. */
 export function createWitness(config$: BehaviorSubject<Config>, parts: WitnessParts): Witness {
-  const { answered$, scheduler, addresses, createUpstream = createWitnessUpstream } = parts;
+  const { answered$, scheduler, thisHost, createUpstream = createWitnessUpstream } = parts;
   const said = createSaidByPatroni(scheduler);
   const upstream$ = new BehaviorSubject<WitnessUpstream | undefined>(undefined);
   const read$ = new Subject<WitnessRead>();
@@ -106,7 +106,7 @@ export function createWitness(config$: BehaviorSubject<Config>, parts: WitnessPa
   };
   const nameIn = ({ settings }: WitnessUpstream): string | undefined => settings.witness.name ?? said.identity().name;
   const hostOf = ({ settings: { witness } }: WitnessUpstream): ThisHost => ({
-    addresses: addresses(),
+    ...thisHost(),
     ...(witness.postgres && { postgresPort: witness.postgres.port }),
   });
 

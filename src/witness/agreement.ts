@@ -17,7 +17,7 @@ export interface PatroniSays {
 
 /** This host, as far as it matters for telling whether a member of the cluster is this node. */
 export interface ThisHost {
-  /** Its addresses. */
+  readonly hostname: string;
   readonly addresses: readonly string[];
   /** The port of `witness.postgres`; absent if it is not asked. */
   readonly postgresPort?: number;
@@ -83,7 +83,10 @@ export function disagreement(facts: Facts, said: PatroniSays, host: ThisHost): D
   if (said.name === undefined) {
     const elsewhere = isElsewhere(member['conn_url'], host);
     if (elsewhere !== undefined)
-      return certainly(`${elsewhere}: the member ${name} is another node; correct witness.name or witness.postgres`);
+      return certainly(
+        `${elsewhere}: the member ${name} may be another node, and Patroni does not say its own name (it does from 3.2 on); ` +
+          'correct witness.name or witness.postgres',
+      );
   }
   if (said.leads !== undefined && said.leads !== (keys.leader?.value === name))
     return perhaps(
@@ -97,16 +100,22 @@ export function disagreement(facts: Facts, said: PatroniSays, host: ThisHost): D
   return undefined;
 }
 
-/** Why the address of a member's PostgreSQL is not on this host; `undefined` if it may be. */
-function isElsewhere(connUrl: unknown, { addresses, postgresPort }: ThisHost): string | undefined {
+/** Why a member's PostgreSQL is not certainly on this host; `undefined` if it is. Nothing is looked up. */
+function isElsewhere(connUrl: unknown, { hostname, addresses, postgresPort }: ThisHost): string | undefined {
   const url = typeof connUrl === 'string' && URL.canParse(connUrl) ? new URL(connUrl) : undefined;
-  if (url === undefined) return undefined;
-  const address = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  if (url === undefined) return 'conn_url is no URL';
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const shown = `conn_url is at ${url.host}`;
-  const isHere = isLoopback(address) || addresses.includes(address);
-  if (isIP(address) !== 0 && !isHere) return `${shown}, which is no address of this host`;
+  if (isIP(host) === 0 && !isSameName(host, hostname)) return `${shown}, and the name of this host is ${hostname}`;
+  if (isIP(host) !== 0 && !isLoopback(host) && !addresses.includes(host)) return `${shown}, no address of this host`;
   const port = Number(url.port || 5432);
   if (postgresPort !== undefined && port !== postgresPort)
     return `${shown}, and witness.postgres has port ${postgresPort}`;
   return undefined;
+}
+
+/** True for `node1` and `node1.example.org`, but not for two different full names. */
+function isSameName(one: string, other: string): boolean {
+  const [a, b] = [one.toLowerCase(), other.toLowerCase()];
+  return a === 'localhost' || a === b || a.startsWith(`${b}.`) || b.startsWith(`${a}.`);
 }

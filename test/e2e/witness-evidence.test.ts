@@ -136,7 +136,7 @@ describe('the evidence of the witness, while the API of the primary is frozen', 
 
   for (const [how, lose, bring] of [
     ['frozen', freeze, thaw],
-    ['killed', (one: EtcdMember): Promise<unknown> => one.kill(), (one: EtcdMember): Promise<void> => one.start()],
+    ['killed', (one: EtcdMember): Promise<unknown> => one.kill(), (one: EtcdMember): Promise<void> => one.restart()],
   ] as const) {
     scenario(`suffices again when etcd has a new leader, the old one being ${how}`, async (diagnostic) => {
       const leader = await cluster.etcd.leader();

@@ -60,13 +60,13 @@ describe('A witness that is configured wrongly', { skip: await skipReason() }, (
 
   /** Another cluster in the same etcd, in which a node with the replica's name is the leader, for an hour. */
   async function otherCluster(): Promise<void> {
-    const { ID: lease } = await cluster.etcd.post('/v3/lease/grant', { TTL: 3600 });
+    const { ID: lease } = await cluster.etcd.ask('/v3/lease/grant', { TTL: 3600 });
     const member = JSON.stringify({ conn_url: `postgres://127.0.0.1:${replica.pgPort}/postgres`, state: 'running' });
     await cluster.etcd.put(`${OTHER_KEY}/config`, JSON.stringify({ ttl: 3600, loop_wait: 1, retry_timeout: 1700 }));
     await cluster.etcd.put(`${OTHER_KEY}/initialize`, '7000000000000000001');
     await cluster.etcd.put(`${OTHER_KEY}/members/${replica.name}`, member);
     const base64 = (text: string): string => Buffer.from(text).toString('base64');
-    await cluster.etcd.post('/v3/kv/put', { key: base64(`${OTHER_KEY}/leader`), value: base64(replica.name), lease });
+    await cluster.etcd.ask('/v3/kv/put', { key: base64(`${OTHER_KEY}/leader`), value: base64(replica.name), lease });
   }
 
   const overTls = (caFile: string): Section => ({

@@ -78,7 +78,12 @@ function scene(config: Config) {
       ),
     postgres$: defer(() => of(said.postgres)),
   });
-  const witness = createWitness(config$, { answered$, scheduler, addresses: () => [], createUpstream });
+  const witness = createWitness(config$, {
+    answered$,
+    scheduler,
+    thisHost: () => ({ hostname: 'node1', addresses: [] }),
+    createUpstream,
+  });
   const background = watch(witness.state$, (state) => states.push(state));
   return {
     ...{ background, config$, asked, states, facts, said, answered$ },

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Answer } from '../../src/patroni/types.js';
-import { type PatroniSays, disagreement, saidIn } from '../../src/witness/agreement.js';
+import { type PatroniSays, type ThisHost, disagreement, saidIn } from '../../src/witness/agreement.js';
 import { afterComparison, mayBeUsed } from '../../src/witness/trust.js';
 import { type FactsOptions, PRIMARY_MEMBER, factsOf } from '../support/witness/facts.js';
 
-const HOST = { addresses: ['10.0.0.5', 'fd00::5'], postgresPort: 5432 };
+const HOST = { hostname: 'node1', addresses: ['10.0.0.5', 'fd00::5'], postgresPort: 5432 };
 const SAID: PatroniSays = { name: 'node1', systemIdentifier: '7000000000000000001', leads: true, isRunning: true };
 
 function answer(status: number, body: object): Answer {
@@ -64,17 +64,25 @@ describe('a disagreement of the witness with Patroni', () => {
 
   it('is found by the address of the member, if Patroni does not say its name', () => {
     const nameless: PatroniSays = { systemIdentifier: '7000000000000000001', leads: true, isRunning: true };
-    const at = (conn_url: unknown, host: { addresses: string[]; postgresPort?: number } = HOST) =>
+    const at = (conn_url: unknown, host: ThisHost = HOST) =>
       disagreement(factsOf({ member: { ...PRIMARY_MEMBER, conn_url } }), nameless, host)?.message;
     assert.equal(at('postgres://10.0.0.5:5432/postgres'), undefined);
     assert.equal(at('postgres://[fd00::5]:5432/postgres'), undefined);
     assert.equal(at('postgres://127.0.0.1:5432/postgres'), undefined);
-    assert.equal(at('postgres://node1.example.org:5432/postgres'), undefined, 'a name is not looked up');
+    assert.equal(at('postgres://localhost:5432/postgres'), undefined);
+    assert.equal(at('postgres://node1.example.org:5432/postgres'), undefined);
+    assert.equal(at('postgres://node1.a:5432/', { ...HOST, hostname: 'NODE1.A' }), undefined);
+    assert.match(
+      at('postgres://node1.a:5432/', { ...HOST, hostname: 'node1.b' }) ?? '',
+      /name of this host is node1\.b/,
+    );
+    assert.match(at('postgres://node10:5432/') ?? '', /name of this host is node1:/);
     assert.equal(at('postgres://10.0.0.5/postgres'), undefined, '5432 is the default');
-    for (const odd of [undefined, null, 7, 'no URL', '']) assert.equal(at(odd), undefined, String(odd));
-    assert.match(at('postgres://10.0.0.6:5432/postgres') ?? '', /10\.0\.0\.6:5432, which is no address of this host/);
+    for (const odd of [undefined, null, 7, 'no URL', ''])
+      assert.match(at(odd) ?? '', /conn_url is no URL/, String(odd));
+    assert.match(at('postgres://10.0.0.6:5432/postgres') ?? '', /10\.0\.0\.6:5432, no address of this host/);
     assert.match(at('postgres://127.0.0.1:5433/postgres') ?? '', /witness\.postgres has port 5432/);
-    assert.equal(at('postgres://127.0.0.1:5433/postgres', { addresses: [] }), undefined);
+    assert.equal(at('postgres://127.0.0.1:5433/postgres', { hostname: 'node1', addresses: [] }), undefined);
     assert.equal(
       disagreement(factsOf({ member: { ...PRIMARY_MEMBER, conn_url: 'postgres://10.0.0.6/' } }), SAID, HOST),
       undefined,

@@ -25,7 +25,7 @@ const PASSWORD = 'a password';
 export async function startSecuredEtcd(): Promise<SecuredEtcd> {
   const programs = findPrograms();
   const workspace = await createWorkspace(programs.owner);
-  const etcd = await startEtcd(workspace, programs, {});
+  const etcd = await startEtcd(workspace, programs.etcd);
   const [member] = etcd.members;
   if (member === undefined) throw new Error('etcd has no member');
   const { port } = member;
@@ -56,7 +56,7 @@ export async function startSecuredEtcd(): Promise<SecuredEtcd> {
     password: PASSWORD,
     async copy(from, prefix) {
       const question = { key: base64(`${prefix}/`), range_end: base64(`${prefix}0`) }; // 0 is behind the slash
-      const { kvs } = (await from.post('/v3/kv/range', question)) as { kvs: readonly { key: string; value: string }[] };
+      const { kvs } = (await from.ask('/v3/kv/range', question)) as { kvs: readonly { key: string; value: string }[] };
       const { ID: lease } = await post('/v3/lease/grant', { TTL: 3600 });
       for (const { key, value } of kvs) await post('/v3/kv/put', { key, value, lease });
     },
@@ -84,7 +84,7 @@ export async function startSecuredEtcd(): Promise<SecuredEtcd> {
     },
     async restart() {
       await member.kill();
-      await member.start();
+      await member.restart();
       await eventually('etcd gives a token again', 15_000, async () => {
         await logIn();
         return true;
