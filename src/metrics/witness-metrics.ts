@@ -73,8 +73,7 @@ export function createWitnessMetrics({ witness, witnessedChecks, cache, nowMs }:
       const outcome: 'answered' | FailureReason = read.kind === 'read' ? 'answered' : read.failure.reason;
       polls.inc({ outcome });
       duration.observe((read.endedAtMs - read.askedAtMs) / 1000);
-      if (read.kind === 'failed') return;
-      const { leader, member } = read.facts.keys;
+      const { leader, member } = read.kind === 'read' ? read.facts.keys : {};
       leaseMs = (leader?.lease ?? member?.lease)?.remainingMs;
     },
   };

@@ -1,8 +1,7 @@
 import type { Log } from '../log/logger.js';
 import { describeFailure } from '../patroni/snapshot-text.js';
-import { oncePerMinute } from './once-per-minute.js';
-import type { WitnessRead } from '../witness/types.js';
-import type { WitnessState } from '../witness/types.js';
+import type { WitnessRead, WitnessState } from '../witness/types.js';
+import { fewPerMinute } from './few-per-minute.js';
 
 /** The log lines about the witness. */
 export interface WitnessLines {
@@ -13,32 +12,27 @@ export interface WitnessLines {
 
 /** Writes these lines to `log`. */
 export function createWitnessLines(log: Pick<Log, 'write'>): WitnessLines {
-  // an etcd that answers every second time must not fill the log
-  const unreachable = oncePerMinute((message: string) => {
-    log.write('warn', `the witness cannot be read: ${message}`, { event: 'witness-unreachable' });
-  });
-  const agrees = oncePerMinute(() => {
-    const text = 'the witness agrees with Patroni: patroniglue uses etcd while Patroni does not answer';
-    log.write('info', text, { event: 'witness-agrees' });
-  });
   return {
-    witness(state) {
+    // an etcd that answers every second time must not fill the log
+    witness: fewPerMinute((state) => {
       switch (state?.kind) {
-        case 'agrees':
-          agrees();
+        case 'agrees': {
+          const text = 'the witness agrees with Patroni: patroniglue uses etcd while Patroni does not answer';
+          log.write('info', text, { event: 'witness-agrees' });
           return;
+        }
         case 'contradicts':
           log.write('warn', `the witness is not used: ${state.message}`, { event: 'witness-contradicts' });
           return;
         case 'unreachable':
-          unreachable(state.message);
+          log.write('warn', `the witness cannot be read: ${state.message}`, { event: 'witness-unreachable' });
           return;
         case 'not-compared':
         case 'doubted': // a change is under way; the next comparison comes soon
         case undefined:
           return;
       }
-    },
+    }),
     witnessRead(read) {
       const tookMs = read.endedAtMs - read.askedAtMs;
       const end = read.kind === 'read' ? describeRead(read) : describeFailure(read.failure);

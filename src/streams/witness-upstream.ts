@@ -20,7 +20,7 @@ export function createWitnessUpstream(settings: WitnessSettings, scheduler: Sche
   const { witness, timeoutMs, intervalMs } = settings;
   const connectMs = connectMsOf(timeoutMs, intervalMs);
   const resolve = limitLookups(MAX_LOOKUPS); // together: Patroni's own look-up must find a free thread
-  const readKeys = createEtcd({ ...witness.etcd3, connectMs, scheduler, resolve });
+  const readKeys = createEtcd({ ...witness.etcd3, connectMs, deadlineMs: timeoutMs, scheduler, resolve });
   const postgresMs = Math.max(POSTGRES_MS.least, Math.min(POSTGRES_MS.most, intervalMs));
   return {
     settings,

@@ -4,6 +4,7 @@ import {
   EMPTY,
   type Observable,
   type SchedulerLike,
+  ReplaySubject,
   Subject,
   concatMap,
   defer,
@@ -133,9 +134,9 @@ export function createWitness(config$: BehaviorSubject<Config>, parts: WitnessPa
 
   const compare = (upstream: WitnessUpstream, facts: Facts): void => {
     const nowMs = scheduler.now();
-    const recent = said.since(nowMs - RECENT_INTERVALS * upstream.settings.intervalMs);
+    const recent = said.since(facts.askedAtMs - RECENT_INTERVALS * upstream.settings.intervalMs);
     const found = disagreement(facts, recent, hostOf(upstream));
-    trust = afterComparison(trust, found, { loopWaitMs: loopWaitMsOf(facts), nowMs });
+    trust = afterComparison(trust, facts, found, { loopWaitMs: loopWaitMsOf(facts), nowMs });
     setState(trust);
   };
   const comparisons = (upstream: WitnessUpstream): Observable<unknown> => {
@@ -172,6 +173,7 @@ export function createWitness(config$: BehaviorSubject<Config>, parts: WitnessPa
     tap(() => {
       said.forget();
       trust = { kind: 'not-compared' };
+      setState(state$.getValue() && trust);
     }),
   );
   const settings$ = config$.pipe(
@@ -189,7 +191,7 @@ export function createWitness(config$: BehaviorSubject<Config>, parts: WitnessPa
   return {
     facts$: upstream$.pipe(
       switchMap((upstream) => (upstream ? usableFacts(upstream) : EMPTY)),
-      share(),
+      share({ connector: () => new ReplaySubject(1) }), // a route that joins later has the facts at once
     ),
     read$: read$.asObservable(),
     state: () => state$.getValue(),

@@ -1,4 +1,4 @@
-import { EMPTY, type Observable, concatMap, connect, merge, of, switchMap } from 'rxjs';
+import { EMPTY, type Observable, concatMap, connect, defer, filter, merge, of, switchMap, tap } from 'rxjs';
 import type { CanonicalRoute, PollOutcome, Witnessed } from '../patroni/types.js';
 import { WITNESS_SOURCE, answerOf } from '../witness/answer.js';
 import type { Facts } from '../witness/types.js';
@@ -29,16 +29,23 @@ export function withWitness(
     const answer = answerOf(verdict, facts);
     return of({ kind: 'witnessed', answer, sentAtMs: facts.askedAtMs, endsAtMs, source: WITNESS_SOURCE, why });
   };
-  return outcome$.pipe(
-    connect((shared$) =>
-      merge(
-        shared$,
-        overdue(shared$, options).pipe(
-          // switchMap: no facts are read for a route that Patroni answers
-          switchMap((isOverdue) => (isOverdue ? facts$ : EMPTY)),
-          concatMap(witnessed), // one event or none, at once
+  return defer(() => {
+    let answeredAtMs = -Infinity;
+    return outcome$.pipe(
+      tap((outcome) => {
+        if (outcome.kind === 'answered') answeredAtMs = outcome.endedAtMs;
+      }),
+      connect((shared$) =>
+        merge(
+          shared$,
+          overdue(shared$, options).pipe(
+            // switchMap: no facts are read for a route that Patroni answers
+            switchMap((isOverdue) => (isOverdue ? facts$ : EMPTY)),
+            filter(({ askedAtMs }) => askedAtMs >= answeredAtMs), // older facts must not replace Patroni's answer
+            concatMap(witnessed), // one event or none, at once
+          ),
         ),
       ),
-    ),
-  );
+    );
+  });
 }

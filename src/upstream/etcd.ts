@@ -28,6 +28,8 @@ export interface EtcdOptions {
   readonly password?: string | undefined;
   /** The longest time to look up a host's name, and the longest time to make a TCP connection to it, in milliseconds. */
   readonly connectMs: number;
+  /** When the caller gives up a read, in milliseconds: each host must begin before. */
+  readonly deadlineMs?: number | undefined;
   readonly scheduler: SchedulerLike;
   /** Look-up of the hosts' names; replaced in tests. */
   readonly resolve?: ResolveAll | undefined;
@@ -50,7 +52,7 @@ const MAX_REASON = 200;
  * is up to the caller.
  */
 export function createEtcd(options: EtcdOptions): ReadNodeKeys {
-  const { scheme, tls, username, password = '', connectMs, scheduler } = options;
+  const { scheme, tls, username, password = '', connectMs, deadlineMs = Infinity, scheduler } = options;
   const resolve = limitLookups(MAX_LOOKUPS, options.resolve);
   const user = username === undefined ? undefined : { name: username, password };
   const withToken = createAccess();
@@ -68,7 +70,7 @@ export function createEtcd(options: EtcdOptions): ReadNodeKeys {
     defer(() => {
       const order = [...members].sort((one, other) => Number(other === answeredLast) - Number(one === answeredLast));
       const reads = order.map(({ read }) => read(key, name));
-      return inTurn(reads, NEXT_HOST_MS, scheduler).pipe(
+      return inTurn(reads, Math.min(NEXT_HOST_MS, deadlineMs / (reads.length + 1)), scheduler).pipe(
         toArray(),
         map((ends) => {
           const last = ends.at(-1);

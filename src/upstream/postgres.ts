@@ -15,8 +15,12 @@ export interface PostgresOptions {
   readonly resolve?: ResolveAll | undefined;
 }
 
-/** What PostgreSQL says. `why` is for people: `connect ECONNREFUSED 127.0.0.1:5432`. */
-export type PostgresAnswer = { readonly state: 'accepts' } | { readonly state: 'refuses'; readonly why: string };
+/**
+ * What PostgreSQL says. `silent`: it could not be asked, for example because its name is not looked up, or its accept queue is
+ * full. `why` is for people: `connect ECONNREFUSED 127.0.0.1:5432`.
+ */
+export type PostgresAnswer =
+  { readonly state: 'accepts' } | { readonly state: 'refuses' | 'silent'; readonly why: string };
 
 /**
  * The question whether PostgreSQL would encrypt a connection by GSSAPI (`GSSENCRequest`; PostgreSQL's documentation, "Message
@@ -37,7 +41,11 @@ export function createPostgresProbe(options: PostgresOptions): Observable<Postgr
   const { host, connectMs, resolve } = options;
   return lookedUpWithin(addressesOf(host, resolve), connectMs, asyncScheduler).pipe(
     switchMap((addresses) => ask(options, addresses)),
-    catchError((cause: unknown) => of<PostgresAnswer>({ state: 'refuses', why: classifyFailure(cause).message })),
+    catchError((cause: unknown) => {
+      const { reason, message } = classifyFailure(cause);
+      const isRefusal = reason === 'refused' || reason === 'reset';
+      return of<PostgresAnswer>({ state: isRefusal ? 'refuses' : 'silent', why: message });
+    }),
   );
 }
 

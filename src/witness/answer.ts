@@ -23,10 +23,15 @@ export function answerOf({ status, why }: Verdict, { name, keys, member }: Facts
   return { status, contentType: 'application/json', body: Buffer.from(pythonJson(said)) };
 }
 
+/** The deepest level that is written. What etcd has may be nested without end. */
+const MOST_LEVELS = 8;
+
 /** JSON as Python's `json.dumps` spaces it. Members without a value are left out. */
-function pythonJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(pythonJson).join(', ')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value ?? null);
+function pythonJson(value: unknown, level = 0): string {
+  if (typeof value !== 'object' || value === null || level > MOST_LEVELS) {
+    return typeof value === 'object' ? 'null' : JSON.stringify(value ?? null);
+  }
+  if (Array.isArray(value)) return `[${value.map((item) => pythonJson(item, level + 1)).join(', ')}]`;
   const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  return `{${members.map(([key, member]) => `${JSON.stringify(key)}: ${pythonJson(member)}`).join(', ')}}`;
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}: ${pythonJson(member, level + 1)}`).join(', ')}}`;
 }

@@ -64,13 +64,20 @@ export type WitnessRead = { readonly askedAtMs: number; readonly endedAtMs: numb
   { readonly kind: 'read'; readonly facts: Facts } | { readonly kind: 'failed'; readonly failure: PollFailure }
 );
 
+/** The latest comparison found no contradiction. */
+export interface Agreement {
+  readonly kind: 'agrees';
+  /** `conn_url` of the member. Another one means another node of the same name. */
+  readonly connUrl: unknown;
+}
+
 /** Whether the witness may be used, by its comparisons with Patroni. */
 export type Trust =
   /** Patroni has not answered yet, since the start or since a reload. */
   | { readonly kind: 'not-compared' }
-  | { readonly kind: 'agrees' }
-  /** A first contradiction, which a change under way may explain, such as a switchover. */
-  | { readonly kind: 'doubted'; readonly sinceMs: number }
+  | Agreement
+  /** A first contradiction, which a change under way may explain, such as a switchover. `former` is the agreement before it. */
+  | { readonly kind: 'doubted'; readonly sinceMs: number; readonly former?: Agreement }
   | { readonly kind: 'contradicts'; readonly message: string };
 
 /** Whether the witness can be used. */

@@ -14,8 +14,9 @@ import type { Facts, LeaseLife, Verdict } from './types.js';
  *
  * A 200 that depends on the leader key ends at `asked + min(ttl, remaining - (T - L - R))`, with the rest of the key's lease
  * by etcd's clock, and Patroni's `ttl` T, `loop_wait` L and `retry_timeout` R. So load balancers keep T - L - R to leave the
- * node before its key can lapse, exactly as with the lease guard (`leader-lease.ts`). The same end holds for a 200 of a
- * replica and the lease of its member key: by then, its HA loop has run again or hangs.
+ * node before its key can lapse, exactly as with the lease guard (`leader-lease.ts`). The 200 of a replica ends by the
+ * lease of its member key. There, one more `loop_wait` is allowed: a replica's Patroni renews this lease only in every second
+ * HA loop (`_do_refresh_lease` in `patroni/dcs/etcd3.py` before 4.1), and two replicas are no split brain.
  *
  * @param ttlMs `cache.ttl`
  * @param nowMs a 200 that has ended by now is a 503
@@ -99,18 +100,18 @@ function nodeIn({ name, askedAtMs, keys, member }: Facts): Node | undefined {
   const version = versionIn(member);
   const timings = config && timingsInForce(config, version);
   if (config === undefined || timings === undefined) return undefined;
-  const endOf = (life: LeaseLife | undefined): number | undefined => {
+  const endOf = (life: LeaseLife | undefined, allowedMs = 0): number | undefined => {
     if (life === undefined) return undefined;
     const ttlMs = life.grantedMs;
     const keptMs = ttlMs - toleratedMs({ ...timings, ttlMs, failsafeMode: false }); // T - L - R
-    return askedAtMs + life.remainingMs - keptMs;
+    return askedAtMs + life.remainingMs - Math.max(0, keptMs - allowedMs);
   };
   const sync = jsonObject(keys.sync ?? '');
   return {
     ...{ name, version, config, member: member ?? {} },
     leader: keys.leader?.value,
     leaderEndsAtMs: endOf(keys.leader?.lease),
-    memberEndsAtMs: endOf(keys.member?.lease),
+    memberEndsAtMs: endOf(keys.member?.lease, timings.loopWaitMs),
     leaderPosition: numberIn(jsonObject(keys.status ?? '')?.['optime']) ?? 0,
     standbys: isTruthy(sync?.['leader']) ? namesIn(sync?.['sync_standby']) : [],
   };
@@ -224,11 +225,12 @@ function isSynchronous(node: Node): boolean {
 }
 
 function isQuorumMode({ config }: Node): boolean {
-  return String(config['synchronous_mode']).toLowerCase() === 'quorum';
+  const mode = config['synchronous_mode'];
+  return typeof mode === 'string' && mode.toLowerCase() === 'quorum';
 }
 
-function isListed({ name, standbys }: Node): boolean {
-  return standbys.includes(name.toLowerCase());
+function isListed({ name, standbys, config }: Node): boolean {
+  return !isStandbyCluster(config) && standbys.includes(name.toLowerCase());
 }
 
 function yes(why: string, endsAtMs: number): Opinion;

@@ -12,14 +12,14 @@ const plan = { switchovers: 0, kills: 2, freezes: 1 };
 /** A busy machine delays polls, and replies. */
 const SLACK_MS = 500;
 
-const source = process.env['PATRONI_SOURCE'];
+const source = process.env['PATRONI_SOURCE'] ?? '';
 
 describe('the primary of a Patroni cluster, while each patroniglue has a witness', { skip: await skipReason() }, () => {
   let recording: Recording;
   let findings: Findings;
 
   before(async () => {
-    const patroniSource = source === undefined ? undefined : resolve(source);
+    const patroniSource = source === '' ? undefined : resolve(source);
     const cache = { ttl: 4, interval: 1 };
     recording = await record({ ...plan, cache, witness: true, patroniSource, everyMs: 20 });
     findings = analyse(recording);

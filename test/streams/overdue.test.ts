@@ -39,6 +39,18 @@ describe('overdue', () => {
     });
   });
 
+  it('counts from the moment at which the next poll can begin, if the last answer took longer than an interval', () => {
+    runMarbles(({ hot, expectObservable }, scheduler) => {
+      const slow: PollOutcome = { kind: 'answered', answer: answer(503), sentAtMs: 0, endedAtMs: 6 };
+      const outcome$ = hot<PollOutcome>('------a------', { a: slow });
+      // the tick at 4 is skipped; the next poll begins at 8, and is overdue at 12
+      expectObservable(overdue(outcome$, { intervalMs: 4, ttlMs: 40, scheduler }), '^------------!').toBe(
+        'f---t-f-----t',
+        VALUES,
+      );
+    });
+  });
+
   it('is true before the last answer ends, if the interval is nearly as long as the time to live', () => {
     runMarbles(({ hot, expectObservable }, scheduler) => {
       const outcome$ = hot<PollOutcome>('a------------', { a: answered(0) });

@@ -173,7 +173,7 @@ describe('the witness', () => {
     run(6000, says());
     const route = ask();
     run(3000);
-    assert.deepEqual(facts, [], 'not used while it is doubted');
+    assert.ok(facts.length > 0, 'a comparison has agreed before: used while it is doubted');
     route.unsubscribe();
     run(3000, says({ status: 503 }));
     assert.deepEqual(kinds(), ['not-compared', 'agrees'], 'the switchover is over');

@@ -62,6 +62,16 @@ describe('a route with a witness', () => {
     });
   });
 
+  it('is not answered by facts that are older than Patroni’s last answer', () => {
+    runMarbles(({ cold, expectObservable }, scheduler) => {
+      const outcome$ = cold<PollOutcome>('a----x----', { a: answered(503, 2), x: failed(3) });
+      const facts$ = cold<Facts>('fg', { f: factsOf({ askedAtMs: 1 }), g: factsOf({ askedAtMs: 6 }) });
+      const options = { route: route('/primary'), facts$, intervalMs: INTERVAL_MS, ttlMs: TTL_MS, scheduler };
+      const kind$ = withWitness(outcome$, options).pipe(map(({ kind }) => kind));
+      expectObservable(kind$, '^--------!').toBe('a----xw', { a: 'answered', x: 'failed', w: 'witnessed' });
+    });
+  });
+
   it('is 503 at once when the witness says that the leader key names another node', () => {
     runMarbles(({ cold, expectObservable }, scheduler) => {
       const outcome$ = cold<PollOutcome>('a---x-----', { a: answered(200, 0), x: failed(1) });

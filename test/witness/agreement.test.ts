@@ -91,29 +91,36 @@ describe('a disagreement of the witness with Patroni', () => {
 });
 
 describe('the trust in the witness', () => {
+  const AGREES = { kind: 'agrees', connUrl: PRIMARY_MEMBER.conn_url } as const;
   const DOUBT = { message: 'leader', isCertain: false };
   const at = (nowMs: number) => ({ loopWaitMs: 10_000, nowMs });
 
   it('ends at once with a certain contradiction, and one loop_wait later with any other', () => {
-    const agrees = afterComparison({ kind: 'not-compared' }, undefined, at(0));
-    assert.deepEqual(agrees, { kind: 'agrees' });
-    assert.equal(afterComparison(agrees, { ...DOUBT, isCertain: true }, at(0)).kind, 'contradicts');
-    const doubted = afterComparison(agrees, DOUBT, at(1000));
-    assert.deepEqual(doubted, { kind: 'doubted', sinceMs: 1000 });
-    assert.deepEqual(afterComparison(doubted, DOUBT, at(10_999)), doubted);
-    const contradicted = afterComparison(doubted, DOUBT, at(11_000));
+    const facts = factsOf();
+    const agrees = afterComparison({ kind: 'not-compared' }, facts, undefined, at(0));
+    assert.deepEqual(agrees, AGREES);
+    assert.equal(afterComparison(agrees, facts, { ...DOUBT, isCertain: true }, at(0)).kind, 'contradicts');
+    const doubted = afterComparison(agrees, facts, DOUBT, at(1000));
+    assert.deepEqual(doubted, { kind: 'doubted', sinceMs: 1000, former: AGREES });
+    assert.deepEqual(afterComparison({ kind: 'not-compared' }, facts, DOUBT, at(1)), { kind: 'doubted', sinceMs: 1 });
+    assert.deepEqual(afterComparison(doubted, facts, DOUBT, at(10_999)), doubted);
+    const contradicted = afterComparison(doubted, facts, DOUBT, at(11_000));
     assert.deepEqual(contradicted, { kind: 'contradicts', message: 'leader' });
-    assert.equal(afterComparison(contradicted, DOUBT, at(12_000)).kind, 'contradicts');
-    assert.deepEqual(afterComparison(contradicted, undefined, at(13_000)), { kind: 'agrees' });
+    assert.equal(afterComparison(contradicted, facts, DOUBT, at(12_000)).kind, 'contradicts');
+    assert.deepEqual(afterComparison(contradicted, facts, undefined, at(13_000)), AGREES);
   });
 
-  it('allows facts only after a comparison that agreed, or without one if they are certainly about this node', () => {
+  it('allows facts only after a comparison that agreed, of the same address, or without one if they are certainly about this node', () => {
     const identity = { name: 'node1', systemIdentifier: '7000000000000000001' };
     const elsewhere = factsOf({ member: { ...PRIMARY_MEMBER, conn_url: 'postgres://10.0.0.6:5432/' } });
-    assert.equal(mayBeUsed({ kind: 'agrees' }, factsOf(), identity, HOST), true);
-    assert.equal(mayBeUsed({ kind: 'agrees' }, factsOf({ leader: 'node2' }), identity, HOST), true);
-    assert.equal(mayBeUsed({ kind: 'agrees' }, factsOf({ keys: { initialize: '8' } }), identity, HOST), false);
+    assert.equal(mayBeUsed(AGREES, factsOf(), identity, HOST), true);
+    assert.equal(mayBeUsed(AGREES, factsOf({ leader: 'node2' }), identity, HOST), true);
+    assert.equal(mayBeUsed(AGREES, factsOf({ keys: { initialize: '8' } }), identity, HOST), false);
+    assert.equal(mayBeUsed(AGREES, factsOf({ member: undefined }), identity, HOST), true);
+    assert.equal(mayBeUsed(AGREES, elsewhere, identity, HOST), false, 'another host has taken over the name');
     assert.equal(mayBeUsed({ kind: 'doubted', sinceMs: 0 }, factsOf(), identity, HOST), false);
+    assert.equal(mayBeUsed({ kind: 'doubted', sinceMs: 0, former: AGREES }, factsOf(), identity, HOST), true);
+    assert.equal(mayBeUsed({ kind: 'doubted', sinceMs: 0, former: AGREES }, elsewhere, identity, HOST), false);
     assert.equal(mayBeUsed({ kind: 'contradicts', message: '' }, factsOf(), identity, HOST), false);
     assert.equal(mayBeUsed({ kind: 'not-compared' }, factsOf(), {}, HOST), true);
     assert.equal(mayBeUsed({ kind: 'not-compared' }, elsewhere, {}, HOST), false);

@@ -240,9 +240,13 @@ describe('a verdict of the witness', () => {
   });
 
   it('ends the 200 of a replica by the lease of its member key', () => {
-    const verdict = judge(route('/replica'), factsOf({ ...REPLICA, remainingS: 12 }), TTL_MS, 0);
-    assert.deepEqual(verdict && [verdict.status, verdict.endsAtMs], [200, 2000]);
-    assert.equal(statusOf('/replica', { ...REPLICA, remainingS: 9 }), 503);
+    const left = (remainingS: number, config: object) =>
+      judge(route('/replica'), factsOf({ ...REPLICA, remainingS, config: { ...config } }), TTL_MS, 0)?.endsAtMs;
+    // T - L - R is 10, and one more loop_wait is allowed
+    assert.equal(left(2, { ttl: 30, loop_wait: 10, retry_timeout: 10 }), 2000);
+    assert.equal(statusOf('/replica', { ...REPLICA, remainingS: 0 }), 503);
+    // T - L - R is 22
+    assert.equal(left(20, { ttl: 30, loop_wait: 5, retry_timeout: 3 }), 3000);
   });
 });
 
