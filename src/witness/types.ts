@@ -65,7 +65,7 @@ export type WitnessRead = { readonly askedAtMs: number; readonly endedAtMs: numb
 );
 
 /** The latest comparison found no contradiction. */
-export interface Agreement {
+interface Agreement {
   readonly kind: 'agrees';
   /** `conn_url` of the member. Another one means another node of the same name. */
   readonly connUrl: unknown;
