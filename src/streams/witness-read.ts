@@ -1,4 +1,16 @@
-import { type Observable, type SchedulerLike, TimeoutError, catchError, defer, forkJoin, map, of } from 'rxjs';
+import {
+  EMPTY,
+  type Observable,
+  type SchedulerLike,
+  TimeoutError,
+  catchError,
+  defer,
+  finalize,
+  forkJoin,
+  map,
+  of,
+  tap,
+} from 'rxjs';
 import type { WitnessConfig } from '../config/types.js';
 import { jsonObject } from '../patroni/json-body.js';
 import type { PollFailure } from '../patroni/types.js';
@@ -56,4 +68,36 @@ export function readWitness(
       }),
     );
   });
+}
+
+/**
+ * The pause after etcd has refused access, in milliseconds. Each attempt makes etcd check a password, which costs it some
+ * 50 ms of a core, and only a person can correct the password.
+ */
+const REFUSED_PAUSE_MS = 10_000;
+
+/** Reads the facts about a node once when subscribed. Completes without a read if there must be none now. */
+export type ReadOnce = (name: string) => Observable<WitnessRead>;
+
+/**
+ * Reads of one witness, as {@link readWitness}. While a read is under way there is no other one, so that each host of etcd
+ * has one request at a time.
+ */
+export function createReader(upstream: WitnessUpstream, scheduler: SchedulerLike): ReadOnce {
+  let isReading = false;
+  let pausedUntilMs = -Infinity;
+  return (name) =>
+    defer(() => {
+      if (isReading || scheduler.now() < pausedUntilMs) return EMPTY;
+      isReading = true;
+      return readWitness(upstream, name, scheduler).pipe(
+        tap((read) => {
+          const isRefused = read.kind === 'failed' && read.failure.reason === 'refused-access';
+          if (isRefused) pausedUntilMs = read.endedAtMs + REFUSED_PAUSE_MS;
+        }),
+        finalize(() => {
+          isReading = false;
+        }),
+      );
+    });
 }
