@@ -64,6 +64,27 @@ describe('reply', () => {
     });
   });
 
+  it('names the witness, if the answer is its, and counts it', () => {
+    const snapshot: Snapshot = { ...fresh, witness: { source: 'etcd3', why: 'the leader key names this node' } };
+    assert.equal(ask(snapshot).headers['Cache-Status'], 'patroniglue; hit; ttl=1; detail=witness-etcd3');
+    const counted: unknown[] = [];
+    let latest: Snapshot = snapshot;
+    const read = (): Snapshot => latest;
+    const handle = createHandler(
+      { prefetched: ['/primary' as CanonicalRoute], maxLearned: 0, latest: read, ask: read },
+      { nowMs: () => NOW_MS, wallMs: () => WALL_MS },
+      new Map(),
+      (...call) => counted.push(call),
+    );
+    handle(REQUEST);
+    latest = fresh;
+    handle(REQUEST);
+    assert.deepEqual(counted, [
+      ['/primary', 200, true],
+      ['/primary', 200, false],
+    ]);
+  });
+
   it('makes it anew when a second has passed, and when there is another answer', () => {
     let nowMs = NOW_MS;
     let snapshot = fresh;

@@ -6,6 +6,7 @@ import { type Breakage, type Tally, createTally } from '../../src/http/broken-co
 import { type Metrics, createMetrics } from '../../src/metrics/metrics.js';
 import type { MetricSources } from '../../src/metrics/types.js';
 import { answer, refused } from '../support/time/marbles.js';
+import { factsOf } from '../support/witness/facts.js';
 import type { Snapshot, CanonicalRoute } from '../../src/patroni/types.js';
 import type { AgentState } from '../../src/agent-check/types.js';
 
@@ -181,5 +182,37 @@ describe('metrics', () => {
     assert.equal(first, second);
     await first;
     assert.notEqual(metrics.page(), first);
+  });
+
+  it('have nothing of a witness without one', async () => {
+    assert.doesNotMatch(String((await metrics.page()).body), /patroniglue_witness/);
+  });
+
+  it('tell whether the witness can be used, whether it answers, and what its reads bring', async () => {
+    witnessState = { kind: 'not-compared' };
+    const up = (): Promise<string[]> => samples('patroniglue_witness_up');
+    assert.deepEqual(await up(), [' 0']);
+    witnessState = { kind: 'agrees', connUrl: '' };
+    assert.deepEqual(await up(), [' 1']);
+    assert.deepEqual(await samples('patroniglue_witness_active'), [' 0']);
+    snapshots.set(PRIMARY, { ...FRESH, witness: { source: 'etcd3', why: 'it leads' } });
+    assert.deepEqual(await samples('patroniglue_witness_active'), [' 1']);
+    nowMs = 5000; // the answer has ended
+    assert.deepEqual(await samples('patroniglue_witness_active'), [' 0']);
+    const lease = (): Promise<string[]> => samples('patroniglue_witness_lease_seconds');
+    assert.deepEqual(await lease(), []);
+    metrics.witnessRead({ kind: 'read', facts: factsOf({ remainingS: 27 }), askedAtMs: 0, endedAtMs: 4 });
+    assert.deepEqual(await lease(), [' 27']);
+    metrics.witnessRead({ kind: 'failed', failure: refused(''), askedAtMs: 0, endedAtMs: 2 });
+    assert.deepEqual(await lease(), []);
+    assert.deepEqual(await samples('patroniglue_witness_polls_total'), [
+      '{outcome="answered"} 1',
+      '{outcome="refused"} 1',
+    ]);
+    assert.deepEqual(await samples('patroniglue_witness_poll_seconds_sum'), [' 0.006']);
+    witnessedChecks.count('/primary', 200);
+    assert.deepEqual(await samples('patroniglue_witness_checks_total'), ['{route="/primary",status="200"} 1']);
+    metrics.changed({ kind: 'route-forgotten', route: PRIMARY });
+    assert.deepEqual(await samples('patroniglue_witness_checks_total'), []);
   });
 });

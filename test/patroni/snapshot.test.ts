@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { afterEvent } from '../../src/patroni/snapshot.js';
 import { endOf, readAt, withTimeToLive } from '../../src/patroni/snapshot.js';
 import { answer, refused } from '../support/time/marbles.js';
-import type { Answered, Lease, PollOutcome, Snapshot } from '../../src/patroni/types.js';
+import type { Answered, Lease, PollOutcome, Snapshot, Witnessed } from '../../src/patroni/types.js';
 
 const ANSWER = answer(200);
 const FRESH: Snapshot = { kind: 'fresh', answer: ANSWER, sentAtMs: 1000, freshUntilMs: 5000 };
@@ -97,5 +97,29 @@ describe('the snapshot after an event', () => {
   it('is stale when the time is over, and not before', () => {
     assert.equal(afterEvent(FRESH, { kind: 'expired' }, TTL_MS, 4999), FRESH);
     assert.deepEqual(afterEvent(FRESH, { kind: 'expired' }, TTL_MS, 5000), STALE);
+  });
+
+  it('is the answer of the witness until this ends, and the series of failed polls goes on', () => {
+    const witnessed: Witnessed = {
+      ...{ kind: 'witnessed', answer: answer(503), sentAtMs: 3000, endsAtMs: 6000 },
+      ...{ source: 'etcd3', why: 'the leader key names node2' },
+    };
+    const expected: Snapshot = {
+      ...{ kind: 'fresh', answer: witnessed.answer, sentAtMs: 3000, freshUntilMs: 6000 },
+      witness: { source: 'etcd3', why: 'the leader key names node2' },
+    };
+    assert.deepEqual(afterEvent(FRESH, witnessed, TTL_MS, 3001), expected);
+    const failing = afterEvent({ ...FRESH, failures: FAILURES }, witnessed, TTL_MS, 3001);
+    assert.deepEqual(failing, { ...expected, failures: FAILURES });
+    assert.equal(afterEvent(failing, failedAt(4000), TTL_MS, 4001).failures?.count, 3);
+    assert.deepEqual(
+      afterEvent(failing, { kind: 'answered', answer: ANSWER, sentAtMs: 5000, endedAtMs: 5001 }, TTL_MS, 5001),
+      {
+        ...{ kind: 'fresh', answer: ANSWER, sentAtMs: 5000, freshUntilMs: 9000 },
+      },
+    );
+    const late = afterEvent(FRESH, { ...witnessed, endsAtMs: 99_000 }, TTL_MS, 3001);
+    assert.equal(late.kind === 'fresh' && late.freshUntilMs, 7000, 'not past its time to live');
+    assert.equal(afterEvent(FRESH, { ...witnessed, endsAtMs: 3000 }, TTL_MS, 3001).kind, 'stale');
   });
 });

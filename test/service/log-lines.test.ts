@@ -4,6 +4,7 @@ import { parseConfig } from '../../src/config/parse.js';
 import type { Config, LoadedConfig } from '../../src/config/types.js';
 import { breakages } from '../../src/http/broken-connection.js';
 import { type LogLines, createLogLines } from '../../src/service/log-lines.js';
+import { factsOf } from '../support/witness/facts.js';
 
 interface Line {
   readonly level: string;
@@ -114,6 +115,41 @@ describe('what the operator is told', () => {
       [
         ['warn', 'one', { event: 'reload-refused' }],
         ['warn', 'two', { event: 'reload-refused' }],
+      ],
+    );
+  });
+
+  it('has the state of the witness, and few lines of an etcd that fails again and again', () => {
+    const unreachable = { kind: 'unreachable', reason: 'refused', message: 'connection refused' } as const;
+    lines.witness({ kind: 'not-compared' });
+    for (let count = 0; count < 100; count += 1) {
+      lines.witness({ kind: 'agrees', connUrl: '' });
+      lines.witness(unreachable);
+    }
+    const events = (): unknown[] => told.map(({ level, fields }) => [level, (fields as { event: string }).event]);
+    const first = [
+      ['info', 'witness-agrees'],
+      ['warn', 'witness-unreachable'],
+      ['info', 'witness-agrees'],
+    ];
+    assert.deepEqual(events(), first);
+    mock.timers.tick(60_000);
+    assert.deepEqual(events(), [...first, ['warn', 'witness-unreachable']], 'what holds in the end');
+    mock.timers.tick(60_000);
+    lines.witness({ kind: 'contradicts', message: 'correct witness.name' });
+    assert.deepEqual(events().at(-1), ['warn', 'witness-contradicts']);
+    assert.equal(told.at(-1)?.message, 'the witness is not used: correct witness.name');
+  });
+
+  it('has each read of the witness, for debugging', () => {
+    lines.witnessRead({ kind: 'read', facts: factsOf({ remainingS: 29 }), askedAtMs: 0, endedAtMs: 3.14 });
+    const failure = { reason: 'timed-out', message: 'x' } as const;
+    lines.witnessRead({ kind: 'failed', failure, askedAtMs: 0, endedAtMs: 2000 });
+    assert.deepEqual(
+      told.map(({ message }) => message),
+      [
+        'read the witness: leader node1, lease 29 s, PostgreSQL accepts in 3.1 ms',
+        'read the witness: poll timed out (x) in 2000.0 ms',
       ],
     );
   });

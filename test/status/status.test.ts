@@ -146,6 +146,25 @@ describe('the status', () => {
     assert.ok(html.includes('cache.ttl is &#34;too&#34; long'));
   });
 
+  it('shows that checks get replies by the witness, before all else', () => {
+    assert.doesNotMatch(textOf('/-/status'), /itness/, 'nothing without one');
+    sources = { ...sources, witness: () => ({ kind: 'agrees', connUrl: '' }) };
+    assert.deepEqual(told().witness, { state: 'agrees', active: false });
+    assert.match(textOf('/-/status'), /Witness \(etcd\): <span class="good">agrees with Patroni/);
+    const why = 'the leader key names <this> node';
+    snapshots.set(PRIMARY, { ...saying({ role: 'primary' }), witness: { source: 'etcd3', why } });
+    assert.equal(told().witness?.active, true);
+    assert.equal(told().routes[0]?.witness, why);
+    const html = textOf('/-/status');
+    assert.match(html, /role="alert"><h2>Patroni does not answer\. Checks get replies by the witness\.</);
+    assert.match(html, /What the witness says about the node/);
+    assert.ok(html.includes('by the witness: the leader key names &#60;this&#62; node'));
+    snapshots.set(PRIMARY, saying({}));
+    sources = { ...sources, witness: () => ({ kind: 'contradicts', message: 'correct witness.name' }) };
+    assert.deepEqual(told().witness, { state: 'contradicts', message: 'correct witness.name', active: false });
+    assert.match(textOf('/-/status'), /<span class="bad">not used: correct witness\.name/);
+  });
+
   it('says stale at the moment at which it is, whatever the timers say', () => {
     sources = { ...sources, nowMs: () => 5000 };
     assert.equal(told().routes[0]?.state, 'stale');

@@ -49,6 +49,20 @@ describe('changes', () => {
     assert.deepEqual(lines(ok, { ...ok, sentAtMs: 1000 }, no, ok), ['/primary: 200 -> 503', '/primary: 503 -> 200']);
   });
 
+  it('tells when the witness begins to answer, once, and why its answer is another one', () => {
+    const by = (snapshot: Snapshot, why: string): Snapshot =>
+      ({ ...snapshot, witness: { source: 'etcd3', why } }) as Snapshot;
+    const yes = by({ ...ok, ...failing(1) }, 'the leader key names this node');
+    const gone = by({ ...stale, ...failing(2) }, 'the leader key names this node');
+    assert.deepEqual(lines(ok, yes, { ...yes }, gone, by({ ...no, ...failing(2) }, 'the leader key names node2'), no), [
+      '/primary: polls are failing: poll timed out (no complete answer within 2 s)',
+      '/primary: Patroni does not answer; by the witness, the reply is 200: the leader key names this node',
+      '/primary: 200 -> 503 (stale: poll timed out for 2.0 s)',
+      '/primary: 503 -> 503 (witness: the leader key names node2)',
+      '/primary: polls are answered again: 2 failed in 4.0 s',
+    ]);
+  });
+
   it('tells the first failure of a series, the loss of the answer, and the end with count and duration', () => {
     const steps = [ok, { ...ok, ...failing(1) }, { ...ok, ...failing(2) }, { ...ok, ...failing(3) }];
     const gone = { ...stale, ...failing(3) };
@@ -125,6 +139,15 @@ describe('the facts of a change, for machines', () => {
       route: PRIMARY,
       failed: 3,
       lastedMs: 1235,
+    });
+  });
+
+  it('of an answer of the witness are its status and its reason', () => {
+    const change = { kind: 'witness-answers', route: PRIMARY, status: 200, why: 'it leads' } as const;
+    assert.deepEqual(factsOf(change), { route: PRIMARY, status: '200', why: 'it leads' });
+    const to = { ...no, witness: { source: 'etcd3', why: 'x' } } as const;
+    assert.deepEqual(factsOf({ kind: 'reply-changed', route: PRIMARY, from: ok, to, atMs: 0 }), {
+      ...{ route: PRIMARY, from: '200', to: '503', reason: 'witness' },
     });
   });
 
