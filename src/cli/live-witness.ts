@@ -4,7 +4,8 @@ import { thisHost } from '../network/this-host.js';
 import { partsOf } from '../patroni/routes.js';
 import { describeFailure } from '../patroni/snapshot-text.js';
 import { createScheduler } from '../streams/clock.js';
-import { readWitness } from '../streams/witness-read.js';
+import { readFacts } from '../streams/witness-read.js';
+import { hostWith } from '../streams/witness-trust.js';
 import { createWitnessUpstream, witnessSettingsOf } from '../streams/witness-upstream.js';
 import { type PatroniSays, disagreement, saidIn } from '../witness/agreement.js';
 import type { LiveAnswer } from './live-check.js';
@@ -34,13 +35,12 @@ export async function readLiveWitness(
   const name = witness.name ?? said.name;
   if (name === undefined) return unusable(NAMELESS);
   const scheduler = createScheduler();
-  const read$ = readWitness(createWitnessUpstream(settings, scheduler), name, scheduler);
+  const read$ = readFacts(createWitnessUpstream(settings, scheduler), name, scheduler);
   const read = await lastValueFrom(read$, { defaultValue: undefined });
   if (read === undefined) return undefined; // it always emits
   if (read.kind === 'failed') return unusable(`it cannot be read: ${describeFailure(read.failure)}`);
   const { facts } = read;
-  const host = { ...thisHost(), ...(witness.postgres && { postgresPort: witness.postgres.port }) };
-  const found = disagreement(facts, said, host);
+  const found = disagreement(facts, said, hostWith(settings, thisHost()));
   if (found) return unusable(found.message);
   const took = `${(read.endedAtMs - read.askedAtMs).toFixed(0)} ms`;
   const isCompared = Object.keys(said).length > 0;

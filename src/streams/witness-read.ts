@@ -40,11 +40,7 @@ export interface WitnessSettings {
  * Reads the facts about a node once when subscribed: etcd's keys and PostgreSQL, at the same time. Emits how the read ended.
  * Never errors. Gives up at the deadline of a poll; unsubscription destroys all sockets.
  */
-export function readWitness(
-  upstream: WitnessUpstream,
-  name: string,
-  scheduler: SchedulerLike,
-): Observable<WitnessRead> {
+export function readFacts(upstream: WitnessUpstream, name: string, scheduler: SchedulerLike): Observable<WitnessRead> {
   const { timeoutMs } = upstream.settings;
   return defer(() => {
     const askedAtMs = scheduler.now(); // the evidence counts from here, as with a poll of Patroni
@@ -80,7 +76,7 @@ const REFUSED_PAUSE_MS = 10_000;
 export type ReadOnce = (name: string) => Observable<WitnessRead>;
 
 /**
- * Reads of one witness, as {@link readWitness}. While a read is under way there is no other one, so that each host of etcd
+ * Reads of one witness, as {@link readFacts}. While a read is under way there is no other one, so that each host of etcd
  * has one request at a time.
  */
 export function createReader(upstream: WitnessUpstream, scheduler: SchedulerLike): ReadOnce {
@@ -90,7 +86,7 @@ export function createReader(upstream: WitnessUpstream, scheduler: SchedulerLike
     defer(() => {
       if (isReading || scheduler.now() < pausedUntilMs) return EMPTY;
       isReading = true;
-      return readWitness(upstream, name, scheduler).pipe(
+      return readFacts(upstream, name, scheduler).pipe(
         tap((read) => {
           const isRefused = read.kind === 'failed' && read.failure.reason === 'refused-access';
           if (isRefused) pausedUntilMs = read.endedAtMs + REFUSED_PAUSE_MS;

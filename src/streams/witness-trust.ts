@@ -28,10 +28,7 @@ export function createKeptTrust(
   scheduler: SchedulerLike,
 ): KeptTrust {
   let trust: Trust = { kind: 'not-compared' };
-  const hostOf = ({ witness: { postgres } }: WitnessSettings): ThisHost => ({
-    ...thisHost(),
-    ...(postgres && { postgresPort: postgres.port }),
-  });
+  const hostOf = (settings: WitnessSettings): ThisHost => hostWith(settings, thisHost());
   return {
     now: () => trust,
     nameIn: ({ witness }) => witness.name ?? said.identity().name,
@@ -45,4 +42,9 @@ export function createKeptTrust(
       trust = { kind: 'not-compared' };
     },
   };
+}
+
+/** This host, with the port of the PostgreSQL that the witness asks. */
+export function hostWith({ witness: { postgres } }: WitnessSettings, host: Omit<ThisHost, 'postgresPort'>): ThisHost {
+  return { ...host, ...(postgres && { postgresPort: postgres.port }) };
 }

@@ -24,7 +24,7 @@ import type { Facts, LeaseLife, Verdict } from './types.js';
 export function judge(route: CanonicalRoute, facts: Facts, ttlMs: number, nowMs: number): Verdict | undefined {
   const { path, query } = partsOf(route);
   const rule = RULES[path];
-  const node = nodeIn(facts);
+  const node = nodeOf(facts);
   const opinion = node && rule?.(node, query);
   if (opinion === undefined) return undefined;
   const evidenceEndsAtMs = facts.askedAtMs + ttlMs;
@@ -74,7 +74,7 @@ export function isWitnessed(route: CanonicalRoute): boolean {
 
 /** Patroni's `loop_wait` by the facts, in milliseconds; Patroni's default if they do not tell. */
 export function loopWaitMsOf({ keys, member }: Facts): number {
-  const timings = timingsInForce(jsonObject(keys.config ?? '') ?? {}, versionIn(member));
+  const timings = timingsInForce(jsonObject(keys.config ?? '') ?? {}, memberVersion(member));
   return (timings ?? ASSUMED_TIMINGS).loopWaitMs;
 }
 
@@ -95,9 +95,9 @@ interface Node {
 }
 
 /** `undefined` if the DCS does not have the configuration from which Patroni's timings follow, or if Patroni refuses it. */
-function nodeIn({ name, askedAtMs, keys, member }: Facts): Node | undefined {
+function nodeOf({ name, askedAtMs, keys, member }: Facts): Node | undefined {
   const config = jsonObject(keys.config ?? '');
-  const version = versionIn(member);
+  const version = memberVersion(member);
   const timings = config && timingsInForce(config, version);
   if (config === undefined || timings === undefined) return undefined;
   const endOf = (life: LeaseLife | undefined, allowedMs = 0): number | undefined => {
@@ -118,7 +118,7 @@ function nodeIn({ name, askedAtMs, keys, member }: Facts): Node | undefined {
 }
 
 /** Patroni's version in a member key. */
-function versionIn(member: JsonObject | undefined): string | undefined {
+function memberVersion(member: JsonObject | undefined): string | undefined {
   const version = member?.['version'];
   return typeof version === 'string' ? version : undefined;
 }

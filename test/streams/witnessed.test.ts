@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Observable, filter, map } from 'rxjs';
+import { NEVER, type Observable, concat, filter, map, of } from 'rxjs';
+import type { TestScheduler } from 'rxjs/testing';
 import { canonicalRoute } from '../../src/patroni/routes.js';
 import type { PollOutcome, Snapshot } from '../../src/patroni/types.js';
 import { snapshotsOf } from '../../src/streams/snapshots.js';
@@ -32,6 +33,17 @@ function told(snapshot: Snapshot): string {
   return `${by}${snapshot.answer.status} until ${snapshot.freshUntilMs}${failures}`;
 }
 
+/** What is told of `/primary`, polled with these outcomes, with a witness that reads these facts. */
+function toldOf(
+  outcome$: Observable<PollOutcome>,
+  facts$: Observable<Facts>,
+  scheduler: TestScheduler,
+): Observable<string> {
+  const options = { route: route('/primary'), facts$, intervalMs: INTERVAL_MS, ttlMs: TTL_MS, scheduler };
+  const polling = { upstream: 'a', event$: withWitness(outcome$, options), ttlMs: TTL_MS };
+  return snapshotsOf(concat(of(polling), NEVER), scheduler).pipe(map(told));
+}
+
 describe('a route with a witness', () => {
   it('is answered by the witness while its poll is overdue or has failed, and by Patroni from its first answer on', () => {
     runMarbles(({ cold, expectObservable, expectSubscriptions }, scheduler) => {
@@ -41,15 +53,7 @@ describe('a route with a witness', () => {
         b: answered(503, 15),
       });
       const facts$ = cold<Facts>('f---g', { f: factsOf({ askedAtMs: 8 }), g: factsOf({ askedAtMs: 11 }) });
-      const event$ = withWitness(outcome$, {
-        route: route('/primary'),
-        facts$,
-        intervalMs: INTERVAL_MS,
-        ttlMs: TTL_MS,
-        scheduler,
-      });
-      const polling$ = cold('p', { p: { upstream: 'a', event$, ttlMs: TTL_MS } });
-      const told$: Observable<string> = snapshotsOf(polling$, scheduler).pipe(map(told));
+      const told$ = toldOf(outcome$, facts$, scheduler);
       expectObservable(told$, '^-----------------!').toBe('(pa)----f---(xg)b', {
         p: 'pending',
         a: '200 until 20',
@@ -76,15 +80,7 @@ describe('a route with a witness', () => {
     runMarbles(({ cold, expectObservable }, scheduler) => {
       const outcome$ = cold<PollOutcome>('a---x-----', { a: answered(200, 0), x: failed(1) });
       const facts$ = cold<Facts>('f', { f: factsOf({ askedAtMs: 4, leader: 'node2' }) });
-      const event$ = withWitness(outcome$, {
-        route: route('/primary'),
-        facts$,
-        intervalMs: INTERVAL_MS,
-        ttlMs: TTL_MS,
-        scheduler,
-      });
-      const polling$ = cold('p', { p: { upstream: 'a', event$, ttlMs: TTL_MS } });
-      const told$: Observable<string> = snapshotsOf(polling$, scheduler).pipe(map(told));
+      const told$ = toldOf(outcome$, facts$, scheduler);
       expectObservable(told$, '^--------!').toBe('(pa)(xw)', {
         p: 'pending',
         a: '200 until 20',
@@ -98,15 +94,7 @@ describe('a route with a witness', () => {
     runMarbles(({ cold, expectObservable }, scheduler) => {
       const outcome$ = cold<PollOutcome>('a-x----------------------', { a: answered(200, 0), x: failed(1) });
       const facts$ = cold<Facts>('f------', { f: factsOf({ askedAtMs: 2, config: undefined }) });
-      const event$ = withWitness(outcome$, {
-        route: route('/primary'),
-        facts$,
-        intervalMs: INTERVAL_MS,
-        ttlMs: TTL_MS,
-        scheduler,
-      });
-      const polling$ = cold('p', { p: { upstream: 'a', event$, ttlMs: TTL_MS } });
-      const told$: Observable<string> = snapshotsOf(polling$, scheduler).pipe(map(told));
+      const told$ = toldOf(outcome$, facts$, scheduler);
       expectObservable(told$.pipe(filter((text) => text.startsWith('stale'))), '^ 25ms !').toBe('20ms s', {
         s: 'stale, 1 failed',
       });
