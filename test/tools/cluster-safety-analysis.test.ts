@@ -74,9 +74,18 @@ describe('the samples of a place', () => {
   });
 
   it('may be a 200 to others from the last answer before to the first one after', () => {
-    const said = track('a', 'patroni', ['no', 100], ['yes', 100], ['nothing', 100]);
+    const said = track('a', 'patroni', ['no', 100], ['yes', 100], ['no', 100]);
     assert.deepEqual(maySayYes(said), [{ fromMs: 90, toMs: 202 }]);
     assert.deepEqual(maySayYes(said, [{ fromMs: 195, toMs: 900 }]), [{ fromMs: 90, toMs: 195 }]);
+  });
+
+  it('may be a 200 to others while a question is not answered, except where the place is known to be silent', () => {
+    const said = track('a', 'patroni', ['no', 100], ['nothing', 100], ['no', 100]);
+    assert.deepEqual(maySayYes(said), [{ fromMs: 90, toMs: 202 }]);
+    assert.deepEqual(maySayYes(said, [{ fromMs: 95, toMs: 150 }]), [
+      { fromMs: 90, toMs: 95 },
+      { fromMs: 150, toMs: 202 },
+    ]);
   });
 });
 
@@ -120,6 +129,16 @@ describe('a 200 of patroniglue', () => {
     const frozen = (fromMs: number): Event => ({ ...switchover, silent: { fromMs, toMs: 9000 } });
     assert.equal(analyse(recording(tracks, [frozen(1001)])).unfoundedMs, 0);
     assert.equal(analyse(recording(tracks, [frozen(900)])).unfoundedMs, 90);
+  });
+
+  it('is founded by what Patroni may have said to it alone, before it answers others again', () => {
+    const tracks = [
+      track('a', 'patroni', ['yes', 1000], ['nothing', 9000], ['no', 5000]),
+      track('a', 'patroniglue', ['yes', 5000], ['no', 4700], ['yes', 800], ['no', 4500]),
+    ];
+    const frozen = (toMs: number): Event => ({ ...switchover, silent: { fromMs: 1001, toMs } });
+    assert.equal(analyse(recording(tracks, [frozen(9600)])).unfoundedMs, 0);
+    assert.equal(analyse(recording(tracks, [frozen(20_000)])).unfoundedMs, 788);
   });
 });
 

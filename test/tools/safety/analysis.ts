@@ -88,10 +88,13 @@ export function saysYes({ stretches }: Pick<Track, 'stretches'>): Span[] {
   });
 }
 
-/** When a place may have said 200 to others: between the samples to which it did not, except while it is known to be silent. */
+/**
+ * When a place may have said 200 to others: between the samples to which it said something else, except while it is known
+ * to be silent. A sample without an answer proves nothing: a Patroni that was frozen answers first those that asked before.
+ */
 export function maySayYes({ stretches }: Pick<Track, 'stretches'>, silent: readonly Span[] = []): Span[] {
   const spans = stretches.flatMap(({ said, first, last }, index) => {
-    if (said !== 'yes') return [];
+    if (said === 'no') return [];
     return [
       { fromMs: (stretches[index - 1]?.last ?? first).sentMs, toMs: (stretches[index + 1]?.first ?? last).endMs },
     ];
