@@ -8,17 +8,18 @@ export function statusPage(report: StatusReport): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>patroniglue${report.node.name === undefined ? '' : ` at ${escaped(report.node.name)}`}</title>
-<link rel="icon" href="data:,">
+<title>${escaped(titleOf(report))}</title>
+<link rel="icon" href="${iconOf(report)}" data-dead="${ICONS.dead}">
 <link rel="stylesheet" href="/-/status.css">
 <noscript><meta http-equiv="refresh" content="5"></noscript>
 <script src="/-/status.js" defer></script>
 </head>
 <body>
+<p id="live">as of ${time(report.at)}</p>
 <main>
 ${statusMain(report)}
 </main>
-<footer>patroniglue ${escaped(report.version)} · <span id="live">as of ${time(report.at)}</span> · <a href="/-/status.json">JSON</a> · <a href="/-/metrics">metrics</a></footer>
+<footer>patroniglue ${escaped(report.version)} · <a href="/-/status.json">JSON</a> · <a href="/-/metrics">metrics</a></footer>
 </body>
 </html>
 `;
@@ -27,7 +28,7 @@ ${statusMain(report)}
 /** The part of the page that changes: the content of `main`. */
 export function statusMain(report: StatusReport): string {
   const { ready, upstream, warnings, witness, node, routes, changes } = report;
-  return `<h1>${escaped(node.name ?? 'patroniglue')} <span class="${ready ? 'good' : 'bad'}">${ready ? 'ready' : 'not ready'}</span></h1>
+  return `<header data-title="${escaped(titleOf(report))}" data-icon="${iconOf(report)}"><h1>${escaped(node.name ?? 'patroniglue')} <span class="${ready ? 'good' : 'bad'}">${ready ? 'ready' : 'not ready'}</span></h1></header>
 <p>Polls Patroni at <code>${escaped(upstream)}</code>.</p>
 ${witness === undefined ? '' : `${witnessSection(witness)}\n`}${warnings.length === 0 ? '' : `<section><h2>Warnings</h2><ul class="warnings">${warnings.map((warning) => `<li>${escaped(warning)}</li>`).join('')}</ul></section>`}
 <section><h2>What ${witness?.active === true ? 'the witness' : 'Patroni'} says about the node</h2>${nodeList(node)}</section>
@@ -39,6 +40,20 @@ ${witness === undefined ? '' : `${witnessSection(witness)}\n`}${warnings.length 
       ? '<p>None yet.</p>'
       : `<ol>${changes.map(({ at, text }) => `<li>${time(at)} ${escaped(text)}</li>`).join('')}</ol>`
   }</section>`;
+}
+
+function titleOf({ node, ready }: StatusReport): string {
+  return `${node.name ?? 'patroniglue'}: ${ready ? 'ready' : 'not ready'}`;
+}
+
+/** A dot for the tab of the browser. */
+const dot = (colour: string): string =>
+  `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="${colour}"/></svg>`)}`;
+
+const ICONS = { ready: dot('#2da44e'), notReady: dot('#cf222e'), dead: dot('#8c959f') } as const;
+
+function iconOf({ ready }: StatusReport): string {
+  return ready ? ICONS.ready : ICONS.notReady;
 }
 
 function witnessSection({ state, message, active }: WitnessReport): string {

@@ -4,6 +4,7 @@ import { type Browser, type Page, chromium } from 'playwright-core';
 import { ask } from '../support/clients/http-get.js';
 import { findProgram, skipReason } from '../support/processes/programs.js';
 import { type Service, startService } from '../support/processes/service.js';
+import { openLink } from '../support/upstreams/link.js';
 import { type Upstream, answering, silent, startUpstream } from '../support/upstreams/upstream.js';
 import { eventually } from '../support/time/wait.js';
 
@@ -41,7 +42,7 @@ describe('the status page in Chromium', { skip: await skipReason(['chromium']) }
     await upstream.close();
   });
 
-  async function open(options: Parameters<Browser['newPage']>[0] = {}): Promise<Page> {
+  async function open(options: Parameters<Browser['newPage']>[0] = {}, port = service.port): Promise<Page> {
     upstream.behave(answering(200, BODY));
     await eventually('fresh', 5000, async () => (await service.get('/primary')).status === 200);
     const page = await browser.newPage(options);
@@ -50,7 +51,7 @@ describe('the status page in Chromium', { skip: await skipReason(['chromium']) }
       if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
     });
     page.on('pageerror', (error) => complaints.push(String(error)));
-    await page.goto(`http://127.0.0.1:${service.port}/-/status`);
+    await page.goto(`http://127.0.0.1:${port}/-/status`);
     return page;
   }
 
@@ -101,13 +102,62 @@ describe('the status page in Chromium', { skip: await skipReason(['chromium']) }
     await page.close();
   });
 
-  it('says so when the service is gone', async () => {
+  /** The page shows that nothing on it is true any more: in words, in grey, in its title and by its icon. */
+  async function expectDead(page: Page): Promise<void> {
+    await page.getByText(/^no news for \d+ s$/).waitFor({ timeout: 10_000 });
+    await page.locator('body.dead').waitFor();
+    assert.match(await page.title(), /^no news: node1/);
+    assert.equal(await iconOf(page), await page.locator('link[rel=icon]').getAttribute('data-dead'));
+  }
+
+  async function expectLive(page: Page): Promise<void> {
+    await page.getByText('live', { exact: true }).waitFor({ timeout: 20_000 });
+    await page.locator('body:not(.dead)').waitFor();
+    assert.match(await page.title(), /^node1/);
+    assert.notEqual(await iconOf(page), await page.locator('link[rel=icon]').getAttribute('data-dead'));
+  }
+
+  const iconOf = (page: Page): Promise<string | null> => page.locator('link[rel=icon]').getAttribute('href');
+
+  it('says so when the service stands still, for how long, and when it goes on', async () => {
     const page = await open();
-    await page.getByText('live', { exact: true }).waitFor();
-    service.signal('SIGTERM');
-    assert.equal((await service.exit).code, 0);
-    await page.getByText('connection lost').waitFor();
+    await expectLive(page);
+    service.signal('SIGSTOP');
+    try {
+      await expectDead(page);
+      await page.getByText('no news for 5 s', { exact: true }).waitFor();
+      await picture(page, 'status-dead');
+    } finally {
+      service.signal('SIGCONT');
+    }
+    await expectLive(page);
+    assert.deepEqual(complaints, []);
     await page.close();
+  });
+
+  it('says so when the service has died, and is live again with the next one', async () => {
+    const page = await open();
+    await expectLive(page);
+    for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+      service.signal(signal);
+      await service.exit;
+      await expectDead(page);
+      await service.startAgain();
+      await expectLive(page);
+    }
+    await page.close();
+  });
+
+  it('connects anew if a connection brings nothing any more and does not end', async () => {
+    const link = await openLink(service.port);
+    const page = await open({}, link.port);
+    await expectLive(page);
+    link.set('dripping'); // the open connection brings no event from now on, also after the link has become clear
+    await expectDead(page);
+    link.set('clear');
+    await expectLive(page);
+    await page.close();
+    await link.close();
   });
 
   it('is off where the configuration says so', async () => {
