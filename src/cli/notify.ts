@@ -2,7 +2,7 @@ import http, { type RequestOptions } from 'node:http';
 import https from 'node:https';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { Config } from '../config/types.js';
+import type { Config, KeyPair } from '../config/types.js';
 import { NotifyError } from '../errors.js';
 import { REFRESH_PATH } from '../http/types.js';
 
@@ -16,9 +16,12 @@ const LOOPBACK_OF: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', 
  *
  * @throws NotifyError when the service does not answer within a second, or refuses
  */
-export async function notify({ frontend }: Config): Promise<void> {
+export async function notify({ frontend, backend }: Config): Promise<void> {
   const { host, port, tls, proxyProtocol } = frontend;
   const address = `${host} port ${port}`;
+  const wantsCertificate = tls !== undefined && tls.verifyClient !== 'none';
+  const pair = wantsCertificate ? (pairOf(backend.tls) ?? pairOf(tls)) : {};
+  const hint = wantsCertificate ? `; ${CERTIFICATE_HINT}` : '';
   const status = await new Promise<number | undefined>((resolve, reject) => {
     const options = {
       host: LOOPBACK_OF[host] ?? host,
@@ -28,7 +31,8 @@ export async function notify({ frontend }: Config): Promise<void> {
       headers: { 'Content-Length': 0 },
       signal: AbortSignal.timeout(WITHIN_MS),
       rejectUnauthorized: false, // the request holds no secret, and only the status of the answer is read
-      ...(proxyProtocol && { createConnection: connectWithProxyHeader(tls !== undefined) }),
+      ...pair,
+      ...(proxyProtocol && { createConnection: connectWithProxyHeader(tls && pair) }),
     };
     const { request } = tls ? https : http;
     request(options, (response) => {
@@ -37,15 +41,30 @@ export async function notify({ frontend }: Config): Promise<void> {
     })
       .on('error', (error) => {
         const why = error.name === 'AbortError' ? `no answer within ${WITHIN_MS / 1000} s` : error.message;
-        reject(new NotifyError(`cannot notify patroniglue at ${address}: ${why}`));
+        reject(new NotifyError(`cannot notify patroniglue at ${address}: ${why}${hint}`));
       })
       .end();
   });
-  if (status !== 202) throw new NotifyError(`cannot notify patroniglue at ${address}: it answers ${status}`);
+  if (status !== 202) throw new NotifyError(`cannot notify patroniglue at ${address}: it answers ${status}${hint}`);
 }
 
-/** Opens a connection with a PROXY header that names no other client: `UNKNOWN` ("The PROXY protocol", section 2.1). */
-function connectWithProxyHeader(tls: boolean): NonNullable<RequestOptions['createConnection']> {
+const CERTIFICATE_HINT =
+  'with frontend.verify-client, --notify shows the certificate of backend.certfile, or else of frontend.certfile: ' +
+  'frontend.cafile must have signed it, for clients (extendedKeyUsage clientAuth)';
+
+type Pair = Partial<Pick<KeyPair, 'cert' | 'key'>>;
+
+/** A certificate with its key, as a client shows it. */
+function pairOf({ cert, key }: Pair): Pair | undefined {
+  return cert === undefined || key === undefined ? undefined : { cert, key };
+}
+
+/**
+ * Opens a connection with a PROXY header that names no other client: `UNKNOWN` ("The PROXY protocol", section 2.1).
+ *
+ * @param tls the client certificate, if there is one; `undefined` for plain HTTP
+ */
+function connectWithProxyHeader(tls: Pair | undefined): NonNullable<RequestOptions['createConnection']> {
   return ({ host, port }, made) => {
     const socket = connect(Number(port), host ?? undefined);
     const fail = (error: Error): void => {
@@ -54,7 +73,7 @@ function connectWithProxyHeader(tls: boolean): NonNullable<RequestOptions['creat
     socket.once('error', fail).once('connect', () => {
       socket.off('error', fail);
       socket.write('PROXY UNKNOWN\r\n');
-      made(null, tls ? connectTls({ socket, rejectUnauthorized: false }) : socket);
+      made(null, tls ? connectTls({ socket, rejectUnauthorized: false, ...tls }) : socket);
     });
     return undefined;
   };

@@ -139,6 +139,29 @@ export const keys = {
       about: 'HTTPS: PEM file with the private key, without a passphrase. Give `certfile` as well, or neither.',
       example: '/etc/patroniglue/server.key',
     },
+    cafile: {
+      name: 'cafile',
+      group: 'tls',
+      kind: 'file',
+      contents: 'ca',
+      absent: 'none',
+      about:
+        'HTTPS: PEM file of the CA that signs the certificates of clients. Has an effect only with `verify-client`.',
+      example: '/etc/patroniglue/client-ca.pem',
+    },
+    verifyClient: {
+      name: 'verify-client',
+      group: 'tls',
+      kind: 'word',
+      words: ['none', 'optional', 'required'],
+      default: 'none',
+      about:
+        'HTTPS: which requests need a client certificate that `cafile` has signed, as `restapi.verify_client` of Patroni. ' +
+        '`required`: all, and patroniglue refuses other clients in the handshake. `optional`: only `POST /-/refresh` and ' +
+        'the pages for people and monitoring (`/patroni`, `/cluster`, `/history`, `/config`, `/metrics`, `/-/metrics`, ' +
+        '`/-/status`); other clients get 403 there. `none`: none.',
+      example: 'optional',
+    },
     minVersion: {
       name: 'tls-min-version',
       group: 'tls',

@@ -2,7 +2,7 @@ import { DEFAULT_CIPHERS } from 'node:tls';
 import { type PemCheck, checkCa, checkCertificate, checkKeyPair } from '../certificates/pem.js';
 import { type Field, type Fields, tlsSettingsOf, warnOfNoEffect } from './section.js';
 import { cipherWarnings, keyTypeWarning, securityLevel } from './tls-names.js';
-import type { ClientTls, FrontendTls, KeyPair, SectionName } from './types.js';
+import type { ClientTls, FrontendTls, KeyPair } from './types.js';
 
 /** How to read the files that the configuration names, and the time to which the dates of certificates are compared. */
 export interface FileSource {
@@ -20,12 +20,14 @@ type PairFields = Readonly<Record<'certfile' | 'keyfile', FileField>>;
  * problem.
  */
 export function readFrontendTls(fields: Fields, source: FileSource): FrontendTls | undefined {
-  const { certfile, keyfile, minVersion, ciphers } = fields.frontend;
+  const { certfile, keyfile, minVersion, ciphers, cafile, verifyClient, ...others } = fields.frontend;
   mustBePair(certfile, keyfile);
   if (certfile.state === 'absent' && keyfile.state === 'absent') {
-    warnOfNoEffect(tlsFields(fields.frontend), 'without certfile and keyfile');
+    warnOfNoEffect(tlsFields({ ...others, minVersion, ciphers }), 'without certfile and keyfile');
+    refuseWithoutHttps([cafile, ...(verifyClient.value === 'none' ? [] : [verifyClient])]);
     return undefined;
   }
+  const ca = readClientCa(fields.frontend, source);
   const { ciphers: names = [], ...settings } = tlsSettingsOf('frontend', fields);
   const level = securityLevel(minVersion.value, names);
   const pair = readPair(fields.frontend, source, [DEFAULT_CIPHERS, ...(level === undefined ? [] : [level])].join(':'));
@@ -34,7 +36,33 @@ export function readFrontendTls(fields: Fields, source: FileSource): FrontendTls
     const ofKeyType = pair && keyTypeWarning(names, pair.cert);
     for (const warning of [...ofVersion, ...(ofKeyType === undefined ? [] : [ofKeyType])]) ciphers.warning(warning);
   }
-  return pair && { ...settings, ...pair, ...(names.length > 0 && { ciphers: names }) };
+  return (
+    pair && {
+      ...settings,
+      ...pair,
+      ...(ca !== undefined && { ca }),
+      ...(names.length > 0 && { ciphers: names }),
+    }
+  );
+}
+
+/** Reports keys about client certificates if the front end has no HTTPS. A warning would leave the port open to all. */
+function refuseWithoutHttps(fields: readonly Field<unknown>[]): void {
+  const fix = 'give certfile and keyfile as well, or remove this key';
+  for (const field of fields) {
+    if (field.state === 'given') field.problem(`the front end has no HTTPS, so clients show no certificate: ${fix}`);
+  }
+}
+
+/** The CA of the clients. Without it, no certificate of a client could be checked. */
+function readClientCa({ cafile, verifyClient }: Fields['frontend'], source: FileSource): string | undefined {
+  if (verifyClient.value === 'none') {
+    warnOfNoEffect([cafile], `while ${verifyClient.path} is none`);
+  } else if (cafile.state === 'absent') {
+    const fix = `give cafile, the file of the CA that signs the certificates of clients, or write none`;
+    verifyClient.problem(`${verifyClient.value} needs ${cafile.path}: ${fix}`);
+  }
+  return readChecked(cafile, source, (pem) => checkCa(pem, source.nowMs));
 }
 
 /**
@@ -93,8 +121,8 @@ function checkPassword(text: string): PemCheck {
 }
 
 /** The TLS fields, without those that are `false`: they change nothing. */
-function tlsFields(fields: Fields[SectionName]): readonly Field<unknown>[] {
-  return Object.values<Field<unknown>>(fields).filter(({ key, value }) => key.group === 'tls' && value !== false);
+function tlsFields(fields: Readonly<Record<string, Field<unknown>>>): readonly Field<unknown>[] {
+  return Object.values(fields).filter(({ key, value }) => key.group === 'tls' && value !== false);
 }
 
 /** Reports one of two fields without the other. */

@@ -84,7 +84,11 @@ export interface Config {
 export type AgentConfig = SectionConfig<'agent'>;
 
 /** HTTPS at the front end. */
-export type FrontendTls = TlsConfig<'frontend'> & KeyPair;
+export type FrontendTls = TlsConfig<'frontend'> &
+  KeyPair & {
+    /** PEM text of `cafile`. Present whenever `verifyClient` is not `none`. */
+    readonly ca?: string;
+  };
 
 /** HTTPS towards a server that patroniglue asks. */
 export type ClientTls<N extends SectionName> = TlsConfig<N> &

@@ -13,6 +13,10 @@ export const BREAKAGES = {
     'refused the certificate',
     'give the client the CA of frontend.certfile; the certificate must have the name that the client asks for',
   ],
+  'tls-client-certificate': [
+    'showed no certificate that frontend.cafile has signed',
+    'give the client one (crt in HAProxy), see frontend.verify-client',
+  ],
   'tls-cut-off': ['left in the middle of its TLS handshake', 'the client may not trust frontend.certfile'],
   'tls-failed': ['failed at its TLS handshake', 'the brackets hold the reason that OpenSSL gives'],
   'bare-line-feed': ['ends its lines with LF alone', 'end each line of the request with CR LF, \\r\\n'],
@@ -80,8 +84,8 @@ export function reportBrokenConnections(
   server.on('clientError', (error: ClientError, socket: Socket) => {
     if (socket instanceof TLSSocket && !encrypted.has(socket)) {
       const tcp = tcpOf(socket);
-      const breakage = handshakeBreakage(error.code ?? '', tcp?.bytesRead);
-      if (breakage !== undefined) report(breakage, tcp ?? socket, reasonOf(error));
+      const breakage = handshakeBreakage(error.code ?? '', tcp?.bytesRead, refusalOf(socket));
+      if (breakage !== undefined) report(breakage, tcp ?? socket, refusalOf(socket) ?? reasonOf(error));
       if (breakage === 'plain-on-tls') refuse(tcp, breakage);
       socket.destroy();
       return;
@@ -115,6 +119,11 @@ function tcpOf(socket: TLSSocket): Socket | undefined {
   return (socket as { readonly _parent?: Socket })._parent;
 }
 
+/** Why Node refused the client's certificate, by OpenSSL's name of the reason: `CERT_HAS_EXPIRED`. */
+function refusalOf({ authorizationError }: TLSSocket): string | undefined {
+  return (authorizationError as unknown as string | null | undefined) ?? undefined;
+}
+
 /** The same check as in Node's own `socketOnError`. */
 function hasBegunReply(socket: Socket): boolean {
   return (
@@ -131,6 +140,7 @@ const BY_HANDSHAKE_CODE: Readonly<Record<string, Breakage>> = {
   ERR_SSL_NO_PROTOCOLS_AVAILABLE: 'tls-version',
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'tls-version',
   ERR_SSL_INAPPROPRIATE_FALLBACK: 'tls-version',
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'tls-client-certificate',
   ERR_SSL_NO_SHARED_CIPHER: 'tls-ciphers',
   ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM: 'tls-ciphers',
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'tls-ciphers',
@@ -144,8 +154,13 @@ const CERTIFICATE_ALERT =
   /_ALERT_(?:UNKNOWN_CA|(?:BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_(?:REVOKED|EXPIRED|UNKNOWN)|ACCESS_DENIED)$/;
 
 /** `undefined` if the client sent nothing: `silent` is reported for TLS and plain connections in the same place. */
-function handshakeBreakage(code: string, bytesRead: number | undefined): Breakage | undefined {
+function handshakeBreakage(
+  code: string,
+  bytesRead: number | undefined,
+  refusal: string | undefined,
+): Breakage | undefined {
   if (bytesRead === 0) return undefined;
+  if (refusal !== undefined) return 'tls-client-certificate';
   return BY_HANDSHAKE_CODE[code] ?? (CERTIFICATE_ALERT.test(code) ? 'tls-certificate' : 'tls-failed');
 }
 

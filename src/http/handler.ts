@@ -1,5 +1,5 @@
 import { describeFailure, describeNotFresh } from '../patroni/snapshot-text.js';
-import { OTHER_ROUTE, canonicalRoute, knownPaths, whatIsWrong } from '../patroni/routes.js';
+import { OTHER_ROUTE, canonicalRoute, isSlow, knownPaths, whatIsWrong } from '../patroni/routes.js';
 import { originForm } from '../patroni/request-target.js';
 import { readAt } from '../patroni/snapshot.js';
 import { createFreshReply } from './fresh-reply.js';
@@ -39,10 +39,12 @@ export function createHandler<Page extends PageReply = never>(
     if (target === REFRESH_PATH && pages.refresh) return pages.refresh(request);
     const refusal = refusalOf(request);
     if (refusal) return counted(OTHER_ROUTE, refusal);
-    const own = ownReply(target, snapshots, clock, pages);
+    const own = ownReply(request, target, snapshots, clock, pages);
     if (own) return own;
     const route = canonicalRoute(target);
     if (route === undefined) return counted(OTHER_ROUTE, noRoute(target, snapshots));
+    const forbidden = isSlow(route) ? pages.refusal?.(request) : undefined;
+    if (forbidden) return counted(route, forbidden);
     const latest = snapshots.ask(route);
     if (latest === undefined) return counted(OTHER_ROUTE, notLearned(route, snapshots));
     const nowMs = clock.nowMs(); // read after `ask`, so that the age is never too small

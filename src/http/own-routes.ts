@@ -1,6 +1,6 @@
 import { readAt } from '../patroni/snapshot.js';
 import { textReply } from './reply.js';
-import type { ReplyClock, Snapshots, PageReply, Pages, Reply } from './types.js';
+import type { CheckRequest, ReplyClock, Snapshots, PageReply, Pages, Reply } from './types.js';
 
 /**
  * The reply to a request for patroniglue's own pages, which are under `/-/`, where Patroni has no route. `undefined` for any
@@ -8,9 +8,10 @@ import type { ReplyClock, Snapshots, PageReply, Pages, Reply } from './types.js'
  *
  * - `/-/healthy`: 200 while the process answers.
  * - `/-/ready`: 200 when every prefetched route is fresh, else 503 with the names of the routes that are not.
- * - The rest is in `pages`.
+ * - The rest is in `pages`. A client that may not see them gets 403.
  */
 export function ownReply<Page extends PageReply>(
+  request: CheckRequest,
   target: string,
   snapshots: Snapshots,
   clock: ReplyClock,
@@ -20,7 +21,8 @@ export function ownReply<Page extends PageReply>(
   const path = target.split('?', 1)[0] ?? target;
   if (path === '/-/healthy') return textReply(200, 'healthy\n');
   if (path === '/-/ready') return readiness(snapshots, clock.nowMs());
-  return pages.get(path)?.();
+  const page = pages.get(path);
+  return page && (pages.refusal?.(request) ?? page());
 }
 
 function readiness(snapshots: Snapshots, nowMs: number): Reply {

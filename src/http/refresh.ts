@@ -1,11 +1,17 @@
 import { BlockList, isIPv6 } from 'node:net';
 import type { Network } from '../config/types.js';
 import { isLoopback } from '../network/loopback.js';
+import { type PageRights, certificateRefusal } from './access.js';
 import { textReply } from './reply.js';
 import { type CheckRequest, type ConnectionAddresses, REFRESH_PATH, type Reply } from './types.js';
 
-/** The reply to `POST /-/refresh`. Calls `refresh` if the client is this host or in one of the networks `from`. */
-export function refreshReply(request: CheckRequest, from: readonly Network[], refresh: () => void): Reply {
+/** Who may send `POST /-/refresh`: this host and these networks, with a certificate if clients need one. */
+export interface RefreshRights extends PageRights {
+  readonly refreshFrom: readonly Network[];
+}
+
+/** The reply to `POST /-/refresh`. Calls `refresh` if the client may ask. */
+export function refreshReply(request: CheckRequest, rights: RefreshRights, refresh: () => void): Reply {
   const { method, hasBody, connection = {}, proxyClient } = request;
   if (method !== 'POST') return refused(405, `${REFRESH_PATH} accepts POST only`, { Allow: 'POST' }, hasBody);
   if (hasBody) return refused(413, `${REFRESH_PATH} accepts no body`, {}, hasBody);
@@ -13,9 +19,11 @@ export function refreshReply(request: CheckRequest, from: readonly Network[], re
   // anyone can forge).
   const client: ConnectionAddresses =
     proxyClient === undefined ? connection : { remoteAddress: proxyClient, localAddress: connection.localAddress };
-  if (![connection, client].every((one) => isThisHost(one) || isAmong(from, one.remoteAddress))) {
+  if (![connection, client].every((one) => isThisHost(one) || isAmong(rights.refreshFrom, one.remoteAddress))) {
     return refused(403, 'only this host and the networks of frontend.refresh-from may ask', {}, hasBody);
   }
+  const refusal = certificateRefusal(request, rights.tls);
+  if (refusal) return refusal;
   refresh();
   return textReply(202, 'patroniglue polls Patroni now\n');
 }

@@ -16,13 +16,23 @@ const handshakeTimeoutMs = 5_000;
  *   them. (Node 20 to 24 change these suites only if the list names some; a test checks this.)
  * - A list of nothing but TLS 1.3 suites serves only TLS 1.3, in Go as well as here.
  * - `DHE-` suites, which Go never had, get parameters. Without parameters, Node drops these suites from the list.
+ * - A client that shows a certificate is checked with `ca`. With `optional`, the requests are checked one by one: see
+ *   `access.ts`.
  * - The server prefers the ciphers in the order of the list. (Go, since 1.17, prefers its own order.)
  */
-export function tlsOptions(tls: Pick<FrontendTls, 'cert' | 'key' | 'minVersion' | 'ciphers'>): ServerOptions {
-  const { cert, key, minVersion, ciphers = [] } = tls;
+export function tlsOptions(
+  tls: Pick<FrontendTls, 'cert' | 'key' | 'ca' | 'minVersion' | 'ciphers'> & Partial<Pick<FrontendTls, 'verifyClient'>>,
+): ServerOptions {
+  const { cert, key, ca, verifyClient = 'none', minVersion, ciphers = [] } = tls;
   return {
     cert,
     key,
+    // Without a `ca`, Node would trust the CAs that it ships with
+    ...(verifyClient !== 'none' && {
+      ca: ca ?? [],
+      requestCert: true,
+      rejectUnauthorized: verifyClient === 'required',
+    }),
     honorCipherOrder: true,
     handshakeTimeout: handshakeTimeoutMs,
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION, // before TLS 1.3 a client could ask for one handshake after another

@@ -1,8 +1,10 @@
 import type { Observable } from 'rxjs';
 import type { CanonicalRoute, Snapshot } from '../patroni/types.js';
 
-/** The addresses of the two ends of a client's connection. Absent if the connection was reset. */
+/** The two ends of a client's connection. The addresses are absent if the connection was reset. */
 export interface ConnectionAddresses {
+  /** With HTTPS: whether the client has shown a certificate that `frontend.cafile` has signed. */
+  readonly authorized?: boolean | undefined;
   readonly remoteAddress?: string | undefined;
   readonly localAddress?: string | undefined;
 }
@@ -64,6 +66,8 @@ export type PageReply = Reply | StreamReply | Promise<Reply>;
 /** Pages under `/-/`, besides `/-/healthy` and `/-/ready`: `get` returns the function that makes the page of a path. */
 export interface Pages<Page extends PageReply = PageReply> {
   get(path: string): (() => Page) | undefined;
+  /** Why a client may not see pages for people and monitoring: these, and Patroni's. If absent, every client may. */
+  readonly refusal?: (request: CheckRequest) => Reply | undefined;
   /** Answers `POST /-/refresh`, and every other method at that path. */
   readonly refresh?: (request: CheckRequest) => Reply;
 }

@@ -1,6 +1,7 @@
 import { type BehaviorSubject, Subject } from 'rxjs';
 import type { CertificateWatch } from '../streams/certificate-watch.js';
 import type { Config } from '../config/types.js';
+import { pageRefusal } from '../http/access.js';
 import { refreshReply } from '../http/refresh.js';
 import { type Metrics, createMetrics } from '../metrics/metrics.js';
 import type { MetricSources } from '../metrics/types.js';
@@ -69,8 +70,9 @@ export function createPages(sources: PagesSources): OwnPages {
       if (path === '/-/metrics') return metrics.page;
       return inForce().frontend.status ? statusPages.get(path) : undefined;
     },
+    refusal: (request) => pageRefusal(request, inForce().frontend),
     refresh(request) {
-      return refreshReply(request, inForce().frontend.refreshFrom, () => {
+      return refreshReply(request, inForce().frontend, () => {
         metrics.refreshed();
         sources.refresh();
       });

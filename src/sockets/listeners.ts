@@ -41,7 +41,7 @@ export interface Listeners {
   addresses(): readonly string[];
   /**
    * Listens at another address, or with other certificates. A server goes on listening, and keeps its connections, if its
-   * address, port and scheme stay. Any other server accepts no new connections; its open connections may end by themselves.
+   * address, port and scheme stay, and whether it wants certificates of clients. Any other server accepts no new connections; its open connections may end by themselves.
    *
    * @param listenAt `undefined`: listens nowhere
    * @throws ListenError when it cannot listen; then nothing has changed
@@ -81,9 +81,18 @@ interface Listener {
   readonly server: Server;
   readonly address: string;
   readonly port: number;
-  readonly isTls: boolean;
+  readonly scheme: Scheme;
   /** `127.0.0.1:8009`, `[::1]:8009` */
   readonly name: string;
+}
+
+/** What a server cannot change while it listens. */
+type Scheme = 'plain' | 'TLS' | 'TLS, optional certificate' | 'TLS, required certificate';
+
+function schemeOf(tls: ListenAt['tls']): Scheme {
+  if (tls === undefined) return 'plain';
+  if (tls.requestCert !== true) return 'TLS';
+  return tls.rejectUnauthorized === false ? 'TLS, optional certificate' : 'TLS, required certificate';
 }
 
 /** Listens nowhere until the first `moveTo`. */
@@ -103,7 +112,7 @@ export function createListeners(options: ListenersOptions): Listeners {
     await startListening(server, address, port);
     if (isClosed) server.close();
     refuseIfClosed();
-    return { server, address, isTls: next.tls !== undefined, ...boundAddress(server) };
+    return { server, address, scheme: schemeOf(next.tls), ...boundAddress(server) };
   };
 
   const refuseIfClosed = (): void => {
@@ -117,7 +126,7 @@ export function createListeners(options: ListenersOptions): Listeners {
     const addresses = next === undefined ? [] : await addressesOf(next);
     const isSame = (address: string) => (listener: Listener) =>
       listener.address === address &&
-      listener.isTls === (next?.tls !== undefined) &&
+      listener.scheme === schemeOf(next?.tls) &&
       (next?.port === 0 ? current?.port === 0 : listener.port === next?.port);
     const kept = addresses.flatMap((address) => listeners.filter(isSame(address)));
     const leaving = listeners.filter((listener) => !kept.includes(listener));
@@ -140,7 +149,7 @@ export function createListeners(options: ListenersOptions): Listeners {
             onSkipped?.(`not listening on ${address}: ${messageOf(cause)}`);
             continue;
           }
-          // One of our own servers may have the port: on 127.0.0.1 when 0.0.0.0 comes, with HTTP when HTTPS comes, or the
+          // One of our own servers may have the port: on 127.0.0.1 when 0.0.0.0 comes, with HTTP when HTTPS comes, with other rights when client certificates are wanted, or the
           // front end's server when agent checks get its port. It is stopped first, so nobody listens there for a moment.
           const inTheWay = departures.filter((departure) => departure.port === port && !departure.isStopped());
           if (!isPortTaken(cause) || inTheWay.length === 0) throw cause;

@@ -8,10 +8,11 @@ import { type PositionedValidity, readCaValidity, readValidities } from '../cert
 const EVERY_MS = 60_000;
 
 /**
- * Whose certificate: the front end's, patroniglue's own as a client of Patroni, that of the CA for Patroni, Patroni's,
+ * Whose certificate: the front end's, that of the CA for its clients, patroniglue's own as a client of Patroni, that of the CA for Patroni, Patroni's,
  * patroniglue's own as a client of etcd, that of the CA for etcd.
  */
-export type CertificateOwner = 'frontend' | 'client' | 'ca' | 'patroni' | 'witness-client' | 'witness-ca';
+export type CertificateOwner =
+  'frontend' | 'frontend-ca' | 'client' | 'ca' | 'patroni' | 'witness-client' | 'witness-ca';
 
 /** A certificate that ends soon or has expired. */
 export interface CertificateWarning {
@@ -91,13 +92,15 @@ export function createCertificateWatch(
 function certificatesInFiles({ frontend, backend, witness }: Config): readonly Watched[] {
   const watched = (owner: CertificateOwner, key: string, file: string, validities: readonly PositionedValidity[]) =>
     validities.map(({ position, ...validity }) => ({ owner, name: `${key}: ${file}: ${position}`, ...validity }));
-  const caOf = ({ ca, insecure }: { readonly ca?: string; readonly insecure: boolean }) => {
+  const caOf = ({ ca, insecure = false }: { readonly ca?: string; readonly insecure?: boolean }) => {
     const validity = ca === undefined || insecure ? undefined : readCaValidity(ca);
     return validity ? [validity] : [];
   };
+  const clients = frontend.tls?.verifyClient === 'none' ? {} : (frontend.tls ?? {});
   const etcd = witness?.etcd3.tls ?? { insecure: false };
   return [
     ...watched('frontend', 'frontend.certfile', frontend.tls?.certfile ?? '', readValidities(frontend.tls?.cert ?? '')),
+    ...watched('frontend-ca', 'frontend.cafile', frontend.tls?.cafile ?? '', caOf(clients)),
     ...watched('client', 'backend.certfile', backend.tls.certfile ?? '', readValidities(backend.tls.cert ?? '')),
     ...watched('ca', 'backend.cafile', backend.tls.cafile ?? '', caOf(backend.tls)),
     ...watched('witness-client', 'witness.etcd3.certfile', etcd.certfile ?? '', readValidities(etcd.cert ?? '')),

@@ -48,6 +48,8 @@ const BEYOND_A_SCHEMA: Readonly<Record<string, string>> = {
   'backend.servername': 'the same',
   'frontend.certfile': 'one of the pair alone; what is in the file',
   'frontend.keyfile': 'the same',
+  'frontend.cafile': 'the same',
+  'frontend.verify-client': 'that it needs certfile and cafile',
   'backend.certfile': 'the same',
   'backend.keyfile': 'the same',
   'frontend.tls-min-version': 'spellings of versions',

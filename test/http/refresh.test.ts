@@ -16,7 +16,7 @@ describe('POST /-/refresh', () => {
   ) => {
     let refreshed = 0;
     const request = { method, httpVersion: '1.1', target: '/-/refresh', hasBody, connection, proxyClient };
-    const { status, headers, body } = refreshReply(request, from, () => (refreshed += 1));
+    const { status, headers, body } = refreshReply(request, { refreshFrom: from }, () => (refreshed += 1));
     return { status, headers, refreshed, text: String(body) };
   };
   const HERE: ConnectionAddresses = { remoteAddress: '127.0.0.1', localAddress: '127.0.0.1' };
@@ -86,7 +86,7 @@ describe('POST /-/refresh', () => {
 
   it('is for nobody by a request whose connection is not known', () => {
     const request = { method: 'POST', httpVersion: '1.1', target: '/-/refresh', hasBody: false };
-    assert.equal(refreshReply(request, [], () => assert.fail('asked')).status, 403);
+    assert.equal(refreshReply(request, { refreshFrom: [] }, () => assert.fail('asked')).status, 403);
   });
 
   it('is not for a connection that is reset already, whoever else may', () => {

@@ -130,6 +130,16 @@ describe('the watch over certificates', { skip: await withoutOpenssl() }, () => 
     assert.deepEqual([...watch.ends()], [], 'a CA that is not used has no end');
   });
 
+  it('warns of the last CA of our clients, if they need certificates', () => {
+    const frontend = (more: string): string =>
+      `{ frontend: { certfile: ${pair.cert}, keyfile: ${pair.key}, cafile: ${ca.cert}${more} } }`;
+    start(40, frontend(', verify-client: optional'));
+    assert.match(come(-3640).join(), /frontend\.cafile: .*a-ca\.pem: the certificate ends on 2036/);
+    assert.equal(watch.ends().get('frontend-ca'), END_MS + 3650 * DAY_MS);
+    config$.next(parse(frontend('')));
+    assert.deepEqual([...watch.ends()], [['frontend', END_MS]], 'a CA that is not used has no end');
+  });
+
   it("warns of Patroni's at once when it is shown first, and as time passes", () => {
     start(20, overHttps());
     shown$.next(shown);

@@ -38,7 +38,6 @@ export function ask(port: number, path: string, options: AskOptions = {}): Promi
   const { method = 'GET', body, deadlineMs = 2000, tls, prologue } = options;
   const startedAt = performance.now();
   const since = (): number => Math.round(performance.now() - startedAt);
-  const read = (file: string | undefined): Buffer | undefined => (file === undefined ? undefined : readFileSync(file));
   return new Promise((resolve) => {
     const fail = (error: Error): void => {
       resolve({ kind: 'failure', status: undefined, reason: error.message, tookMs: since() });
@@ -49,7 +48,7 @@ export function ask(port: number, path: string, options: AskOptions = {}): Promi
       path,
       method,
       ...(prologue === undefined ? { agent: false } : { createConnection: () => open(port, prologue, tls) }),
-      ...(tls === undefined ? {} : { ca: read(tls.caFile), cert: read(tls.certFile), key: read(tls.keyFile) }),
+      ...(tls && pemsOf(tls)),
       headers:
         body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
     });
@@ -80,5 +79,11 @@ export function ask(port: number, path: string, options: AskOptions = {}): Promi
 function open(port: number, prologue: string, tls: ClientTls | undefined): Socket {
   const socket = connect(port, '127.0.0.1');
   socket.write(prologue);
-  return tls ? connectTls({ socket, host: '127.0.0.1', ca: readFileSync(tls.caFile) }) : socket;
+  return tls ? connectTls({ socket, host: '127.0.0.1', ...pemsOf(tls) }) : socket;
+}
+
+/** The texts of the files, as Node's TLS takes them. */
+function pemsOf({ caFile, certFile, keyFile }: ClientTls): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+  const files = Object.entries({ ca: caFile, cert: certFile, key: keyFile });
+  return Object.fromEntries(files.flatMap(([name, file]) => (file === undefined ? [] : [[name, readFileSync(file)]])));
 }
