@@ -25,9 +25,10 @@ const rooms = {
     'version',
   ],
   status: ['patroni', 'witness', 'streams', 'http/types', 'http/reply', 'version'],
+  systemd: ['patroni'],
   service: [
     ...['patroni', 'witness', 'network', 'log', 'certificates', 'config', 'upstream', 'sockets', 'streams', 'http'],
-    ...['agent-check', 'metrics', 'status', 'errors', 'version'],
+    ...['agent-check', 'metrics', 'status', 'systemd', 'errors', 'version'],
   ],
   cli: [
     ...['service/service', 'config', 'patroni', 'witness', 'network', 'upstream', 'streams', 'sockets/listeners'],

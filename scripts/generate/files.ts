@@ -4,6 +4,7 @@ import { format } from 'prettier';
 import { exampleFile } from './example.js';
 import { withReference } from './reference.js';
 import { schemaFile } from './schema.js';
+import { templateUnit } from './template-unit.js';
 
 /** Compiled, this file is in build/scripts/generate. */
 const root = new URL('../../../', import.meta.url);
@@ -25,6 +26,7 @@ export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
     'config.yml.example': exampleFile(),
     'config.schema.json': await format(schemaFile(), { parser: 'json', printWidth: 120 }),
     'docs/configuration.md': withReference(page),
+    'examples/patroniglue@.service': templateUnit(readFileSync(pathOf('examples/patroniglue.service'), 'utf8')),
   };
   return Object.entries(texts).map(([name, text]) => ({ name, path: pathOf(name), text }));
 }

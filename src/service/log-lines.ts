@@ -48,6 +48,8 @@ export interface LogLines extends WitnessLines {
   readonly reload: (reload: Reload) => void;
   readonly dropped: (dropped: number) => void;
   readonly ignored: (signal: NodeJS.Signals) => void;
+  /** systemd cannot be told how the service is. */
+  readonly systemd: (why: string) => void;
   readonly stopping: (signal: NodeJS.Signals) => void;
   readonly stopped: () => void;
 }
@@ -216,6 +218,10 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
         event: 'signal-ignored',
         signal,
       });
+    },
+    systemd(why) {
+      const line = `cannot tell systemd how patroniglue is: ${why}; it may restart patroniglue: install systemd-notify, or set Type=exec and WatchdogSec=0`;
+      log.write('warn', line, { event: 'systemd-untold', why });
     },
     stopping(signal) {
       log.write('info', `${signal}: stopping`, { event: 'stopping', signal });

@@ -28,6 +28,7 @@ import { startFrontEnd } from './front-end.js';
 import { createListenAddresses } from './listen-addresses.js';
 import { type LogLines, createLogLines } from './log-lines.js';
 import { createPages } from './pages.js';
+import { createSystemd } from './systemd.js';
 
 /** After a signal: time for replies under way, then for log lines that wait. Together under a second; pm2 kills after 1.6 s. */
 const CLOSE_WITHIN_MS = 400;
@@ -131,6 +132,7 @@ async function run(
     wasMostlyStill: (fromMs: number, toMs: number) => wasMostlyStill(heartbeat, fromMs, toMs),
   };
   const handleAgent = createAgentHandler(agentSources, agentChecks.count);
+  const systemd = createSystemd({ env: process.env, cache, scheduler, onFailure: lines.systemd });
 
   // Clients connect here
   const listenAddresses = createListenAddresses([
@@ -143,6 +145,7 @@ async function run(
     await listenAddresses.reconfigure(config);
     config$.next(config);
   };
+  const asked$ = signals.hangUp$.pipe(tap(systemd.reloading));
   const reconfigured$ = config$.pipe(
     skip(1),
     tap(limit.reconfigure),
@@ -155,18 +158,21 @@ async function run(
 
   // What happens, and which log lines and pages follow
   const event$ = merge(
+    systemd.sent$,
     reconfigured$,
-    polling.outcome$.pipe(tap(lines.outcome), tap(pages.polled)),
+    polling.outcome$.pipe(tap(lines.outcome), tap(pages.polled), tap(systemd.polled)),
     witness.state$.pipe(tap(lines.witness)),
     witness.read$.pipe(tap(lines.witnessRead), tap(pages.witnessRead)),
     polling.answered$.pipe(tap(answered$)),
     polling.addressWarning$.pipe(tap(lines.addresses)),
     certificates.warning$.pipe(tap(lines.certificateEnds)),
-    changes(cache, scheduler).pipe(tap(lines.change), tap(pages.changed)), // runs the polls
-    defer(() => listenAddresses.open()).pipe(tap(tellPm2), ignoreElements()), // after the polls: a look-up may take long
-    reloads({ initial, asked$: signals.hangUp$, watchEveryMs: WATCH_FILES_EVERY_MS, apply, scheduler }).pipe(
+    changes(cache, scheduler).pipe(tap(lines.change), tap(pages.changed), tap(systemd.changed)), // runs the polls
+    // after the polls: a look-up may take long
+    defer(() => listenAddresses.open()).pipe(tap(tellPm2), tap(systemd.listening), ignoreElements()),
+    reloads({ initial, asked$, watchEveryMs: WATCH_FILES_EVERY_MS, apply, scheduler }).pipe(
       tap(lines.reload),
       tap(pages.reloaded),
+      tap(systemd.reloaded),
     ),
     polling.freeze$.pipe(tap(lines.freeze)),
     ttlCheck.warning$.pipe(tap(lines.unsafeTtl)),
@@ -178,7 +184,7 @@ async function run(
   lines.warnings(initial.config);
   lines.polling(initial.config, cache);
   await untilStopped(event$, signals.stop$, lines);
-  await listenAddresses.close(CLOSE_WITHIN_MS);
+  await Promise.all([listenAddresses.close(CLOSE_WITHIN_MS), systemd.stopping(CLOSE_WITHIN_MS)]);
   lines.stopped();
 }
 

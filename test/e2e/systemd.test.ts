@@ -1,18 +1,22 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { run } from '../support/processes/processes.js';
 import { skipReason } from '../support/processes/programs.js';
 
-const unit = fileURLToPath(new URL('../../../examples/patroniglue.service', import.meta.url));
+const unitFile = (name: string): string => fileURLToPath(new URL(`../../../examples/${name}`, import.meta.url));
+const unit = unitFile('patroniglue.service');
 
 describe('examples/patroniglue.service', { skip: await skipReason(['systemd-analyze']) }, () => {
-  it('is a unit that systemd takes', async () => {
-    await run('systemd-analyze verify', 'systemd-analyze', ['verify', '--man=no', unit], {
-      env: { PATH: process.env['PATH'] ?? '' },
+  for (const file of [unit, unitFile('patroniglue@.service')]) {
+    it(`is a unit that systemd takes: ${basename(file)}`, async () => {
+      await run('systemd-analyze verify', 'systemd-analyze', ['verify', '--man=no', file], {
+        env: { PATH: process.env['PATH'] ?? '' },
+      });
     });
-  });
+  }
 
   it('is never given up, is started again with pauses, and fails at its start by a bad configuration', () => {
     const text = readFileSync(unit, 'utf8');
@@ -23,7 +27,7 @@ describe('examples/patroniglue.service', { skip: await skipReason(['systemd-anal
     const [, lastMs] = /^RestartMaxDelaySec=(\d+)$/m.exec(service) ?? [];
     assert.ok(Number(firstMs) >= 1 && Number(lastMs) <= 10);
     assert.match(service, /^ExecStartPre=.* --check$/m);
-    assert.match(service, /^ExecReload=.* --check\nExecReload=\/bin\/kill -HUP \$MAINPID$/m);
+    assert.match(service, /^ExecReload=.* --check\nExecReload=\/bin\/sh -c 'kill -HUP \$MAINPID'$/m);
   });
 
   it('is hardened: an exposure of 2.0 at most, out of 10', async () => {

@@ -18,7 +18,7 @@ const kinds: readonly RegExp[] = [
   /^build\/src\/([\w-]+\/)*[\w-]+\.js$/,
   /^build\/src\/status\/assets\/status\.(css|js)$/,
   /^build\/patroniglue\.1$/,
-  /^examples\/[\w.-]+$/,
+  /^examples\/[\w.@-]+$/,
   /^docs\/[\w-]+\.md$/,
   /^(package\.json|config\.schema\.json|config\.yml\.example|ecosystem\.config\.cjs|LICENSE|README\.md|CHANGELOG\.md)$/,
 ];
