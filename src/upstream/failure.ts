@@ -1,4 +1,4 @@
-import { AxiosError } from 'axios';
+import { AxiosError } from './axios.js';
 import type { FailureReason, PollFailure } from '../patroni/types.js';
 
 /** An error that says its reason itself. */

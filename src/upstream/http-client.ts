@@ -1,8 +1,9 @@
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
-import axios, { type AxiosInstance, type AxiosRequestConfig, type AxiosResponse } from 'axios';
+import type { AxiosInstance, AxiosRequestConfig, AxiosResponse } from 'axios';
 import { Observable } from 'rxjs';
 import { authority, withoutZone } from '../network/authority.js';
+import { axios } from './axios.js';
 import { type Address, fixedLookup } from './addresses.js';
 import { type UpstreamAgentOptions, createUpstreamAgent } from './connection.js';
 import { withCode } from './coded-error.js';
