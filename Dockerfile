@@ -13,15 +13,13 @@ COPY bench ./bench
 COPY demo ./demo
 COPY test ./test
 RUN npm run -s build
-RUN npm prune --omit=dev --ignore-scripts
 
 # Alpine has Node, a C library and a shell for troubleshooting: 60 MB. The build installs nothing else into it.
 FROM node:22-alpine
 WORKDIR /app
 ENV NODE_ENV=production
-COPY package.json config.yml.example ./
-COPY --from=build /app/node_modules ./node_modules
-COPY --from=build /app/build/src ./build/src
+COPY LICENSE config.yml.example ./
+COPY --from=build /app/build/bundle/patroniglue.cjs /app/build/bundle/THIRD-PARTY-LICENSES.txt ./
 # A number, because Kubernetes' runAsNonRoot cannot tell from a name that the user is not root.
 USER 65532:65532
 STOPSIGNAL SIGTERM
@@ -30,5 +28,5 @@ ENV PATRONIGLUE_HEALTHY=http://127.0.0.1:8009/-/healthy
 # busybox's wget takes a millisecond or two. Starting Node every five seconds would use more CPU than the service itself.
 HEALTHCHECK --interval=5s --timeout=2s --start-period=5s --retries=3 \
   CMD ["sh", "-c", "wget -q -O /dev/null --no-check-certificate \"$PATRONIGLUE_HEALTHY\" || exit 1"]
-ENTRYPOINT ["node", "build/src/main.js"]
+ENTRYPOINT ["node", "patroniglue.cjs"]
 CMD ["--config", "/etc/patroniglue/config.yml"]

@@ -7,7 +7,7 @@ module.exports = {
   apps: [
     {
       name: 'patroniglue',
-      script: join(__dirname, 'build/src/main.js'),
+      script: join(__dirname, 'build/bundle/patroniglue.cjs'),
       args: ['--config', process.env.PATRONIGLUE_CONFIG ?? '/etc/patroniglue/config.yml', '--verbose'],
       // One instance, not a cluster: each would poll Patroni for itself, and one answers thousands of checks a second. And
       // in cluster mode every check would go through pm2's own process.

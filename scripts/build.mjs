@@ -6,6 +6,7 @@ import { chmodSync, cpSync, existsSync, readFileSync, readdirSync, renameSync, r
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeBundle } from './bundle.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -21,7 +22,7 @@ if (!isUpToDate()) {
   removeLeftovers();
   const beside = join(root, `build-${process.pid}`);
   try {
-    compileInto(beside);
+    await compileInto(beside);
     replaceBuild(beside);
   } catch (error) {
     if (typeof error.status !== 'number') throw error; // otherwise the compiler has printed the errors
@@ -36,13 +37,14 @@ function isUpToDate() {
   return existsSync(file) && readFileSync(file, 'utf8') === fingerprint;
 }
 
-function compileInto(dir) {
+async function compileInto(dir) {
   const node = (args, stdout) =>
     execFileSync(process.execPath, args, { cwd: root, stdio: ['ignore', stdout, 'inherit'] });
   node([createRequire(import.meta.url).resolve('typescript/lib/tsc.js'), '--outDir', dir], 'inherit');
   cpSync(join(root, 'src/status/assets'), join(dir, 'src/status/assets'), { recursive: true });
   writeFileSync(join(dir, 'patroniglue.1'), node([join(dir, 'src/cli/manual.js')], 'pipe'));
   chmodSync(join(dir, 'src/main.js'), 0o755);
+  await makeBundle(dir);
   writeFileSync(join(dir, FINGERPRINT), fingerprint); // last: a build with this file is complete
 }
 

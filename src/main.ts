@@ -41,18 +41,23 @@ for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
     onSignal(signal);
   });
 }
-await keepDebuggerClosed(() => {
-  onSignal('SIGUSR1');
-});
 
-// The libraries are loaded only now: V8's flags are set before they take memory, and no signal is missed meanwhile.
-const { runProgram } = await import('./cli/program.js');
-const { ReplaySubject } = await import('rxjs');
-// The last signal of each kind waits for the service: after a SIGHUP during the start, it reads the configuration again.
-const hangUp$ = new ReplaySubject<NodeJS.Signals>(1);
-const ignored$ = new ReplaySubject<NodeJS.Signals>(1);
-onSignal = (signal) => {
-  (signal === 'SIGHUP' ? hangUp$ : ignored$).next(signal);
-};
-earlySignals.forEach(onSignal);
-exitProcess(await runProgram(process.argv.slice(2), { stop: stopSignal, hangUp$, ignored$ }));
+void run();
+
+async function run(): Promise<void> {
+  await keepDebuggerClosed(() => {
+    onSignal('SIGUSR1');
+  });
+
+  // The libraries are loaded only now: V8's flags are set before they take memory, and no signal is missed meanwhile.
+  const { runProgram } = await import('./cli/program.js');
+  const { ReplaySubject } = await import('rxjs');
+  // The last signal of each kind waits for the service: after a SIGHUP during the start, it reads the configuration again.
+  const hangUp$ = new ReplaySubject<NodeJS.Signals>(1);
+  const ignored$ = new ReplaySubject<NodeJS.Signals>(1);
+  onSignal = (signal) => {
+    (signal === 'SIGHUP' ? hangUp$ : ignored$).next(signal);
+  };
+  earlySignals.forEach(onSignal);
+  exitProcess(await runProgram(process.argv.slice(2), { stop: stopSignal, hangUp$, ignored$ }));
+}

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-const packageFile = new URL('../../package.json', import.meta.url);
+const packageFile = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
 
-/** The version in package.json, which is two folders above the built file, in a checkout as well as in the package. */
-export const version = (JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }).version;
+/** The version in package.json, which is two folders above the compiled file. */
+export const version = (JSON.parse(packageFile) as { version: string }).version;

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { freePort } from '../../test/support/processes/ports.js';
-import { mainFile } from '../../test/support/processes/service.js';
+import { mainFile } from '../../test/support/processes/main-file.js';
 import { type Peer, startPeer } from './peer.js';
 
 /** The service as users run it: defaults, and no line a request. */

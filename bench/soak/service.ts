@@ -4,7 +4,7 @@ import { type Child, startChild } from '../../test/support/processes/child.js';
 import { SERVICE_CORE } from '../../test/support/measuring/cores.js';
 import { freePort } from '../../test/support/processes/ports.js';
 import { openFiles, residentMB } from '../../test/support/measuring/proc.js';
-import { mainFile } from '../../test/support/processes/service.js';
+import { mainFile } from '../../test/support/processes/main-file.js';
 import { eventually } from '../../test/support/time/wait.js';
 import { createWorkspace } from '../../test/support/processes/workspace.js';
 import { BRISK_PACE } from '../support/processes.js';

@@ -32,7 +32,8 @@ const GUARDED: Reply['headers'] = {
   'X-Content-Type-Options': 'nosniff',
 };
 
-const asset = (name: string): string => readFileSync(new URL(`./assets/${name}`, import.meta.url), 'utf8');
+const css = readFileSync(new URL('./assets/status.css', import.meta.url), 'utf8');
+const js = readFileSync(new URL('./assets/status.js', import.meta.url), 'utf8');
 
 /**
  * The status page, its facts as JSON, and the events that keep the page up to date: one event at once, one per second, and
@@ -55,7 +56,6 @@ export function createStatusPages(
       event$,
     ),
   };
-  const [css, js] = [asset('status.css'), asset('status.js')];
   return new Map<string, () => PageReply>([
     ['/-/status', () => page(statusPage(report()), HTML)],
     ['/-/status.json', () => page(`${JSON.stringify(report(), undefined, 2)}\n`, 'application/json')],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Certificates, createCertificates, issueCertificate } from '../support/certificates.js';
 import { startProcess } from '../support/processes/processes.js';
-import { mainFile } from '../support/processes/service.js';
+import { mainFile } from '../support/processes/main-file.js';
 import { startScriptedEtcd } from '../support/upstreams/etcd.js';
 import { type Upstream, answering, routeOf, silent, startUpstream } from '../support/upstreams/upstream.js';
 import { within } from '../support/time/wait.js';

@@ -12,7 +12,7 @@ import { outcomeOf, startSteadyChecks } from '../support/clients/checks.js';
 import { ask } from '../support/clients/http-get.js';
 import { nowMs } from '../support/time/monotonic.js';
 import { freePort } from '../support/processes/ports.js';
-import { mainFile } from '../support/processes/service.js';
+import { mainFile } from '../support/processes/main-file.js';
 import { eventually } from '../support/time/wait.js';
 import { createWorkspace, type Workspace } from '../support/processes/workspace.js';
 

@@ -10,7 +10,7 @@ import { assertEndsAsAsked } from '../support/attacks/ends.js';
 import { ask } from '../support/clients/http-get.js';
 import { freePort } from '../support/processes/ports.js';
 import { residentMB } from '../support/measuring/proc.js';
-import { mainFile } from '../support/processes/service.js';
+import { mainFile } from '../support/processes/main-file.js';
 import { type Upstream, startUpstream } from '../support/upstreams/upstream.js';
 import { eventually, within } from '../support/time/wait.js';
 import { type Workspace, createWorkspace } from '../support/processes/workspace.js';

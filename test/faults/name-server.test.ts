@@ -8,7 +8,7 @@ import { ask } from '../support/clients/http-get.js';
 import { nowMs } from '../support/time/monotonic.js';
 import { type NameServer, startNameServer } from '../support/upstreams/name-server.js';
 import { freePort } from '../support/processes/ports.js';
-import { mainFile } from '../support/processes/service.js';
+import { mainFile } from '../support/processes/main-file.js';
 import { type Upstream, startUpstream } from '../support/upstreams/upstream.js';
 import { eventually, within } from '../support/time/wait.js';
 import { type Workspace, createWorkspace } from '../support/processes/workspace.js';

@@ -9,7 +9,7 @@ import { isJournal } from '../../src/log/journal.js';
 import { createLogLines } from '../../src/service/log-lines.js';
 import { type Log, type LogFormat, createLog } from '../../src/log/logger.js';
 import { canonicalRoute } from '../../src/patroni/routes.js';
-import { mainFile } from '../support/processes/service.js';
+import { mainFile } from '../support/processes/main-file.js';
 import { within } from '../support/time/wait.js';
 import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
 import type { Snapshot } from '../../src/patroni/types.js';

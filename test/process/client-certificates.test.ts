@@ -14,7 +14,8 @@ import {
 } from '../support/certificates.js';
 import { type AskOptions, type Reply, ask } from '../support/clients/http-get.js';
 import { run } from '../support/processes/processes.js';
-import { type ConfigObject, type Service, mainFile, startService } from '../support/processes/service.js';
+import { mainFile } from '../support/processes/main-file.js';
+import { type ConfigObject, type Service, startService } from '../support/processes/service.js';
 import { type Upstream, answering, startUpstream } from '../support/upstreams/upstream.js';
 import { eventually, within } from '../support/time/wait.js';
 

@@ -27,7 +27,8 @@ describe('scripts/build.mjs', () => {
   before(async () => {
     workspace = await createWorkspace();
     await workspace.mkdir('scripts');
-    await copyFile(join(root, 'scripts/build.mjs'), workspace.path('scripts/build.mjs'));
+    for (const file of ['scripts/build.mjs', 'scripts/bundle.mjs'])
+      await copyFile(join(root, file), workspace.path(file));
     await write('package.json', '{ "type": "module" }');
     await write('tsconfig.json', JSON.stringify({ compilerOptions, include: ['src'] }));
     await symlink(join(root, 'node_modules'), workspace.path('node_modules'));
@@ -51,6 +52,7 @@ describe('scripts/build.mjs', () => {
   it('makes what is shipped', () => {
     assert.match(built('src/main.js'), /'first'/);
     assert.equal(built('patroniglue.1'), 'the manual');
+    assert.match(built('bundle/patroniglue.cjs'), /first/);
     assert.ok(existsSync(workspace.path('build/src/status/assets/status.css')));
   });
 

@@ -15,8 +15,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** What a package may hold: what runs, what is copied from, what is read. */
 const kinds: readonly RegExp[] = [
-  /^build\/src\/([\w-]+\/)*[\w-]+\.js$/,
-  /^build\/src\/status\/assets\/status\.(css|js)$/,
+  /^build\/bundle\/(patroniglue\.cjs|THIRD-PARTY-LICENSES\.txt)$/,
   /^build\/patroniglue\.1$/,
   /^examples\/[\w.@-]+$/,
   /^docs\/[\w-]+\.md$/,
@@ -28,10 +27,9 @@ const needed: readonly string[] = [
   'CHANGELOG.md',
   'LICENSE',
   'README.md',
+  'build/bundle/THIRD-PARTY-LICENSES.txt',
+  'build/bundle/patroniglue.cjs',
   'build/patroniglue.1',
-  'build/src/main.js',
-  'build/src/status/assets/status.css',
-  'build/src/status/assets/status.js',
   'config.schema.json',
   'config.yml.example',
   'docs/operations.md',

@@ -1,13 +1,10 @@
-import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { ask, type AskOptions, type Reply } from '../clients/http-get.js';
 import { freePort } from './ports.js';
 import { type Exit, type Running, coverageEnv } from './processes.js';
+import { mainFile } from './main-file.js';
 import { eventually } from '../time/wait.js';
 import { createWorkspace } from './workspace.js';
-
-/** The compiled program. */
-export const mainFile = fileURLToPath(new URL('../../../src/main.js', import.meta.url));
 
 /** config.yml as an object: sections, then kebab-case keys. */
 export type ConfigObject = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
