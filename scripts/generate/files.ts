@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
+import { runbookText } from './runbook.js';
 import { exampleFile } from './example.js';
 import { withReference } from './reference.js';
 import { schemaFile } from './schema.js';
@@ -9,7 +10,7 @@ import { templateUnit } from './template-unit.js';
 /** Compiled, this file is in build/scripts/generate. */
 const root = new URL('../../../', import.meta.url);
 
-/** A file that is generated from the table of keys. */
+/** A file that is generated: from the table of keys, or from a page of the documentation. */
 export interface GeneratedFile {
   /** Relative to the top of the repository. */
   readonly name: string;
@@ -27,6 +28,7 @@ export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
     'config.schema.json': await format(schemaFile(), { parser: 'json', printWidth: 120 }),
     'docs/configuration.md': withReference(page),
     'examples/patroniglue@.service': templateUnit(readFileSync(pathOf('examples/patroniglue.service'), 'utf8')),
+    'src/status/assets/runbook.txt': runbookText(readFileSync(pathOf('docs/runbook-patroni-frozen.md'), 'utf8')),
   };
   return Object.entries(texts).map(([name, text]) => ({ name, path: pathOf(name), text }));
 }

@@ -20,38 +20,38 @@ const ALLOWED = ['GET', 'HEAD', 'OPTIONS'];
  * could change a cluster.
  *
  * @param pages patroniglue's own pages, besides `/-/healthy` and `/-/ready`
- * @param count called with the route and status of each reply, and whether it comes from the witness; not called for
- *   patroniglue's own pages
+ * @param count called with the route and status of each reply, whether it comes from the witness, and the request; not
+ *   called for patroniglue's own pages
  */
 export function createHandler<Page extends PageReply = never>(
   snapshots: Snapshots,
   clock: ReplyClock,
   pages: Pages<Page> = new Map(),
-  count: (route: string, status: number, byWitness: boolean) => void = () => undefined,
+  count: (route: string, status: number, byWitness: boolean, request: CheckRequest) => void = () => undefined,
 ): (request: CheckRequest) => Reply | Page {
   const freshReply = createFreshReply();
-  const counted = (route: string, reply: Reply, byWitness = false): Reply => {
-    count(route, reply.status, byWitness);
+  const counted = (request: CheckRequest, route: string, reply: Reply, byWitness = false): Reply => {
+    count(route, reply.status, byWitness, request);
     return reply;
   };
   return (request) => {
     const target = originForm(request.target);
     if (target === REFRESH_PATH && pages.refresh) return pages.refresh(request);
     const refusal = refusalOf(request);
-    if (refusal) return counted(OTHER_ROUTE, refusal);
+    if (refusal) return counted(request, OTHER_ROUTE, refusal);
     const own = ownReply(request, target, snapshots, clock, pages);
     if (own) return own;
     const route = canonicalRoute(target);
-    if (route === undefined) return counted(OTHER_ROUTE, noRoute(target, snapshots));
+    if (route === undefined) return counted(request, OTHER_ROUTE, noRoute(target, snapshots));
     const forbidden = isSlow(route) ? pages.refusal?.(request) : undefined;
-    if (forbidden) return counted(route, forbidden);
+    if (forbidden) return counted(request, route, forbidden);
     const latest = snapshots.ask(route);
-    if (latest === undefined) return counted(OTHER_ROUTE, notLearned(route, snapshots));
+    if (latest === undefined) return counted(request, OTHER_ROUTE, notLearned(route, snapshots));
     const nowMs = clock.nowMs(); // read after `ask`, so that the age is never too small
     const snapshot = readAt(latest, nowMs);
     return snapshot.kind === 'fresh'
-      ? counted(route, freshReply(snapshot, nowMs), snapshot.witness !== undefined)
-      : counted(route, notFreshReply(route, snapshot, nowMs, clock));
+      ? counted(request, route, freshReply(snapshot, nowMs), snapshot.witness !== undefined)
+      : counted(request, route, notFreshReply(route, snapshot, nowMs, clock));
   };
 }
 

@@ -24,6 +24,14 @@ export interface CheckRequest {
   readonly proxyClient?: string | undefined;
 }
 
+/** Who asked last for a route. */
+export interface LastCheck {
+  /** The client's address; absent if the connection was reset before it could be read. */
+  readonly address?: string;
+  /** When, by the scheduler's clock, in milliseconds. */
+  readonly atMs: number;
+}
+
 /** The snapshots from which replies are made. Reading them never waits. */
 export interface Snapshots {
   readonly prefetched: readonly CanonicalRoute[];

@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import { readAt } from '../patroni/snapshot.js';
-import type { Snapshot } from '../patroni/types.js';
+import type { CanonicalRoute, Snapshot } from '../patroni/types.js';
 import type { MetricSources } from './types.js';
 
 /** The gauges that are read from elsewhere when Prometheus asks. */
@@ -10,9 +10,14 @@ export function registerGauges(registry: Registry, sources: MetricSources): void
   registerSingle(registry, sources);
 }
 
-function registerSnapshots(registry: Registry, { cache, nowMs }: MetricSources): void {
+function registerSnapshots(registry: Registry, sources: MetricSources): void {
+  const { cache, lastCheckAtMs, startedAtMs, nowMs } = sources;
   /** One value per route. A route without a value is left out: without an answer there is no age. */
-  const register = (name: string, help: string, valueOf: (snapshot: Snapshot, nowMs: number) => number | undefined) =>
+  const register = (
+    name: string,
+    help: string,
+    valueOf: (snapshot: Snapshot, nowMs: number, route: CanonicalRoute) => number | undefined,
+  ) =>
     new Gauge({
       name,
       help,
@@ -23,7 +28,7 @@ function registerSnapshots(registry: Registry, { cache, nowMs }: MetricSources):
         for (const route of cache.routes()) {
           const latest = cache.latest(route);
           const now = nowMs();
-          const value = latest && valueOf(readAt(latest, now), now);
+          const value = latest && valueOf(readAt(latest, now), now, route);
           if (value !== undefined) this.set({ route }, value);
         }
       },
@@ -38,6 +43,14 @@ function registerSnapshots(registry: Registry, { cache, nowMs }: MetricSources):
   );
   register('patroniglue_snapshot_status', 'Status of the latest answer, fresh or stale.', (snapshot) =>
     snapshot.kind === 'pending' ? undefined : snapshot.answer.status,
+  );
+  register(
+    'patroniglue_last_check_age_seconds',
+    'Time since the last check of the route; since the start if nobody has asked for a prefetched route.',
+    (_, now, route) => {
+      const atMs = lastCheckAtMs(route) ?? (cache.prefetched.includes(route) ? startedAtMs : undefined);
+      return atMs === undefined ? undefined : (now - atMs) / 1000;
+    },
   );
 }
 

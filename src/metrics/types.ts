@@ -36,6 +36,10 @@ export interface MetricSources {
   readonly safeTtlMs: () => number | undefined;
   /** When certificates end, on the wall clock, in milliseconds. */
   readonly certificateEnds: () => ReadonlyMap<CertificateOwner, number>;
+  /** When the last check of a route came, on the clock of `nowMs`; `undefined` if none came. */
+  readonly lastCheckAtMs: (route: CanonicalRoute) => number | undefined;
+  /** When this patroniglue was started, on the clock of `nowMs`. */
+  readonly startedAtMs: number;
   /** Whether this is a standby cluster, in which no node is primary; `undefined` while it is not known. */
   readonly standbyCluster: () => boolean | undefined;
 }

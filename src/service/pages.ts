@@ -1,7 +1,10 @@
 import { type BehaviorSubject, Subject } from 'rxjs';
 import type { CertificateWatch } from '../streams/certificate-watch.js';
-import type { Config } from '../config/types.js';
+import { changedKeys } from '../config/changed-keys.js';
+import type { Config, Reload } from '../config/types.js';
+import { messageOf } from '../errors.js';
 import { pageRefusal } from '../http/access.js';
+import type { LastChecks } from '../http/last-checks.js';
 import { refreshReply } from '../http/refresh.js';
 import { type Metrics, createMetrics } from '../metrics/metrics.js';
 import type { MetricSources } from '../metrics/types.js';
@@ -10,16 +13,21 @@ import { paceOf } from '../streams/poll-settings.js';
 import type { PolledOutcome } from '../streams/polling.js';
 import { createHistory } from '../status/history.js';
 import { createStatusPages } from '../status/pages.js';
-import { statusReport } from '../status/report.js';
+import { CLUSTER_ROUTE, statusReport } from '../status/report.js';
+import type { Cache } from '../streams/cache.js';
+import type { Change } from '../streams/changes.js';
 import type { KnownTimings } from '../streams/known-timings.js';
 import type { TtlCheck } from '../streams/ttl-check.js';
 import type { Pages } from '../http/types.js';
+import { pageAt } from './page-at.js';
 
 /** Where the pages get their facts, besides the calls of {@link OwnPages}. */
 export interface PagesSources extends Omit<
   MetricSources,
-  'cacheTtlMs' | 'safeTtlMs' | 'standbyCluster' | 'certificateEnds'
+  'cache' | 'cacheTtlMs' | 'safeTtlMs' | 'standbyCluster' | 'certificateEnds' | 'lastCheckAtMs' | 'startedAtMs'
 > {
+  readonly cache: Pick<Cache, 'prefetched' | 'maxLearned' | 'routes' | 'latest' | 'ask'>;
+  readonly lastChecks: Pick<LastChecks, 'of' | 'forget'>;
   readonly config$: BehaviorSubject<Config>;
   readonly timings: Pick<KnownTimings, 'standbyCluster'>;
   readonly ttlCheck: Pick<TtlCheck, 'safeTtlMs' | 'warning'>;
@@ -38,7 +46,8 @@ export interface OwnPages extends Pages, Omit<Metrics, 'page' | 'refreshed' | 'p
 
 /** Makes patroniglue's own pages, as the configuration in force says. */
 export function createPages(sources: PagesSources): OwnPages {
-  const { cache, config$, ttlCheck, certificates, nowMs, wallMs } = sources;
+  const { cache, config$, ttlCheck, certificates, lastChecks, nowMs, wallMs } = sources;
+  const startedAtMs = nowMs();
   const inForce = (): Config => config$.getValue();
   const metrics = createMetrics({
     ...sources,
@@ -46,6 +55,8 @@ export function createPages(sources: PagesSources): OwnPages {
     safeTtlMs: () => ttlCheck.safeTtlMs(),
     certificateEnds: () => certificates.ends(),
     standbyCluster: sources.timings.standbyCluster,
+    lastCheckAtMs: (route) => lastChecks.of(route)?.atMs,
+    startedAtMs,
   });
   const history = createHistory(wallMs);
   const changed$ = new Subject<void>();
@@ -61,10 +72,22 @@ export function createPages(sources: PagesSources): OwnPages {
     upstream: () => origin(inForce().backend),
     ttlMsOf: (route) => paceOf(inForce().cache, route).ttlMs,
     witness: sources.witness.state,
+    frozenSinceMs: sources.frozenSinceMs,
+    certificateEnds: () => certificates.ends(),
+    lastCheck: (route) => lastChecks.of(route),
+    pageAt: (host) => pageAt(inForce().frontend, host),
+    startedAtMs,
     nowMs,
     wallMs,
   } satisfies Parameters<typeof statusReport>[0];
-  const statusPages = createStatusPages(() => statusReport(statusSources), changed$);
+  const statusPages = createStatusPages(
+    () => statusReport(statusSources),
+    changed$,
+    undefined,
+    () => {
+      keepClusterPolled(cache);
+    },
+  );
   return {
     get(path) {
       if (path === '/-/metrics') return metrics.page;
@@ -81,13 +104,32 @@ export function createPages(sources: PagesSources): OwnPages {
       metrics.polled(route, outcome);
       history.polled(route, outcome);
     },
-    changed(change) {
+    changed(change: Change) {
       metrics.changed(change);
-      history.changed(change);
+      history.changed(change, !cache.prefetched.includes(change.route));
+      if (change.kind === 'route-forgotten') lastChecks.forget(change.route);
       changed$.next();
     },
-    witnessRead: metrics.witnessRead,
-    reloaded: metrics.reloaded,
+    witnessRead(read) {
+      metrics.witnessRead(read);
+      history.witnessRead(read);
+    },
+    reloaded(reload) {
+      metrics.reloaded(reload);
+      if (reload.kind !== 'unchanged') history.reloaded(reload.kind, describeReload(reload));
+    },
     lagged: metrics.lagged,
   };
+}
+
+/** The members of the cluster are polled, at the slow pace, while somebody looks at the page, if a place is free for that. */
+function keepClusterPolled({ prefetched, maxLearned, routes, latest, ask }: PagesSources['cache']): void {
+  const isPlaceFree = routes().length - prefetched.length < maxLearned;
+  if (latest(CLUSTER_ROUTE) !== undefined || isPlaceFree) ask(CLUSTER_ROUTE);
+}
+
+function describeReload(reload: Exclude<Reload, { kind: 'unchanged' }>): string {
+  if (reload.kind === 'refused') return messageOf(reload.cause);
+  const changed = changedKeys(reload.before.config, reload.after.config);
+  return changed.length === 0 ? 'nothing has changed' : `changed: ${changed.join(', ')}`;
 }

@@ -5,6 +5,7 @@ import type { LoadedConfig } from '../config/types.js';
 import { reloads } from '../config/reload.js';
 import { breakages, createTally } from '../http/broken-connection.js';
 import { createHandler } from '../http/handler.js';
+import { createLastChecks } from '../http/last-checks.js';
 import type { LogLevel } from '../log/levels.js';
 import { type Log, createLog } from '../log/logger.js';
 import { createLogOutput } from '../log/output.js';
@@ -107,11 +108,12 @@ async function run(
     createRouteCounters<AgentState>(),
     createTally(breakages),
   ];
+  const lastChecks = createLastChecks(nowMs);
   const limit = createConnectionLimit(initial.config, lines);
   const { connections } = limit;
   const pages = createPages({
     ...{ cache, config$, timings, ttlCheck, certificates, checks, agentChecks, broken, connections, nowMs, wallMs },
-    ...{ witness, witnessedChecks },
+    ...{ witness, witnessedChecks, lastChecks },
     upstreamWarnings: () => [polling.addressWarning(), members.warning()].filter((text) => text !== undefined),
     frozenSinceMs: polling.frozenSinceMs,
     droppedLogLines,
@@ -120,8 +122,9 @@ async function run(
       refresh$.next();
     },
   });
-  const handle = createHandler(cache, { nowMs, wallMs }, pages, (route, status, byWitness) => {
+  const handle = createHandler(cache, { nowMs, wallMs }, pages, (route, status, byWitness, request) => {
     checks.count(route, status);
+    lastChecks.note(route, request);
     if (byWitness) witnessedChecks.count(route, status);
   });
   const agentSources = {

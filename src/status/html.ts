@@ -1,5 +1,14 @@
-import type { PastPoll } from './history.js';
-import type { RouteReport, StatusReport, WitnessReport } from './report.js';
+import { DEAD_ICON, headHtml, iconOf, replyTo, titleOf } from './head-html.js';
+import type {
+  ChangeReport,
+  ClusterReport,
+  MemberReport,
+  PastPoll,
+  RouteReport,
+  StatusReport,
+  WitnessReport,
+} from './types.js';
+import { escaped, span, time } from './words.js';
 
 /** The whole page. It is complete without JavaScript: the script only keeps the page up to date. */
 export function statusPage(report: StatusReport): string {
@@ -9,17 +18,17 @@ export function statusPage(report: StatusReport): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escaped(titleOf(report))}</title>
-<link rel="icon" href="${iconOf(report)}" data-dead="${ICONS.dead}">
+<link rel="icon" href="${iconOf(report)}" data-dead="${DEAD_ICON}">
 <link rel="stylesheet" href="/-/status.css">
 <noscript><meta http-equiv="refresh" content="5"></noscript>
 <script src="/-/status.js" defer></script>
 </head>
 <body>
-<p id="live">as of ${time(report.at)}</p>
+<p id="live">as of ${time(report.at, report.at)} UTC</p>
 <main>
 ${statusMain(report)}
 </main>
-<footer>patroniglue ${escaped(report.version)} · <a href="/-/status.json">JSON</a> · <a href="/-/metrics">metrics</a></footer>
+<footer>patroniglue ${escaped(report.version)} · times are in <span id="zone">UTC</span> · <a href="/-/runbook">When Patroni is frozen</a> · <a href="/-/status.json">JSON</a> · <a href="/-/metrics">metrics</a></footer>
 </body>
 </html>
 `;
@@ -27,67 +36,139 @@ ${statusMain(report)}
 
 /** The part of the page that changes: the content of `main`. */
 export function statusMain(report: StatusReport): string {
-  const { ready, upstream, warnings, witness, node, routes, changes } = report;
-  return `<header data-title="${escaped(titleOf(report))}" data-icon="${iconOf(report)}"><h1>${escaped(node.name ?? 'patroniglue')} <span class="${ready ? 'good' : 'bad'}">${ready ? 'ready' : 'not ready'}</span></h1></header>
-<p>Polls Patroni at <code>${escaped(upstream)}</code>.</p>
-${witness === undefined ? '' : `${witnessSection(witness)}\n`}${warnings.length === 0 ? '' : `<section><h2>Warnings</h2><ul class="warnings">${warnings.map((warning) => `<li>${escaped(warning)}</li>`).join('')}</ul></section>`}
-<section><h2>What ${witness?.active === true ? 'the witness' : 'Patroni'} says about the node</h2>${nodeList(node)}</section>
-<section><h2>Routes</h2>
-<table><thead><tr><th scope="col">route</th><th scope="col">reply to checks</th><th scope="col">age of the answer</th><th scope="col">polls</th><th scope="col">last failure</th></tr></thead>
-<tbody>${routes.map(routeRow).join('\n')}</tbody></table></section>
-<section><h2>Changes</h2>${
-    changes.length === 0
-      ? '<p>None yet.</p>'
-      : `<ol>${changes.map(({ at, text }) => `<li>${time(at)} ${escaped(text)}</li>`).join('')}</ol>`
-  }</section>`;
+  const { warnings, routes, cluster, changes, 'learned-changes': learnedChanges, at } = report;
+  const learned = routes.filter((route) => route.learned);
+  const learnedPart =
+    learned.length + learnedChanges.length === 0
+      ? []
+      : [
+          `<details id="learned"><summary id="learned-summary">${learned.length} learned ${learned.length === 1 ? 'route' : 'routes'}: polled because a client asks for them</summary>
+${learned.length === 0 ? '' : routeTable(learned, at)}
+${changeList('learned-changes', learnedChanges, at)}</details>`,
+        ];
+  return [
+    headHtml(report),
+    ...(warnings.length === 0 ? [] : [section('Warnings', `<ul class="warnings">${list(warnings.map(escaped))}</ul>`)]),
+    ...(cluster ? [clusterPart(cluster, at)] : []),
+    nodePart(report),
+    section(
+      'Routes',
+      routeTable(
+        routes.filter((route) => !route.learned),
+        at,
+      ),
+    ),
+    ...learnedPart,
+    section('Changes', changeList('changes', changes, at)),
+    ownPart(report),
+  ].join('\n');
 }
 
-function titleOf({ node, ready }: StatusReport): string {
-  return `${node.name ?? 'patroniglue'}: ${ready ? 'ready' : 'not ready'}`;
+const section = (heading: string, html: string): string => `<section><h2>${heading}</h2>${html}</section>`;
+const list = (items: readonly string[]): string => items.map((item) => `<li>${item}</li>`).join('');
+const facts = (pairs: readonly (readonly [name: string, html: string])[]): string =>
+  `<dl>${pairs.map(([name, html]) => `<div><dt>${escaped(name)}</dt><dd>${html}</dd></div>`).join('')}</dl>`;
+
+/** A table; narrow screens show the name of a column before each value. */
+function table(columns: readonly string[], rows: readonly string[]): string {
+  const head = columns.map((column) => `<th scope="col">${column}</th>`).join('');
+  return `<table><thead><tr>${head}</tr></thead>\n<tbody>${rows.join('\n')}</tbody></table>`;
 }
 
-/** A dot for the tab of the browser. */
-const dot = (colour: string): string =>
-  `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="${colour}"/></svg>`)}`;
+const cell = (column: string, html: string): string => `<td data-label="${column}">${html}</td>`;
 
-const ICONS = { ready: dot('#2da44e'), notReady: dot('#cf222e'), dead: dot('#8c959f') } as const;
-
-function iconOf({ ready }: StatusReport): string {
-  return ready ? ICONS.ready : ICONS.notReady;
+function clusterPart(cluster: ClusterReport, today: string): string {
+  const outOfDate = cluster.fresh ? '' : ', out of date';
+  const heading = `The cluster, as Patroni said at ${time(cluster.at, today)}${outOfDate}`;
+  const links = cluster.members.some(({ page }) => page !== undefined) ? ['its status page'] : [];
+  const columns = ['member', 'role', 'state', 'timeline', 'lag', ...links];
+  return section(heading, table(columns, cluster.members.map(memberRow)));
 }
 
-function witnessSection({ state, message, active }: WitnessReport): string {
-  if (active) {
-    const headline = 'Patroni does not answer. Checks get replies by the witness.';
-    return `<section class="alarm" role="alert"><h2>${headline}</h2><p>etcd says what this node is. Mend Patroni: see the runbook.</p></section>`;
-  }
+function memberRow(member: MemberReport): string {
+  const { name, role, state, timeline, lag, page } = member;
+  const shown = (value: string | number | undefined): string => (value === undefined ? '' : escaped(String(value)));
+  const link =
+    page &&
+    `<a href="${escaped(page)}" rel="noreferrer">${escaped(new URL(page).host)}</a> <small>a guess: this port, on its host</small>`;
+  return `<tr><th scope="row">${escaped(name)}${member['this-node'] ? ' <small>this node</small>' : ''}</th>
+${cell('role', shown(role))}${cell('state', shown(state))}${cell('timeline', shown(timeline))}${cell('lag', typeof lag === 'number' ? `${lag} bytes` : shown(lag))}${link === undefined ? '' : cell('its status page', link)}</tr>`;
+}
+
+function nodePart({ node, 'node-asked': asked, witness, at }: StatusReport): string {
+  const who = witness?.active === true ? 'the witness' : 'Patroni';
+  if (asked === undefined) return section(`What ${who} says about the node`, '<p>Nothing yet.</p>');
+  const said = Object.entries(node).map(([name, value]) => [name, escaped(String(value))] as const);
+  return section(`What ${who} said about the node at ${time(asked.at, at)}`, facts(said));
+}
+
+/** About this patroniglue itself. */
+function ownPart({
+  upstream,
+  started,
+  'uptime-ms': uptimeMs,
+  reload,
+  certificates,
+  witness,
+  at,
+}: StatusReport): string {
+  const leftMs = (ends: string): number => Date.parse(ends) - Date.parse(at);
+  return section(
+    'This patroniglue',
+    facts([
+      ['polls Patroni at', `<code>${escaped(upstream)}</code>`],
+      ...(witness ? [['witness (etcd)', witnessWords(witness)] as const] : []),
+      ['runs since', `${time(started, at)} (${span(uptimeMs)})`],
+      ...(reload
+        ? [
+            [
+              'last reload',
+              `${time(reload.at, at)} <span${reload.result === 'refused' ? ' class="warn"' : ''}>${reload.result}</span>: ${escaped(reload.text)}`,
+            ] as const,
+          ]
+        : []),
+      ...certificates.map(
+        ({ certificate, ends }) =>
+          [
+            `certificate ${certificate}`,
+            leftMs(ends) < 0
+              ? `<span class="warn">expired ${time(ends, at)}</span>`
+              : `ends ${time(ends, at)}, in ${span(leftMs(ends))}`,
+          ] as const,
+      ),
+    ]),
+  );
+}
+
+function witnessWords({ state, message = '', active }: WitnessReport): string {
   const said = {
     'not-compared': 'not compared with Patroni yet',
     agrees: 'agrees with Patroni',
     doubted: 'is compared with Patroni again',
-    contradicts: `not used: ${message ?? ''}`,
-    unreachable: `cannot be read: ${message ?? ''}`,
+    contradicts: `not used: ${message}`,
+    unreachable: `cannot be read: ${message}`,
   }[state];
-  return `<p>Witness (etcd): <span class="${state === 'contradicts' || state === 'unreachable' ? 'bad' : 'good'}">${escaped(said)}</span>.</p>`;
+  const isOff = state === 'contradicts' || state === 'unreachable';
+  return `<span${isOff ? ' class="warn"' : ''}>${escaped(said)}</span>${active ? ', answers checks now' : ''}`;
 }
 
-function nodeList(node: StatusReport['node']): string {
-  const facts = Object.entries(node).map(
-    ([name, value]) => `<div><dt>${escaped(name)}</dt><dd>${escaped(String(value))}</dd></div>`,
+function routeTable(routes: readonly RouteReport[], today: string): string {
+  const columns = ['reply to checks', 'age of the answer', 'last check', 'polls', 'last failure'];
+  return table(
+    columns,
+    routes.map((route) => routeRow(route, today)),
   );
-  return facts.length === 0 ? '<p>Nothing yet.</p>' : `<dl>${facts.join('')}</dl>`;
 }
 
-function routeRow(report: RouteReport): string {
-  const { route, learned, state, status, reason, polls } = report;
+function routeRow(report: RouteReport, today: string): string {
+  const { state, reason, polls, 'last-check': check, 'last-failure': failure } = report;
   const by = report.witness === undefined ? '' : ` <small>by the witness: ${escaped(report.witness)}</small>`;
-  const reply = state === 'fresh' ? `${String(status)}${by}` : `503 <small>${escaped(reason ?? state)}</small>`;
-  const failure = report['last-failure'];
-  return `<tr class="${state}"><th scope="row"><code>${escaped(route)}</code>${learned ? ' <small>learned</small>' : ''}</th>
-<td data-label="reply to checks"><span class="${state === 'fresh' ? 'good' : 'bad'}">${reply}</span></td>
-<td data-label="age">${ageBar(report)}</td>
-<td data-label="polls">${sparkline(polls)}</td>
-<td data-label="last failure">${failure === undefined ? 'none' : `${time(failure.at)} ${escaped(failure.text)}`}</td></tr>`;
+  const why = state === 'fresh' ? by : ` <small>${escaped(reason ?? state)}</small>`;
+  return `<tr class="${state}"><th scope="row">${replyTo(report)}${why}</th>
+${cell('age of the answer', ageBar(report))}
+${cell('last check', check ? `${span(check['ago-ms'])} ago <small>by ${escaped(check.from ?? 'a client that has left')}</small>` : 'none yet')}
+${cell('polls', sparkline(polls))}
+${cell('last failure', failure === undefined ? 'none' : `${time(failure.at, today)} ${escaped(failure.text)}`)}</tr>`;
 }
 
 function ageBar({ 'age-ms': ageMs, 'ttl-ms': ttlMs, state }: RouteReport): string {
@@ -113,11 +194,7 @@ function sparkline(polls: readonly PastPoll[]): string {
   return `<svg viewBox="0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}" role="img" aria-label="${words}"><path class="failed" d="${failed}"/><polyline points="${line}"/></svg> <small>${words}</small>`;
 }
 
-function time(at: string): string {
-  return `<time datetime="${at}">${at.slice(11, 19)}</time>`;
-}
-
-/** Escapes a text for HTML. Patroni, or another program at its address, decides what is in a body. */
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+function changeList(id: string, changes: readonly ChangeReport[], today: string): string {
+  if (changes.length === 0) return '<p>None yet.</p>';
+  return `<ol id="${id}">${list(changes.map(({ at, text }) => `${time(at, today)} ${escaped(text)}`))}</ol>`;
 }

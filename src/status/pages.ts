@@ -13,7 +13,7 @@ import {
 } from 'rxjs';
 import { textReply } from '../http/reply.js';
 import { statusMain, statusPage } from './html.js';
-import type { StatusReport } from './report.js';
+import type { StatusReport } from './types.js';
 import type { PageReply, Reply, StreamReply } from '../http/types.js';
 
 const EVERY_MS = 1000;
@@ -34,18 +34,27 @@ const GUARDED: Reply['headers'] = {
 
 const css = readFileSync(new URL('./assets/status.css', import.meta.url), 'utf8');
 const js = readFileSync(new URL('./assets/status.js', import.meta.url), 'utf8');
+const runbook = readFileSync(new URL('./assets/runbook.txt', import.meta.url), 'utf8');
 
 /**
  * The status page, its facts as JSON, and the events that keep the page up to date: one event at once, one per second, and
- * one soon after each emission of `change$`. Each event is made once and sent to all clients that watch.
+ * one soon after each emission of `change$`. Each event is made once and sent to all clients that watch. An event a second tells
+ * the page that the service lives.
+ *
+ * @param onWatched called before the page or an event is made, but not for the JSON: a person is looking
  */
 export function createStatusPages(
   report: () => StatusReport,
   change$: Observable<unknown>,
   scheduler: SchedulerLike = asyncScheduler,
+  onWatched: () => void = () => undefined,
 ): ReadonlyMap<string, () => PageReply> {
   const page = (text: string, contentType: string): Reply => textReply(200, text, contentType, GUARDED);
-  const event = (): string => eventOf(statusMain(report()));
+  const watched = (): StatusReport => {
+    onWatched();
+    return report();
+  };
+  const event = (): string => eventOf(statusMain(watched()));
   const moment$ = merge(timer(EVERY_MS, EVERY_MS, scheduler), change$.pipe(auditTime(GATHER_MS, scheduler)));
   const event$ = moment$.pipe(map(event), share());
   const stream: StreamReply = {
@@ -57,9 +66,10 @@ export function createStatusPages(
     ),
   };
   return new Map<string, () => PageReply>([
-    ['/-/status', () => page(statusPage(report()), HTML)],
+    ['/-/status', () => page(statusPage(watched()), HTML)],
     ['/-/status.json', () => page(`${JSON.stringify(report(), undefined, 2)}\n`, 'application/json')],
     ['/-/status/events', () => stream],
+    ['/-/runbook', () => page(runbook, 'text/plain; charset=utf-8')],
     ['/-/status.css', () => page(css, 'text/css; charset=utf-8')],
     ['/-/status.js', () => page(js, 'text/javascript; charset=utf-8')],
   ]);

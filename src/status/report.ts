@@ -1,112 +1,205 @@
+import { membersIn } from '../patroni/cluster-members.js';
+import { nodeIn } from '../patroni/node-facts.js';
+import { leaderRoute } from '../patroni/routes.js';
 import { describeFailure, describeNotFresh } from '../patroni/snapshot-text.js';
 import { readAt } from '../patroni/snapshot.js';
+import type { Answer, CanonicalRoute, Snapshot } from '../patroni/types.js';
+import type { LastCheck } from '../http/types.js';
 import type { RoutePlan } from '../streams/cache.js';
 import type { WitnessState } from '../witness/types.js';
+import { judge } from '../witness/verdict.js';
 import { version } from '../version.js';
-import type { History, PastPoll } from './history.js';
-import { type NodeReport, nodeIn } from '../patroni/node-facts.js';
-import type { Answer, Snapshot, CanonicalRoute } from '../patroni/types.js';
+import type { History } from './history.js';
+import type {
+  CheckReport,
+  ClusterReport,
+  KeyReport,
+  Moment,
+  NodeState,
+  RouteReport,
+  StatusReport,
+  WitnessReport,
+} from './types.js';
 
-/** Everything that the status page shows. Moments are in ISO 8601, durations in milliseconds. */
-export interface StatusReport {
-  readonly version: string;
-  readonly at: string;
-  readonly upstream: string;
-  /** Every prefetched route is fresh. */
-  readonly ready: boolean;
-  readonly warnings: readonly string[];
-  /** The witness, if the configuration has one. */
-  readonly witness?: WitnessReport;
-  readonly node: NodeReport;
-  readonly routes: readonly RouteReport[];
-  /** Newest first. */
-  readonly changes: readonly { readonly at: string; readonly text: string }[];
-}
+/** The route whose answer has the members of the cluster. */
+export const CLUSTER_ROUTE = '/cluster' as CanonicalRoute;
 
-/** The facts about the witness. */
-export interface WitnessReport {
-  readonly state: WitnessState['kind'];
-  /** Why it is not used. */
-  readonly message?: string;
-  /** Checks get replies by the witness now, because Patroni does not answer. */
-  readonly active: boolean;
-}
+/** If nobody has asked for so long, the page says so. HAProxy asks every few seconds. */
+const UNASKED_MS = 60_000;
 
-/** The facts about a route. */
-export interface RouteReport {
-  readonly route: string;
-  readonly learned: boolean;
-  readonly state: Snapshot['kind'];
-  /** The status of the latest answer, fresh or not. While it is fresh, patroniglue answers checks with it. */
-  readonly status?: number;
-  readonly 'age-ms'?: number;
-  readonly 'ttl-ms': number;
-  /** Why there is no fresh answer. */
-  readonly reason?: string;
-  /** The answer comes from the witness, for this reason. */
-  readonly witness?: string;
-  readonly 'last-failure'?: { readonly at: string; readonly text: string };
-  /** Oldest first. */
-  readonly polls: readonly PastPoll[];
-}
-
-/** Where the report gets its facts. */
+/** Where the report gets its facts. Durations and moments are in milliseconds. */
 export interface StatusSources {
   readonly cache: RoutePlan & {
     routes(): readonly CanonicalRoute[];
     latest(route: CanonicalRoute): Snapshot | undefined;
   };
-  readonly history: Pick<History, 'pastOf' | 'changes'>;
+  readonly history: Pick<History, 'pastOf' | 'changes' | 'answeredAtMs' | 'facts' | 'lastReload'>;
+  readonly lastCheck: (route: CanonicalRoute) => LastCheck | undefined;
   readonly warnings: () => readonly string[];
   readonly upstream: () => string;
   readonly witness: () => WitnessState | undefined;
+  /** Since when Patroni is frozen, by the clock of snapshots. */
+  readonly frozenSinceMs: () => number | undefined;
+  /** When certificates end, on the wall clock. */
+  readonly certificateEnds: () => ReadonlyMap<string, number>;
+  /** Where the status page of a host may be; `undefined` if there is no saying. */
+  readonly pageAt: (host: string) => string | undefined;
   readonly ttlMsOf: (route: CanonicalRoute) => number;
+  /** When this patroniglue was started, by the clock of snapshots. */
+  readonly startedAtMs: number;
   /** The clock of snapshots. */
   readonly nowMs: () => number;
   readonly wallMs: () => number;
 }
 
+/** A route as it is at the moment of the report. */
+interface RouteNow {
+  readonly route: CanonicalRoute;
+  readonly learned: boolean;
+  readonly snapshot: Snapshot;
+}
+
+/** The facts of one moment. */
+interface Now extends StatusSources {
+  readonly now: number;
+  readonly routes: readonly RouteNow[];
+  readonly momentOf: (atMs: number) => Moment;
+}
+
 /** The facts as they are now. */
 export function statusReport(sources: StatusSources): StatusReport {
-  const { cache, history, warnings, upstream, nowMs, wallMs } = sources;
-  const now = nowMs();
-  const routes = cache.routes().map((route) => {
+  const { cache, history, warnings, upstream, certificateEnds, startedAtMs, nowMs, wallMs } = sources;
+  const [now, wallNow] = [nowMs(), wallMs()];
+  const momentOf = (atMs: number): Moment => ({ at: iso(wallNow - (now - atMs)), 'ago-ms': Math.round(now - atMs) });
+  const routes = cache.routes().map((route): RouteNow => {
     const latest = cache.latest(route) ?? { kind: 'pending', sinceMs: now };
-    return { route, snapshot: readAt(latest, now) };
+    return { route, learned: !cache.prefetched.includes(route), snapshot: readAt(latest, now) };
   });
-  const reports = routes.map(({ route, snapshot }) => routeReport(route, snapshot, sources));
+  const facts: Now = { ...sources, now, routes, momentOf };
+  const started = momentOf(startedAtMs);
+  const reload = history.lastReload();
+  const eventsOf = (which: 'prefetched' | 'learned') =>
+    history.changes(which).map(({ atMs, text }) => ({ at: iso(atMs), text }));
   return {
     version,
-    at: iso(wallMs()),
+    at: iso(wallNow),
     upstream: upstream(),
-    ready: reports.every(({ learned, state }) => learned || state === 'fresh'),
+    ready: routes.every(({ learned, snapshot }) => learned || snapshot.kind === 'fresh'),
+    state: stateOf(routes),
+    started: started.at,
+    'uptime-ms': started['ago-ms'],
+    ...(reload && { reload: { at: iso(reload.atMs), result: reload.result, text: reload.text } }),
     warnings: warnings(),
-    ...witnessReport(sources.witness(), reports),
-    node: nodeReport(routes.map(({ snapshot }) => snapshot)),
-    routes: reports,
-    changes: history.changes().map(({ atMs, text }) => ({ at: iso(atMs), text })),
+    ...witnessReport(facts),
+    ...patroniReport(facts),
+    ...nodeReport(facts),
+    ...keyReport(facts),
+    ...checksReport(facts),
+    routes: routes.map((each) => routeReport(each, facts)),
+    ...clusterReport(facts),
+    certificates: [...certificateEnds()].map(([certificate, endsMs]) => ({ certificate, ends: iso(endsMs) })),
+    changes: eventsOf('prefetched'),
+    'learned-changes': eventsOf('learned'),
   };
 }
 
-function witnessReport(
-  state: WitnessState | undefined,
-  routes: readonly RouteReport[],
-): { readonly witness?: WitnessReport } {
+function stateOf(routes: readonly RouteNow[]): NodeState {
+  if (routes.some(({ learned, snapshot }) => !learned && snapshot.kind !== 'fresh')) return 'no-fresh-answer';
+  if (routes.some(({ snapshot }) => isByWitness(snapshot))) return 'witness';
+  const leads = routes.some(
+    ({ route, snapshot }) =>
+      leaderRoute(route) === 'leader-only' && snapshot.kind === 'fresh' && snapshot.answer.status === 200,
+  );
+  return leads ? 'leader' : 'standby';
+}
+
+const isByWitness = (snapshot: Snapshot): boolean => snapshot.kind === 'fresh' && snapshot.witness !== undefined;
+
+function witnessReport({ witness, routes }: Now): { readonly witness?: WitnessReport } {
+  const state = witness();
   if (state === undefined) return {};
-  const active = routes.some((route) => route.state === 'fresh' && route.witness !== undefined);
+  const active = routes.some(({ snapshot }) => isByWitness(snapshot));
   return { witness: { state: state.kind, ...('message' in state && { message: state.message }), active } };
 }
 
-function routeReport(
-  route: CanonicalRoute,
-  snapshot: Snapshot,
-  { cache, history, ttlMsOf, nowMs }: StatusSources,
-): RouteReport {
-  const now = nowMs();
+function patroniReport({ history, frozenSinceMs, momentOf }: Now): Pick<StatusReport, 'patroni'> {
+  const [answeredAtMs, frozenAtMs] = [history.answeredAtMs(), frozenSinceMs()];
+  return {
+    patroni: {
+      ...(answeredAtMs !== undefined && { answered: momentOf(answeredAtMs) }),
+      ...(frozenAtMs !== undefined && { frozen: momentOf(frozenAtMs) }),
+    },
+  };
+}
+
+/** The facts about the node from the newest answer that has any. */
+function nodeReport({ routes, momentOf }: Now): Pick<StatusReport, 'node' | 'node-asked'> {
+  const answers: { readonly answer: Answer; readonly sentAtMs: number }[] = routes
+    .map(({ snapshot }) => snapshot)
+    .filter((snapshot) => snapshot.kind !== 'pending');
+  const found = [...answers]
+    .sort((a, b) => b.sentAtMs - a.sentAtMs)
+    .map(({ answer, sentAtMs }) => ({ node: nodeIn(answer), sentAtMs }))
+    .find(({ node }) => node.role !== undefined);
+  return found ? { node: found.node, 'node-asked': momentOf(found.sentAtMs) } : { node: {} };
+}
+
+/** By Patroni's answers while they are fresh, otherwise by the witness while checks get what it says. */
+function keyReport({ routes, history, now }: Now): { readonly key?: KeyReport } {
+  const safe = (by: KeyReport['by'], endsAtMs: number | undefined): { readonly key?: KeyReport } =>
+    endsAtMs === undefined ? {} : { key: { 'safe-ms': Math.max(0, Math.round(endsAtMs - now)), by } };
+  const leases = routes.flatMap(({ route, snapshot }) => {
+    const isSaidByPatroni = snapshot.kind === 'fresh' && snapshot.witness === undefined;
+    const lease = isSaidByPatroni && snapshot.answer.status === 200 ? history.pastOf(route).lease : undefined;
+    return lease ? [lease.endsAtMs] : [];
+  });
+  if (leases.length > 0) return safe('lease-guard', Math.max(...leases));
+  const leading = routes.find(
+    ({ route, snapshot }) =>
+      leaderRoute(route) !== undefined &&
+      snapshot.kind === 'fresh' &&
+      snapshot.witness &&
+      snapshot.answer.status === 200,
+  );
+  const facts = history.facts();
+  const verdict = leading && facts && judge('/leader' as CanonicalRoute, facts, Infinity, now); // by the lease alone
+  return safe('witness', verdict?.status === 200 ? verdict.endsAtMs : undefined);
+}
+
+function checksReport({
+  routes,
+  lastCheck,
+  startedAtMs,
+  now,
+  momentOf,
+}: Now): Pick<StatusReport, 'last-check' | 'nobody-asks-for'> {
+  const checked = routes.flatMap(({ route }) => {
+    const check = lastCheck(route);
+    return check ? [{ route, check }] : [];
+  });
+  const [last] = [...checked].sort((a, b) => b.check.atMs - a.check.atMs);
+  const ofPrimary = routes.filter(({ route }) => leaderRoute(route) === 'leader-only');
+  const unasked = ofPrimary.find(({ learned }) => !learned);
+  const isAsked = [startedAtMs, ...ofPrimary.map(({ route }) => lastCheck(route)?.atMs ?? -Infinity)].some(
+    (atMs) => now - atMs < UNASKED_MS,
+  );
+  return {
+    ...(last && { 'last-check': { route: last.route, ...checkReport(last.check, momentOf) } }),
+    ...(unasked && !isAsked && { 'nobody-asks-for': unasked.route }),
+  };
+}
+
+function checkReport({ address, atMs }: LastCheck, momentOf: Now['momentOf']): CheckReport {
+  return { ...(address !== undefined && { from: address }), ...momentOf(atMs) };
+}
+
+function routeReport({ route, learned, snapshot }: RouteNow, facts: Now): RouteReport {
+  const { history, lastCheck, ttlMsOf, now, momentOf } = facts;
   const { polls, lastFailure } = history.pastOf(route);
+  const check = lastCheck(route);
   return {
     route,
-    learned: !cache.prefetched.includes(route),
+    learned,
     state: snapshot.kind,
     ...(snapshot.kind !== 'pending' && {
       status: snapshot.answer.status,
@@ -115,18 +208,23 @@ function routeReport(
     'ttl-ms': ttlMsOf(route),
     ...(snapshot.kind !== 'fresh' && { reason: describeNotFresh(snapshot, now) }),
     ...(snapshot.kind !== 'pending' && snapshot.witness && { witness: snapshot.witness.why }),
+    ...(check && { 'last-check': checkReport(check, momentOf) }),
     ...(lastFailure && { 'last-failure': { at: iso(lastFailure.atMs), text: describeFailure(lastFailure) } }),
     polls: polls.map(({ tookMs, answered }) => ({ tookMs: Math.round(tookMs * 10) / 10, answered })),
   };
 }
 
-/** The facts about the node from the newest answer that has any. */
-function nodeReport(snapshots: readonly Snapshot[]): NodeReport {
-  const answers: { readonly answer: Answer; readonly sentAtMs: number }[] = snapshots.filter(
-    (snapshot) => snapshot.kind !== 'pending',
-  );
-  const facts = [...answers].sort((a, b) => b.sentAtMs - a.sentAtMs).map(({ answer }) => nodeIn(answer));
-  return facts.find(({ role }) => role !== undefined) ?? {};
+function clusterReport(facts: Now): { readonly cluster?: ClusterReport } {
+  const snapshot = facts.routes.find(({ route }) => route === CLUSTER_ROUTE)?.snapshot;
+  if (snapshot === undefined || snapshot.kind === 'pending' || snapshot.answer.status !== 200) return {};
+  const { name } = nodeReport(facts).node;
+  const members = membersIn(snapshot.answer).map((member) => {
+    const isThisNode = member.name === name;
+    const host = member['api-host'];
+    const page = isThisNode || host === undefined ? undefined : facts.pageAt(host);
+    return { ...member, 'this-node': isThisNode, ...(page !== undefined && { page }) };
+  });
+  return { cluster: { ...facts.momentOf(snapshot.sentAtMs), fresh: snapshot.kind === 'fresh', members } };
 }
 
 const iso = (wallMs: number): string => new Date(wallMs).toISOString();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import type { StatusReport } from '../../src/status/report.js';
+import type { StatusReport } from '../../src/status/types.js';
 import { startDeployment, type Deployment } from '../support/cluster/deployment.js';
 import { skipReason } from '../support/processes/programs.js';
 import { always, eventually } from '../support/time/wait.js';

@@ -5,22 +5,40 @@ import { ask } from '../support/clients/http-get.js';
 import { findProgram, skipReason } from '../support/processes/programs.js';
 import { type Service, startService } from '../support/processes/service.js';
 import { openLink } from '../support/upstreams/link.js';
-import { type Upstream, answering, silent, startUpstream } from '../support/upstreams/upstream.js';
+import {
+  type Behaviour,
+  type Upstream,
+  answering,
+  routeOf,
+  silent,
+  startUpstream,
+} from '../support/upstreams/upstream.js';
 import { eventually } from '../support/time/wait.js';
 
 /** Where pictures go, if anybody wants them: `npm run screenshots` does. */
 const pictures = process.env['PATRONIGLUE_PICTURES'];
-const BODY = JSON.stringify({
-  state: 'running',
-  role: 'master',
-  timeline: 4,
-  replication: [
-    { application_name: 'node2', state: 'streaming' },
-    { application_name: 'node3', state: 'streaming' },
-  ],
-  patroni: { version: '3.0.2', scope: 'main', name: 'node1' },
-  ttl: 20, // what is asked for `/config` gets this, too: the bound of cache.ttl is 0
-});
+/** A scripted Patroni 3.0.2 of that role. */
+const patroni = (role: 'master' | 'replica'): Behaviour => {
+  const routes = role === 'master' ? ['/primary', '/read-only', '/leader'] : ['/replica', '/read-only'];
+  return (socket, head) => {
+    const route = routeOf(head) ?? '';
+    const body = BODIES[route] ?? {
+      ...{ state: 'running', role, timeline: 4, dcs_last_seen: Math.floor(new Date().getTime() / 1000) - 1 },
+      ...(role === 'master' && {
+        replication: [NODE2, NODE3].map(({ name, state }) => ({ application_name: name, state })),
+      }),
+      patroni: { version: '3.0.2', scope: 'main', name: 'node1' },
+    };
+    const status = route in BODIES || routes.includes(route) ? 200 : 503;
+    answering(status, JSON.stringify(body))(socket, head);
+  };
+};
+const NODE2 = { name: 'node2', role: 'replica', state: 'streaming', timeline: 4, lag: 0 };
+const NODE3 = { name: 'node3', role: 'replica', state: 'streaming', timeline: 4, lag: 16_777_216 };
+const BODIES: Readonly<Record<string, object>> = {
+  '/cluster': { members: [{ name: 'node1', role: 'leader', state: 'running', timeline: 4 }, NODE2, NODE3] },
+  '/config': { ttl: 20 }, // the bound of cache.ttl is 0
+};
 const PHONE = { width: 360, height: 780 };
 
 describe('the status page in Chromium', { skip: await skipReason(['chromium']) }, () => {
@@ -31,7 +49,7 @@ describe('the status page in Chromium', { skip: await skipReason(['chromium']) }
 
   before(async () => {
     upstream = await startUpstream();
-    upstream.behave(answering(200, BODY));
+    upstream.behave(patroni('master'));
     const config = { backend: { host: '127.0.0.1', port: upstream.port }, cache: { ttl: 2, interval: 0.25 } };
     service = await startService({ config });
     browser = await chromium.launch({ executablePath: findProgram('chromium'), args: ['--no-sandbox'] });
@@ -43,7 +61,7 @@ describe('the status page in Chromium', { skip: await skipReason(['chromium']) }
   });
 
   async function open(options: Parameters<Browser['newPage']>[0] = {}, port = service.port): Promise<Page> {
-    upstream.behave(answering(200, BODY));
+    upstream.behave(patroni('master'));
     await eventually('fresh', 5000, async () => (await service.get('/primary')).status === 200);
     const page = await browser.newPage(options);
     complaints = [];
@@ -59,34 +77,111 @@ describe('the status page in Chromium', { skip: await skipReason(['chromium']) }
     if (pictures !== undefined) await page.screenshot({ path: `${pictures}/${name}.png`, fullPage: false });
   };
 
+  it('says what checks get, who asked last, and what Patroni says of the node and its cluster', async () => {
+    const page = await open();
+    await expectLive(page);
+    const head = page.locator('header.leader');
+    await head.getByRole('heading', { name: 'node1 master of cluster main', exact: true }).waitFor();
+    await head
+      .getByRole('listitem')
+      .filter({ hasText: /^\/primary 200$/ })
+      .waitFor();
+    await head.getByText(/^0\.\d s ago \(\d\d:\d\d:\d\d\)$/).waitFor();
+    await head.getByText(/^safe for \d+ s more, by Patroni’s last look at its DCS$/).waitFor();
+    await head.getByText(/s ago by 127\.0\.0\.1: \/primary/).waitFor();
+    assert.equal(await page.title(), 'node1: master, /primary 200');
+    await page.getByRole('row', { name: /^node1 this node leader running 4/ }).waitFor();
+    await page.getByRole('row', { name: /^node3 replica streaming 4 16777216 bytes/ }).waitFor();
+    upstream.behave(patroni('replica'));
+    await page
+      .locator('header.standby')
+      .getByRole('listitem')
+      .filter({ hasText: /^\/primary 503$/ })
+      .waitFor();
+    assert.equal(await page.locator('.none, .alarm').count(), 0, 'a right 503 is not red');
+    assert.deepEqual(complaints, []);
+    await page.close();
+  });
+
+  it('asks Patroni for the members of its cluster at the slow pace', async () => {
+    const asked = (): number => upstream.requests.filter((head) => routeOf(head) === '/cluster').length;
+    const page = await open();
+    await page.getByRole('row', { name: /^node2 replica/ }).waitFor();
+    const [before, startedMs] = [asked(), performance.now()];
+    await eventually('five seconds have passed', 10_000, () => performance.now() - startedMs > 5100);
+    const most = Math.ceil((performance.now() - startedMs) / 5000);
+    assert.ok(asked() - before <= most, `${asked() - before} of at most ${most}`);
+    await page.close();
+  });
+
   it('moves when Patroni freezes, and when it is back', async () => {
-    const page = await open({ viewport: { width: 1100, height: 760 } });
-    await page.getByText('live', { exact: true }).waitFor();
-    await page.locator('tr.fresh', { hasText: '/primary' }).getByText('200', { exact: true }).waitFor();
-    await page.getByRole('heading', { name: 'node1 ready', exact: true }).waitFor();
+    const page = await open({ viewport: { width: 1100, height: 1000 } });
+    await expectLive(page);
     await page.getByRole('listitem').filter({ hasText: 'cache.ttl (2 s) is over' }).waitFor();
+    await page.getByRole('row', { name: /^node2 replica/ }).waitFor();
     const bar = page.locator('tr', { hasText: '/primary' }).getByRole('progressbar');
     const age = (): Promise<number> => bar.evaluate((element) => Number(element.getAttribute('value')));
 
     upstream.behave(silent);
     await eventually('the bar has moved on', 5000, async () => (await age()) > 800, 20);
     await page.locator('tr.stale', { hasText: '/primary' }).getByText('poll timed out').first().waitFor();
-    await page.getByRole('heading', { name: 'node1 not ready' }).waitFor();
+    await page.locator('header.no-fresh-answer').getByText('There is no fresh answer of Patroni').waitFor();
+    await page.getByText(/frozen since \d\d:\d\d:\d\d/).waitFor();
+    assert.equal(await page.title(), 'node1: was master, /primary no fresh answer');
     await page
       .getByRole('listitem')
       .filter({ hasText: '/primary: 200 -> 503 (stale: poll timed out' })
       .first()
       .waitFor();
     await picture(page, 'status-light');
-    upstream.behave(answering(200, BODY));
+    upstream.behave(patroni('master'));
     await page.locator('tr.fresh', { hasText: '/primary' }).waitFor();
     assert.deepEqual(complaints, []);
     await page.close();
   });
 
+  it('shows times in the time zone of the reader, with the date if it is another day', async () => {
+    const page = await open({ timezoneId: 'Pacific/Kiritimati' });
+    await expectLive(page);
+    await page.getByText('Pacific/Kiritimati (GMT+14)', { exact: true }).waitFor();
+    const shown = page.locator('time').first();
+    const at = new Date((await shown.getAttribute('datetime')) ?? '');
+    const expected = new Intl.DateTimeFormat('sv', {
+      timeZone: 'Pacific/Kiritimati',
+      dateStyle: 'short',
+      timeStyle: 'medium',
+    });
+    const atTheSameTime = await shown.evaluate((element) => [
+      element.getAttribute('datetime'),
+      element.getAttribute('title'),
+    ]);
+    assert.equal(atTheSameTime[1], `${expected.format(new Date(atTheSameTime[0] ?? ''))} GMT+14`);
+    assert.ok(!Number.isNaN(at.getTime()));
+    await page.close();
+  });
+
+  it('keeps open what a person has opened, and the learned routes folded', async () => {
+    await service.get('/replica?lag=10MB');
+    const page = await open();
+    const row = page.getByRole('row', { name: /lag=10MB/ });
+    const summary = page.getByText(/learned routes?: polled because/);
+    await summary.waitFor();
+    assert.equal(await row.isVisible(), false);
+    await summary.click();
+    await row.waitFor();
+    const at = await page.locator('header time').first().getAttribute('datetime');
+    await eventually(
+      'another event',
+      5000,
+      async () => (await page.locator('header time').first().getAttribute('datetime')) !== at,
+    );
+    assert.equal(await row.isVisible(), true);
+    await page.close();
+  });
+
   it('fits a phone, in the dark', async () => {
     const page = await open({ viewport: PHONE, colorScheme: 'dark' });
-    await page.getByText('live', { exact: true }).waitFor();
+    await expectLive(page);
     const width = await page.evaluate('document.documentElement.scrollWidth');
     assert.ok(Number(width) <= PHONE.width, `${String(width)} px wide`);
     await picture(page, 'status-dark-phone');
@@ -96,7 +191,7 @@ describe('the status page in Chromium', { skip: await skipReason(['chromium']) }
 
   it('is whole without JavaScript', async () => {
     const page = await open({ javaScriptEnabled: false });
-    for (const text of ['master', 'node1', '/primary', '/replica', 'node2 streaming, node3 streaming']) {
+    for (const text of ['master', 'node1', '/primary', '/replica', 'node2 streaming, node3 streaming', ' UTC']) {
       assert.ok((await page.content()).includes(text), text);
     }
     await page.close();
@@ -126,7 +221,6 @@ describe('the status page in Chromium', { skip: await skipReason(['chromium']) }
     try {
       await expectDead(page);
       await page.getByText('no news for 5 s', { exact: true }).waitFor();
-      await picture(page, 'status-dead');
     } finally {
       service.signal('SIGCONT');
     }
@@ -163,7 +257,7 @@ describe('the status page in Chromium', { skip: await skipReason(['chromium']) }
   it('is off where the configuration says so', async () => {
     const config = { frontend: { status: false }, backend: { host: '127.0.0.1', port: upstream.port } };
     const other = await startService({ config });
-    for (const path of ['/-/status', '/-/status.json', '/-/status/events', '/-/status.js']) {
+    for (const path of ['/-/status', '/-/runbook', '/-/status.json', '/-/status/events', '/-/status.js']) {
       assert.equal((await ask(other.port, path)).status, 404, path);
     }
     assert.equal((await ask(other.port, '/-/metrics')).status, 200);

@@ -80,8 +80,8 @@ describe('reply', () => {
     latest = fresh;
     handle(REQUEST);
     assert.deepEqual(counted, [
-      ['/primary', 200, true],
-      ['/primary', 200, false],
+      ['/primary', 200, true, REQUEST],
+      ['/primary', 200, false, REQUEST],
     ]);
   });
 

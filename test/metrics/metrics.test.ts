@@ -25,6 +25,7 @@ describe('metrics', () => {
   let safeTtlMs: number | undefined;
   let standbyCluster: boolean | undefined;
   let frozenSinceMs: number | undefined;
+  let lastCheckAtMs: Map<CanonicalRoute, number>;
   let metrics: Metrics;
 
   beforeEach(() => {
@@ -41,6 +42,7 @@ describe('metrics', () => {
     safeTtlMs = undefined;
     standbyCluster = undefined;
     frozenSinceMs = undefined;
+    lastCheckAtMs = new Map();
     const sources: MetricSources = {
       cache: {
         prefetched: [PRIMARY],
@@ -58,6 +60,8 @@ describe('metrics', () => {
       frozenSinceMs: () => frozenSinceMs,
       droppedLogLines: () => 7,
       openFiles: () => 23,
+      lastCheckAtMs: (route) => lastCheckAtMs.get(route),
+      startedAtMs: 500,
       cacheTtlMs: () => 4000,
       safeTtlMs: () => safeTtlMs,
       certificateEnds: () => new Map([['patroni', 1_800_000_000_000]]),
@@ -99,6 +103,13 @@ describe('metrics', () => {
     assert.deepEqual(await samples('patroniglue_standby_cluster'), [' 1']);
     standbyCluster = false;
     assert.deepEqual(await samples('patroniglue_standby_cluster'), [' 0']);
+  });
+
+  it('tell when the last check of a route came; since the start, if nobody has asked for a prefetched one', async () => {
+    const ages = (): Promise<string[]> => samples('patroniglue_last_check_age_seconds');
+    assert.deepEqual(await ages(), ['{route="/primary"} 3']);
+    lastCheckAtMs.set(PRIMARY, 3000).set(LAG, 2500);
+    assert.deepEqual(await ages(), ['{route="/primary"} 0.5', '{route="/replica?lag=10MB"} 1']);
   });
 
   it('tell for how long Patroni is frozen, and 0 while it is not', async () => {

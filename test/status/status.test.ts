@@ -4,10 +4,12 @@ import { Subject } from 'rxjs';
 import { type History, createHistory } from '../../src/status/history.js';
 import { nodeIn } from '../../src/patroni/node-facts.js';
 import { createStatusPages } from '../../src/status/pages.js';
-import { type StatusReport, type StatusSources, statusReport } from '../../src/status/report.js';
+import { CLUSTER_ROUTE, type StatusSources, statusReport } from '../../src/status/report.js';
+import type { StatusReport } from '../../src/status/types.js';
+import { factsOf } from '../support/witness/facts.js';
 import { answer, refused, runMarbles } from '../support/time/marbles.js';
 import type { Snapshot, CanonicalRoute } from '../../src/patroni/types.js';
-import type { Reply, StreamReply } from '../../src/http/types.js';
+import type { LastCheck, Reply, StreamReply } from '../../src/http/types.js';
 
 const [PRIMARY, LAG] = ['/primary', '/replica?lag=10MB'] as CanonicalRoute[] as [CanonicalRoute, CanonicalRoute];
 const WALL_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -35,16 +37,21 @@ describe('the past', () => {
     const { polls, lastFailure } = history.pastOf(PRIMARY);
     assert.deepEqual([polls.length, polls[0]?.tookMs, polls.at(-1)?.tookMs], [120, 80, 199]);
     assert.deepEqual(lastFailure, { reason: 'refused', message: 'no', atMs: WALL_MS });
-    history.changed({ kind: 'route-forgotten', route: PRIMARY });
+    history.changed({ kind: 'route-forgotten', route: PRIMARY }, true);
     assert.deepEqual(history.pastOf(PRIMARY), { polls: [] });
   });
 
-  it('has the last 50 changes, newest first', () => {
+  it('has the last 50 changes, newest first, and those of learned routes apart', () => {
+    history.changed({ kind: 'route-learned', route: PRIMARY }, false);
     for (let maxLearned = 0; maxLearned < 60; maxLearned += 1) {
-      history.changed({ kind: 'route-refused', route: LAG, maxLearned });
+      history.changed({ kind: 'route-refused', route: LAG, maxLearned }, true);
     }
-    assert.equal(history.changes().length, 50);
-    assert.match(history.changes()[0]?.text ?? '', /not learned: patroniglue has learned 59 routes/);
+    assert.equal(history.changes('learned').length, 50);
+    assert.match(history.changes('learned')[0]?.text ?? '', /not learned: patroniglue has learned 59 routes/);
+    assert.deepEqual(
+      history.changes('prefetched').map(({ text }) => text.split(':')[0]),
+      ['/primary'],
+    );
   });
 });
 
@@ -90,6 +97,9 @@ describe('the status', () => {
   let snapshots: Map<CanonicalRoute, Snapshot>;
   let warnings: string[];
   let sources: StatusSources;
+  let history: History;
+  let nowMs: number;
+  let checks: Map<CanonicalRoute, LastCheck>;
   const told = (): StatusReport => statusReport(sources);
   const page = (path: string): Reply => createStatusPages(told, new Subject()).get(path)?.() as Reply;
   const textOf = (path: string): string => String(page(path).body);
@@ -100,9 +110,11 @@ describe('the status', () => {
       [LAG, PENDING],
     ]);
     warnings = [];
-    const history = createHistory(() => WALL_MS);
+    nowMs = 3500;
+    checks = new Map();
+    history = createHistory(() => WALL_MS);
     history.polled(PRIMARY, { kind: 'failed', failure: refused('<b>no</b>'), sentAtMs: 0, endedAtMs: 7 });
-    history.changed({ kind: 'reply-changed', route: PRIMARY, from: PENDING, to: saying({}), atMs: 0 });
+    history.changed({ kind: 'reply-changed', route: PRIMARY, from: PENDING, to: saying({}), atMs: 0 }, false);
     sources = {
       cache: {
         prefetched: [PRIMARY],
@@ -114,8 +126,13 @@ describe('the status', () => {
       warnings: () => warnings,
       upstream: () => 'http://localhost:8008',
       witness: () => undefined,
+      frozenSinceMs: () => undefined,
+      certificateEnds: () => new Map([['frontend', WALL_MS + 3 * 86_400_000]]),
+      lastCheck: (route) => checks.get(route),
+      pageAt: (host) => `https://${host}:8009/-/status`,
+      startedAtMs: 500,
       ttlMsOf: () => 4000,
-      nowMs: () => 3500,
+      nowMs: () => nowMs,
       wallMs: () => WALL_MS,
     };
   });
@@ -150,23 +167,136 @@ describe('the status', () => {
     assert.doesNotMatch(textOf('/-/status'), /itness/, 'nothing without one');
     sources = { ...sources, witness: () => ({ kind: 'agrees', connUrl: '' }) };
     assert.deepEqual(told().witness, { state: 'agrees', active: false });
-    assert.match(textOf('/-/status'), /Witness \(etcd\): <span class="good">agrees with Patroni/);
+    assert.match(textOf('/-/status'), /witness \(etcd\)<\/dt><dd><span>agrees with Patroni</);
     const why = 'the leader key names <this> node';
     snapshots.set(PRIMARY, { ...saying({ role: 'primary' }), witness: { source: 'etcd3', why } });
     assert.equal(told().witness?.active, true);
+    assert.equal(told().state, 'witness');
     assert.equal(told().routes[0]?.witness, why);
     const html = textOf('/-/status');
-    assert.match(html, /role="alert"><h2>Patroni does not answer\. Checks get replies by the witness\.</);
-    assert.match(html, /What the witness says about the node/);
+    assert.match(html, /<header class="witness"/);
+    assert.match(html, /class="alarm">Patroni does not answer\. Checks get replies by the witness\./);
+    assert.match(html, /What the witness said about the node/);
     assert.ok(html.includes('by the witness: the leader key names &#60;this&#62; node'));
     snapshots.set(PRIMARY, saying({}));
     sources = { ...sources, witness: () => ({ kind: 'contradicts', message: 'correct witness.name' }) };
     assert.deepEqual(told().witness, { state: 'contradicts', message: 'correct witness.name', active: false });
-    assert.match(textOf('/-/status'), /<span class="bad">not used: correct witness\.name/);
+    assert.match(textOf('/-/status'), /<span class="warn">not used: correct witness\.name/);
+  });
+
+  it('is red only if there is no fresh answer: a right 503 of a standby is neither red nor green', () => {
+    const classOf = (html: string): string | undefined => /<code>\/primary<\/code> <b class="(\w+)">/.exec(html)?.[1];
+    assert.deepEqual([told().state, classOf(textOf('/-/status'))], ['leader', 'yes']);
+    const standby = saying({ role: 'replica' });
+    snapshots.set(PRIMARY, { ...standby, answer: { ...standby.answer, status: 503 } });
+    assert.deepEqual([told().state, classOf(textOf('/-/status'))], ['standby', 'no']);
+    assert.doesNotMatch(textOf('/-/status'), /class="alarm"/);
+    nowMs = 5000;
+    assert.deepEqual([told().state, classOf(textOf('/-/status'))], ['no-fresh-answer', 'none']);
+    assert.match(textOf('/-/status'), /<title>patroniglue: was replica, \/primary no fresh answer<\/title>/);
+    assert.match(textOf('/-/status'), /class="alarm">There is no fresh answer of Patroni\. <a href="\/-\/runbook">/);
+  });
+
+  it('says who asked last, and if nobody asks for the primary', () => {
+    assert.equal(told()['last-check'], undefined);
+    assert.equal(told()['nobody-asks-for'], undefined, 'it has run for three seconds');
+    nowMs = 61_000;
+    assert.equal(told()['nobody-asks-for'], '/primary');
+    checks.set(LAG, { address: '<10.0.0.5>', atMs: 60_000 });
+    const last = { from: '<10.0.0.5>', at: new Date(WALL_MS - 1000).toISOString(), 'ago-ms': 1000 };
+    assert.deepEqual(told()['last-check'], { route: LAG, ...last });
+    assert.deepEqual(told().routes[1]?.['last-check'], last);
+    assert.equal(told()['nobody-asks-for'], '/primary', 'a replica is no primary');
+    assert.match(textOf('/-/status'), /1\.0 s ago by &#60;10\.0\.0\.5&#62;/);
+    assert.match(textOf('/-/status'), /Nobody has asked for \/primary for a minute\./);
+    checks.set(PRIMARY, { atMs: 60_500 });
+    assert.equal(told()['nobody-asks-for'], undefined);
+    assert.match(textOf('/-/status'), /0\.5 s ago by a client that has left/);
+    nowMs = 120_500;
+    assert.equal(told()['nobody-asks-for'], '/primary');
+  });
+
+  it('says when Patroni answered, and for how long the leader key is safe, by the lease guard or the witness', () => {
+    assert.deepEqual(told().patroni, {});
+    assert.equal(told().key, undefined);
+    const lease = { lastSeenAtMs: 1000, endsAtMs: 21_000 };
+    history.polled(PRIMARY, { kind: 'answered', answer: answer(200), sentAtMs: 2990, endedAtMs: 3000, lease });
+    assert.deepEqual(told().patroni.answered, { at: new Date(WALL_MS - 500).toISOString(), 'ago-ms': 500 });
+    assert.deepEqual(told().key, { 'safe-ms': 17_500, by: 'lease-guard' });
+    assert.match(textOf('/-/status'), /safe for 17 s more, by Patroni’s last look at its DCS/);
+    snapshots.set(PRIMARY, { ...saying({ role: 'primary' }), witness: { source: 'etcd3', why: '' } });
+    sources = { ...sources, frozenSinceMs: () => 3000 };
+    assert.equal(told().key, undefined, 'the witness has said nothing yet');
+    history.witnessRead({
+      kind: 'read',
+      facts: factsOf({ askedAtMs: 3000, remainingS: 29 }),
+      askedAtMs: 3000,
+      endedAtMs: 3001,
+    });
+    assert.deepEqual(told().key, { 'safe-ms': 18_500, by: 'witness' });
+    assert.match(textOf('/-/status'), /frozen since <time/);
+    nowMs = 5000;
+    assert.equal(told().key, undefined, 'checks get 503');
+  });
+
+  it('has the members of the cluster, with links to where their pages may be', () => {
+    assert.equal(told().cluster, undefined);
+    const members = [
+      { name: 'node1', role: 'leader', api_url: 'http://10.0.0.11:8008/patroni' },
+      { name: '<node2>', role: 'replica', lag: 16, api_url: 'http://10.0.0.12:8008/patroni' },
+    ];
+    snapshots.set(PRIMARY, saying({ role: 'primary', patroni: { name: 'node1' } }));
+    snapshots.set(CLUSTER_ROUTE, saying({ members }));
+    assert.deepEqual(told().cluster, {
+      at: new Date(WALL_MS - 2500).toISOString(),
+      'ago-ms': 2500,
+      fresh: true,
+      members: [
+        { name: 'node1', role: 'leader', 'api-host': '10.0.0.11', 'this-node': true },
+        {
+          ...{ name: '<node2>', role: 'replica', lag: 16, 'api-host': '10.0.0.12', 'this-node': false },
+          page: 'https://10.0.0.12:8009/-/status',
+        },
+      ],
+    });
+    const html = textOf('/-/status');
+    assert.ok(html.includes('<a href="https://10.0.0.12:8009/-/status" rel="noreferrer">10.0.0.12:8009</a>'));
+    assert.ok(html.includes('&#60;node2&#62;') && html.includes('16 bytes'));
+    nowMs = 5000;
+    assert.match(textOf('/-/status'), /The cluster, as Patroni said at <time[^>]*>03:04:01<\/time>, out of date/);
+  });
+
+  it('has the last reload, how long it has run, and the ends of certificates; times with dates that are not of today', () => {
+    history.reloaded('refused', 'config.yml:3:1: <no>');
+    const report = told();
+    assert.deepEqual(report.reload, { at: report.at, result: 'refused', text: 'config.yml:3:1: <no>' });
+    assert.deepEqual([report.started, report['uptime-ms']], [new Date(WALL_MS - 3000).toISOString(), 3000]);
+    assert.deepEqual(report.certificates, [{ certificate: 'frontend', ends: '2026-01-05T03:04:05.000Z' }]);
+    const html = textOf('/-/status');
+    assert.ok(html.includes('<span class="warn">refused</span>: config.yml:3:1: &#60;no&#62;'));
+    assert.match(html, /ends <time[^>]*>2026-01-05 03:04:05<\/time>, in 3 days/);
+  });
+
+  it('has the learned routes and their changes folded', () => {
+    history.changed({ kind: 'route-learned', route: LAG }, true);
+    const html = textOf('/-/status');
+    const [before = '', folded = ''] = html.split('<details id="learned">');
+    assert.ok(!before.includes('/replica?lag=10MB'));
+    assert.match(
+      folded.split('</details>')[0] ?? '',
+      /1 learned route: [^]*\/replica\?lag=10MB[^]*\/replica\?lag=10MB: learned/,
+    );
+  });
+
+  it('has the runbook beside it, as a text', () => {
+    const { body, headers } = page('/-/runbook');
+    assert.equal(headers['Content-Type'], 'text/plain; charset=utf-8');
+    assert.match(String(body), /^# Patroni is frozen\n/);
+    assert.doesNotMatch(String(body), /\]\(/);
   });
 
   it('says stale at the moment at which it is, whatever the timers say', () => {
-    sources = { ...sources, nowMs: () => 5000 };
+    nowMs = 5000;
     assert.equal(told().routes[0]?.state, 'stale');
     assert.equal(told().ready, false);
   });
@@ -183,12 +313,24 @@ describe('the status', () => {
       const change$ = hot('1400ms (ccc)');
       const stream = createStatusPages(told, change$, scheduler).get('/-/status/events')?.() as StreamReply;
       const event = `${createStatusPages(told, change$, scheduler).size}`;
-      assert.equal(event, '5');
+      assert.equal(event, '6');
       expectObservable(stream.body$, '^ 2100ms !').toBe('f 999ms e 649ms e 349ms e', {
         f: `retry: 1000\n\n${eventNow()}`,
         e: eventNow(),
       });
     });
+  });
+
+  it('says when somebody looks at the page, but not when a program reads the JSON', () => {
+    let looks = 0;
+    const pages = createStatusPages(told, new Subject(), undefined, () => (looks += 1));
+    void pages.get('/-/status.json')?.();
+    assert.equal(looks, 0);
+    void pages.get('/-/status')?.();
+    assert.equal(looks, 1);
+    const subscription = (pages.get('/-/status/events')?.() as StreamReply).body$.subscribe();
+    assert.equal(looks, 2);
+    subscription.unsubscribe();
   });
 
   function eventNow(): string {

@@ -28,6 +28,7 @@ function connect() {
   events.addEventListener('message', ({ data }) => {
     const kept = keptState();
     main.innerHTML = data; // made and escaped by the service, like the page itself
+    showLocalTimes();
     kept();
     shownAt = clocks();
     pauseMs = retryAtMs = FIRST_RETRY_MS;
@@ -48,6 +49,39 @@ function keptState() {
     }
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   };
+}
+
+/** In the time zone of the reader; with the date, if that is not today's. */
+function showLocalTimes() {
+  const today = new Date().toDateString();
+  for (const element of document.querySelectorAll('time')) {
+    const at = new Date(element.dateTime);
+    const [day, clock] = localText(at).split(' ');
+    element.textContent = at.toDateString() === today ? clock : `${day} ${clock}`;
+    element.title = `${day} ${clock} ${zoneAt(at)}`;
+  }
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  document.querySelector('#zone').textContent = `${timeZone} (${zoneAt(new Date())})`;
+}
+
+/** `2026-11-26 21:03:05` */
+function localText(date) {
+  const [year, ...others] = [
+    date.getFullYear(),
+    date.getMonth() + 1,
+    date.getDate(),
+    date.getHours(),
+    date.getMinutes(),
+    date.getSeconds(),
+  ];
+  const [month, day, hour, minute, second] = others.map((part) => String(part).padStart(2, '0'));
+  return `${year}-${month}-${day} ${hour}:${minute}:${second}`;
+}
+
+/** `GMT+1` */
+function zoneAt(date) {
+  const parts = new Intl.DateTimeFormat('en', { timeZoneName: 'short' }).formatToParts(date);
+  return parts.find(({ type }) => type === 'timeZoneName')?.value ?? '';
 }
 
 function showWhetherLive() {
@@ -73,4 +107,5 @@ setInterval(() => {
   retryAtMs = silent + pauseMs;
 }, 200);
 
+showLocalTimes();
 connect();

@@ -1,0 +1,92 @@
+import type { NodeState, RouteReport, StatusReport } from './types.js';
+import { escaped, span, time } from './words.js';
+
+/** A dot for the tab of the browser. */
+const dot = (colour: string): string => {
+  const circle = `<circle cx="8" cy="8" r="7" fill="${colour}"/>`;
+  return `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">${circle}</svg>`)}`;
+};
+
+/** Red is for one thing alone: checks get patroniglue's own 503, because there is no fresh answer. */
+const ICONS: Readonly<Record<NodeState, string>> = {
+  leader: dot('#2da44e'),
+  standby: dot('#218bff'),
+  witness: dot('#d4a72c'),
+  'no-fresh-answer': dot('#cf222e'),
+};
+
+/** The icon of a page that gets no news. */
+export const DEAD_ICON = dot('#8c959f');
+
+/** The icon of the page. */
+export function iconOf({ state }: StatusReport): string {
+  return ICONS[state];
+}
+
+/** The title of the page: `node1: primary, /primary 200`. */
+export function titleOf(report: StatusReport): string {
+  const { node, routes } = report;
+  const [first] = routes.filter(({ learned }) => !learned);
+  const told = first
+    ? `${first.route} ${first.state === 'fresh' ? String(first.status) : 'no fresh answer'}`
+    : undefined;
+  const said = [roleOf(report), told].filter((text) => text !== undefined).join(', ');
+  return `${node.name ?? 'patroniglue'}: ${said}`;
+}
+
+/** What Patroni, or the witness, says that the node is: that it was, if there is no fresh answer. */
+function roleOf({ node, state }: StatusReport): string | undefined {
+  return node.role !== undefined && state === 'no-fresh-answer' ? `was ${node.role}` : node.role;
+}
+
+/** What a person must know first. */
+export function headHtml(report: StatusReport): string {
+  const { node, state, routes } = report;
+  const told = routes.filter(({ learned }) => !learned).map((route) => `<li>${replyTo(route)}</li>`);
+  const role = roleOf(report);
+  const isRunning = node.state === undefined || node.state === 'running';
+  return `<header class="${state}" data-title="${escaped(titleOf(report))}" data-icon="${iconOf(report)}">
+<h1>${escaped(node.name ?? 'patroniglue')}${role === undefined ? '' : ` <span>${escaped(role)}</span>`}${isRunning ? '' : ` <span class="warn">${escaped(node.state)}</span>`}${node.scope === undefined ? '' : ` <small>of cluster ${escaped(node.scope)}</small>`}</h1>
+${alarm(report)}<p>Checks get:</p>
+<ul class="told">${told.join('\n')}</ul>
+<dl>${[answered(report), key(report), asked(report)].join('\n')}</dl>
+</header>`;
+}
+
+/** What a check of a route gets. */
+export function replyTo({ route, state, status }: RouteReport): string {
+  const [kind, text] =
+    state === 'fresh' ? [status === 200 ? 'yes' : 'no', String(status)] : ['none', '503, no fresh answer'];
+  return `<code>${escaped(route)}</code> <b class="${kind}">${text}</b>`;
+}
+
+function alarm({ state }: StatusReport): string {
+  const runbook = '<a href="/-/runbook">What to do</a>';
+  if (state === 'witness') {
+    const headline = 'Patroni does not answer. Checks get replies by the witness.';
+    return `<p class="alarm">${headline} etcd says what this node is. Mend Patroni: ${runbook}</p>\n`;
+  }
+  return state === 'no-fresh-answer' ? `<p class="alarm">There is no fresh answer of Patroni. ${runbook}</p>\n` : '';
+}
+
+const fact = (name: string, html: string): string => `<div><dt>${name}</dt><dd>${html}</dd></div>`;
+
+function answered({ patroni: { answered: last, frozen }, at }: StatusReport): string {
+  const since = frozen ? `, <span class="warn">frozen since ${time(frozen.at, at)}</span>` : '';
+  return fact('Patroni answered', (last ? `${span(last['ago-ms'])} ago (${time(last.at, at)})` : 'not yet') + since);
+}
+
+function key({ key: known, node }: StatusReport): string {
+  if (known === undefined) return node.paused === true ? fact('leader key', 'not watched: the cluster is paused') : '';
+  const by = { 'lease-guard': 'Patroni’s last look at its DCS', witness: 'its lease in etcd' }[known.by];
+  return fact('leader key', `safe for ${span(known['safe-ms'])} more, by ${by}`);
+}
+
+function asked(report: StatusReport): string {
+  const { 'last-check': last, 'nobody-asks-for': unasked, at } = report;
+  const by = last && `${span(last['ago-ms'])} ago by ${escaped(last.from ?? 'a client that has left')}`;
+  const text = last ? `${by}: <code>${escaped(last.route)}</code> (${time(last.at, at)})` : 'none yet';
+  const question = 'Does the load balancer check this port?';
+  const warning = unasked && `<p class="warn">Nobody has asked for ${escaped(unasked)} for a minute. ${question}</p>`;
+  return fact('last check', `${text}${warning ?? ''}`);
+}
