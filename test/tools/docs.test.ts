@@ -54,6 +54,25 @@ describe('docs/operations.md', () => {
   });
 });
 
+describe('docs/alerts.md', () => {
+  it('has a heading for each alert, where its runbook_url leads, and no other', () => {
+    const rules = read('examples/prometheus-alerts.yml');
+    const alerts = found(/- alert: (\w+)/g, rules);
+    assert.ok(alerts.length > 10, 'they are found in the rules');
+    assert.deepEqual(found(/^### (\w+)$/gm, read('docs/alerts.md')), alerts);
+    const targets = Array.from(rules.matchAll(/- alert: (\w+)[^]*?runbook_url: (\S+)/g), ([, alert = '', url]) => [
+      alert,
+      url,
+    ]);
+    const base = 'file:///usr/share/doc/patroniglue/docs/alerts.md#';
+    assert.deepEqual(
+      targets,
+      targets.map(([alert = '']) => [alert, `${base}${alert.toLowerCase()}`]),
+    );
+    assert.equal(targets.length, alerts.length);
+  });
+});
+
 describe('the links of the documentation', () => {
   /** As GitHub makes it of a heading. */
   const anchorsOf = (file: string): readonly string[] =>

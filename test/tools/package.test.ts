@@ -32,6 +32,7 @@ const needed: readonly string[] = [
   'build/patroniglue.1',
   'config.schema.json',
   'config.yml.example',
+  'docs/alerts.md',
   'docs/operations.md',
   'ecosystem.config.cjs',
   'examples/haproxy.cfg',
