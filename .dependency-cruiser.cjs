@@ -4,6 +4,7 @@
 const rooms = {
   patroni: [],
   network: [],
+  linux: [],
   witness: ['patroni', 'network'],
   log: [],
   certificates: [],
@@ -32,7 +33,7 @@ const rooms = {
   ],
   cli: [
     ...['service/service', 'config', 'patroni', 'witness', 'network', 'upstream', 'streams', 'sockets/listeners'],
-    ...['http/types', 'log/journal', 'log/levels', 'errors', 'version'],
+    ...['sockets/open-files', 'certificates', 'linux', 'http/types', 'log/journal', 'log/levels', 'errors', 'version'],
   ],
 };
 

@@ -11,6 +11,7 @@ export type Invocation =
   | { readonly kind: 'notify'; readonly config: string }
   /** `patroni` and `haproxy` are the configuration files of these programs. */
   | { readonly kind: 'init'; readonly patroni: string; readonly haproxy?: string }
+  | { readonly kind: 'doctor'; readonly config: string; readonly haproxy?: string; readonly json: boolean }
   | { readonly kind: 'version' }
   | { readonly kind: 'help' };
 
@@ -21,6 +22,8 @@ const OPTIONS = {
   notify: { type: 'boolean' },
   init: { type: 'string' },
   haproxy: { type: 'string' },
+  doctor: { type: 'boolean' },
+  json: { type: 'boolean' },
   verbose: { type: 'boolean' },
   debug: { type: 'boolean' },
   quiet: { type: 'boolean' },
@@ -65,6 +68,8 @@ export function parseArguments(argv: readonly string[], findConfig: () => string
   if (init !== undefined) return init;
   const config = typeof values.config === 'string' ? values.config : findConfig();
   const live = values.live === true;
+  if (values.doctor === true) return doctorIn(values, config);
+  if (values.json === true) throw usageError('--json needs --doctor');
   if (values.notify === true) {
     if (values.check === true || live) throw usageError('--notify and --check exclude each other');
     return { kind: 'notify', config };
@@ -78,12 +83,20 @@ export function parseArguments(argv: readonly string[], findConfig: () => string
 function initIn(values: Readonly<Record<string, unknown>>): Extract<Invocation, { kind: 'init' }> | undefined {
   const { init: patroni, haproxy } = values;
   if (typeof patroni !== 'string') {
-    if (haproxy !== undefined) throw usageError('--haproxy needs --init');
+    if (haproxy !== undefined && values['doctor'] !== true) throw usageError('--haproxy needs --init or --doctor');
     return undefined;
   }
-  const [other] = ['config', 'check', 'live', 'notify'].filter((name) => values[name] !== undefined);
+  const [other] = ['config', 'check', 'live', 'notify', 'doctor', 'json'].filter((name) => values[name] !== undefined);
   if (other !== undefined) throw usageError(`--init and --${other} exclude each other`);
   return { kind: 'init', patroni, ...(typeof haproxy === 'string' && { haproxy }) };
+}
+
+/** What `--doctor`, `--haproxy` and `--json` ask for. */
+function doctorIn(values: Readonly<Record<string, unknown>>, config: string): Extract<Invocation, { kind: 'doctor' }> {
+  const { haproxy, json } = values;
+  const [other] = ['check', 'live', 'notify', 'verbose', 'debug', 'quiet'].filter((name) => values[name] === true);
+  if (other !== undefined) throw usageError(`--doctor and --${other} exclude each other`);
+  return { kind: 'doctor', config, json: json === true, ...(typeof haproxy === 'string' && { haproxy }) };
 }
 
 function unknownOption(rawName: string): UsageError {

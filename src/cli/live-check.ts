@@ -8,32 +8,48 @@ import { canonicalRoute } from '../patroni/routes.js';
 import { nodeIn } from '../patroni/node-facts.js';
 import type { OnAddresses } from '../upstream/addresses.js';
 import { classifyFailure } from '../upstream/failure.js';
+import type { RequestPatroni } from '../upstream/request.js';
 import { pollOnce } from '../streams/poll.js';
+import type { LiveAnswer } from './live-types.js';
 import type { PollOutcome, CanonicalRoute } from '../patroni/types.js';
 
-/** The answer of Patroni for a configured route. */
-export interface LiveAnswer {
-  /** The route as the configuration has it. */
-  readonly written: string;
-  /** The route for which patroniglue asks Patroni. */
-  readonly route: CanonicalRoute;
-  readonly outcome: PollOutcome;
+/** A route as the configuration has it, and the canonical route for which patroniglue asks. */
+export type WrittenRoute = Pick<LiveAnswer, 'written' | 'route'>;
+
+/** The prefetched routes of a configuration. */
+export function writtenRoutesOf(config: Config): readonly WrittenRoute[] {
+  return prefetchedOf(config).flatMap((text) => {
+    const route = canonicalRoute(text);
+    return route === undefined ? [] : [{ written: text, route }];
+  });
 }
 
 /** Asks Patroni once for each prefetched canonical route, all at the same time, as the service does at its start. */
 export async function askOnce(config: Config, onAddresses?: OnAddresses): Promise<readonly LiveAnswer[]> {
-  const scheduler = createScheduler();
-  const request = requestOf(config, onAddresses);
-  const options = { deadlineMs: config.backend.timeoutMs, scheduler, classify: classifyFailure };
-  const written = prefetchedOf(config).flatMap((text) => {
-    const route = canonicalRoute(text);
-    return route === undefined ? [] : [{ written: text, route }];
-  });
-  const routes = [...new Set(written.map(({ route }) => route))];
-  const poll$ = forkJoin(
-    routes.map((route) => pollOnce(request(route), options).pipe(map((outcome) => [route, outcome] as const))),
+  const written = writtenRoutesOf(config);
+  const routes = written.map(({ route }) => route);
+  const outcomes = await askRoutes(routes, requestOf(config, { onAddresses }), config.backend.timeoutMs);
+  return answersFor(written, outcomes);
+}
+
+/** Asks each of these routes once, all at the same time. Resolves with their outcomes after `deadlineMs` at the latest. */
+export async function askRoutes(
+  routes: readonly CanonicalRoute[],
+  request: RequestPatroni,
+  deadlineMs: number,
+): Promise<ReadonlyMap<CanonicalRoute, PollOutcome>> {
+  const options = { deadlineMs, scheduler: createScheduler(), classify: classifyFailure };
+  const polls = [...new Set(routes)].map((route) =>
+    pollOnce(request(route), options).pipe(map((outcome) => [route, outcome] as const)),
   );
-  const outcomes = new Map(await lastValueFrom(poll$, { defaultValue: [] }));
+  return new Map(await lastValueFrom(forkJoin(polls), { defaultValue: [] }));
+}
+
+/** The answers to the routes that have an outcome, in their order. */
+export function answersFor(
+  written: readonly WrittenRoute[],
+  outcomes: ReadonlyMap<CanonicalRoute, PollOutcome>,
+): readonly LiveAnswer[] {
   return written.flatMap((asked) => {
     const outcome = outcomes.get(asked.route);
     return outcome ? [{ ...asked, outcome }] : [];

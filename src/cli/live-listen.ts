@@ -3,16 +3,7 @@ import type { Config } from '../config/types.js';
 import { ListenError } from '../errors.js';
 import { areLoopback, isLoopback } from '../network/loopback.js';
 import { createListeners } from '../sockets/listeners.js';
-
-/** An address at which the configuration makes the service listen, and the outcome of a try. */
-export interface ListenAddress {
-  readonly section: 'frontend' | 'agent';
-  readonly host: string;
-  /** Why the service cannot listen there. */
-  readonly problem?: string;
-  /** Only this host can reach the address. */
-  readonly isLoopback: boolean;
-}
+import type { ListenAddress } from './live-types.js';
 
 /** How long to wait for a name server. */
 const WITHIN_MS = 5000;

@@ -8,14 +8,7 @@ import { readFacts } from '../streams/witness-read.js';
 import { hostWith } from '../streams/witness-trust.js';
 import { createWitnessUpstream, witnessSettingsOf } from '../streams/witness-upstream.js';
 import { type PatroniSays, disagreement, saidIn } from '../witness/agreement.js';
-import type { LiveAnswer } from './live-check.js';
-
-/** How the witness was read once, as one line for people. */
-export interface LiveWitness {
-  readonly text: string;
-  /** False if patroniglue could not use the witness. */
-  readonly isUsable: boolean;
-}
+import type { LiveAnswer, LiveWitness } from './live-types.js';
 
 const NAMELESS = 'Patroni has not said the name of its node: write the name of patroni.yml as witness.name';
 

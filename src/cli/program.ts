@@ -5,6 +5,7 @@ import { loadConfig } from '../config/load.js';
 import { cutOffIn } from '../config/losses.js';
 import { ConfigError, ListenError, NotifyError, UsageError } from '../errors.js';
 import { isJournal, priorityOf } from '../log/journal.js';
+import { examine } from './doctor/doctor.js';
 import { initialConfig } from './init/init.js';
 import { askOnce, tableOf } from './live-check.js';
 import { readLiveWitness } from './live-witness.js';
@@ -54,6 +55,11 @@ async function run(invocation: Invocation, { stop, hangUp$, ignored$ }: Signals)
     case 'init':
       process.stdout.write(await initialConfig(invocation, process.env));
       return 0;
+    case 'doctor': {
+      const { text, exitCode } = await examine(invocation);
+      process.stdout.write(text);
+      return exitCode;
+    }
     case 'run':
       await serve(await loadConfig(invocation.config), invocation.level, {
         stop$: from(stop),

@@ -2,6 +2,7 @@
 const SYNOPSIS = [
   '[--config FILE] [--verbose | --debug | --quiet]',
   '[--config FILE] --check [--live]',
+  '[--config FILE] --doctor [--haproxy FILE] [--json]',
   '[--config FILE] --notify',
   '--init FILE [--haproxy FILE]',
 ] as const;
@@ -12,9 +13,11 @@ const OPTIONS: readonly (readonly [option: string, meaning: string])[] = [
   ['--config FILE', 'configuration (default: see below)'],
   ['--check', 'check the configuration and the files that it names, then exit'],
   ['--live', 'with --check: ask Patroni and the witness, once'],
+  ['--doctor', 'look at everything that matters, and say what to do'],
+  ['--json', 'with --doctor: print JSON'],
   ['--notify', 'make the running service poll Patroni now: for callbacks'],
   ['--init FILE', "print a configuration, made from Patroni's own FILE"],
-  ['--haproxy FILE', 'with --init: name the routes that HAProxy checks by its FILE'],
+  ['--haproxy FILE', 'with --init, --doctor: HAProxy checks by this FILE'],
   ['--verbose', 'also log each request'],
   ['--debug', 'also log each request and each poll'],
   ['--quiet', 'log only errors'],
@@ -40,6 +43,8 @@ const EXIT_CODES: readonly (readonly [code: string, meaning: string])[] = [
   ['2', 'wrong usage or configuration'],
 ];
 
+const DOCTOR_EXIT_CODES = 'With --doctor, as a plugin of Nagios: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.';
+
 /** What `--help` prints. */
 export const usage = `${SYNOPSIS.map((line, index) => `${index === 0 ? 'Usage:' : '      '} patroniglue ${line}`).join('\n')}
 
@@ -54,6 +59,7 @@ ${SIGNALS.join('\n')}
 
 Exit codes:
 ${EXIT_CODES.map(([code, meaning]) => `  ${code}  ${meaning}`).join('\n')}
+${DOCTOR_EXIT_CODES}
 `;
 
 /** The manual page, patroniglue(1), in the language of man(7). */
@@ -76,6 +82,8 @@ ${roff(ONE_DASH)}
 ${SIGNALS.map(roff).join('\n')}
 .SH EXIT STATUS
 ${EXIT_CODES.map(([code, meaning]) => paragraph(code, meaning)).join('\n')}
+.PP
+${roff(DOCTOR_EXIT_CODES)}
 .SH FILES
 .TP
 .I /etc/patroniglue/config.yml

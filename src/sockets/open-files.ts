@@ -6,6 +6,14 @@ export const MAX_CONNECTIONS = 900;
 /** For listeners, look-ups of names, /proc/uptime, and the one connection too many that is open until the oldest is ended. */
 const SPARE_FILES = 10;
 
+/** Roughly the files that the program has open while it starts: its event loop, its log, and what Node needs. */
+const FILES_AT_START = 40;
+
+/** A limit of open files that does not make the number of connections smaller, beside a number of polls. */
+export function ampleOpenFiles(polls: number): number {
+  return MAX_CONNECTIONS + polls + SPARE_FILES + FILES_AT_START;
+}
+
 /** How many connections may be open, and the limit of open files, if it allows fewer than {@link MAX_CONNECTIONS}. */
 export interface OpenFilesBudget {
   readonly connections: number;

@@ -33,7 +33,8 @@ export interface CertificateWatch {
   readonly warning$: Observable<CertificateWarning>;
 }
 
-interface Watched extends Validity {
+/** A certificate, and whose it is. */
+export interface Watched extends Validity {
   readonly owner: CertificateOwner;
   /** `Patroni's certificate` */
   readonly name: string;
@@ -89,7 +90,7 @@ export function createCertificateWatch(
 }
 
 /** The certificates of a configuration, each with the name that its warnings use. */
-function certificatesInFiles({ frontend, backend, witness }: Config): readonly Watched[] {
+export function certificatesInFiles({ frontend, backend, witness }: Config): readonly Watched[] {
   const watched = (owner: CertificateOwner, key: string, file: string, validities: readonly PositionedValidity[]) =>
     validities.map(({ position, ...validity }) => ({ owner, name: `${key}: ${file}: ${position}`, ...validity }));
   const caOf = ({ ca, insecure = false }: { readonly ca?: string; readonly insecure?: boolean }) => {

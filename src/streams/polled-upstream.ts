@@ -1,6 +1,5 @@
 import type { SchedulerLike } from 'rxjs';
 import type { Config } from '../config/types.js';
-import type { OnAddresses } from '../upstream/addresses.js';
 import { type RequestPatroni, type Upstream, createRequest } from '../upstream/request.js';
 import { type Freeze, createFreeze } from './freeze.js';
 import { type PollSettings, settingsOf } from './poll-settings.js';
@@ -37,8 +36,8 @@ export function createPolledUpstream(settings: PollSettings, parts: PolledUpstre
 }
 
 /** Requests to the Patroni of a configuration, without polling. */
-export function requestOf(config: Config, onAddresses?: OnAddresses): RequestPatroni {
-  return requestBy(settingsOf(config), { onAddresses });
+export function requestOf(config: Config, listeners: Pick<Upstream, 'onCertificate' | 'onAddresses'>): RequestPatroni {
+  return requestBy(settingsOf(config), listeners);
 }
 
 /** The time to connect ends before the deadline of the poll: so a missing connection is not taken for a frozen Patroni. */

@@ -69,6 +69,9 @@ describe('the command line', () => {
     ['--check --live', { kind: 'check', config, live: true }],
     ['--notify --config c.yml', { kind: 'notify', config: 'c.yml' }],
     ['--notify on_role_change primary demo', { kind: 'notify', config }],
+    ['--doctor', { kind: 'doctor', config, json: false }],
+    ['--doctor --json --config c.yml', { kind: 'doctor', config: 'c.yml', json: true }],
+    ['--doctor --haproxy h.cfg', { kind: 'doctor', config, json: false, haproxy: 'h.cfg' }],
     ['--init patroni.yml', { kind: 'init', patroni: 'patroni.yml' }],
     ['--init=-p.yml --haproxy h.cfg', { kind: 'init', patroni: '-p.yml', haproxy: 'h.cfg' }],
     ['--init patroni.yml --help', { kind: 'help' }],
@@ -101,7 +104,16 @@ describe('the command line', () => {
     ['--notify --check', '--notify and --check exclude each other'],
     ['--init', '--init needs the name of a file'],
     ['--init p.yml --haproxy', '--haproxy needs the name of a file'],
-    ['--haproxy h.cfg', '--haproxy needs --init'],
+    ['--haproxy h.cfg', '--haproxy needs --init or --doctor'],
+    ['--json', '--json needs --doctor'],
+    ['--check --json', '--json needs --doctor'],
+    ['--doctor --haproxy', '--haproxy needs the name of a file'],
+    ['--doctor --check', '--doctor and --check exclude each other'],
+    ['--doctor --live', '--doctor and --live exclude each other'],
+    ['--doctor --notify', '--doctor and --notify exclude each other'],
+    ['--doctor --debug', '--doctor and --debug exclude each other'],
+    ['--doctor --init p.yml', '--init and --doctor exclude each other'],
+    ['--json --init p.yml', '--init and --json exclude each other'],
     ['--init p.yml --check', '--init and --check exclude each other'],
     ['--init p.yml --live', '--init and --live exclude each other'],
     ['--init p.yml --notify', '--init and --notify exclude each other'],
@@ -119,11 +131,24 @@ describe('the command line', () => {
 
   it('explains every option and exit code in lines of a terminal', () => {
     const page = manualPage('1.0.0').replaceAll('\\-', '-');
-    for (const word of ['config', 'check', 'live', 'init', 'haproxy', 'verbose', 'debug', 'quiet', 'version', 'help']) {
+    for (const word of [
+      'config',
+      'check',
+      'live',
+      'doctor',
+      'json',
+      'init',
+      'haproxy',
+      'verbose',
+      'debug',
+      'quiet',
+      'version',
+      'help',
+    ]) {
       assert.match(usage, new RegExp(`^  --${word}\\b`, 'm'));
       assert.match(page, new RegExp(`^\\.B --${word}\\b`, 'm'), 'the manual page has it, too');
     }
-    assert.match(usage, /^ {2}0 .*\n {2}1 .*\n {2}2 .*\n$/m);
+    assert.match(usage, /^ {2}0 .*\n {2}1 .*\n {2}2 .*\nWith --doctor.*3 UNKNOWN\.\n$/m);
     assert.ok(usage.split('\n').every((line) => line.length <= 80));
   });
 });

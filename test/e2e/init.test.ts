@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { checksIn } from '../../src/cli/init/haproxy-checks.js';
+import { checksIn } from '../../src/cli/haproxy/checks.js';
 import { patched, patroniEnvironment } from '../../src/cli/init/patroni-environment.js';
 import { settingsOf } from '../../src/cli/init/patroni-settings.js';
 import { readPythonYaml } from '../../src/cli/init/python-yaml.js';

@@ -1,6 +1,7 @@
 import { ASSUMED_TIMINGS } from '../../patroni/timings-in-force.js';
 import { boundOf } from './bound.js';
-import { type HaproxyFile, agentText, haproxyText, routesText } from './haproxy-text.js';
+import type { HaproxyFile } from '../haproxy/checks.js';
+import { agentText, haproxyText, routesText } from './haproxy-text.js';
 import type { PatroniSettings } from './patroni-settings.js';
 import { backendText, cacheText, frontendText } from './patroni-text.js';
 import { witnessText } from './witness-text.js';

@@ -1,16 +1,11 @@
 import { authority } from '../../network/authority.js';
 import { canonicalRoute, leaderRoute } from '../../patroni/routes.js';
 import type { Bound } from './bound.js';
-import { type ProxyChecks, timeToDownMs } from './haproxy-checks.js';
+import { type HaproxyFile, type ProxyChecks, timeToDownMs } from '../haproxy/checks.js';
+import { QUICKER } from '../haproxy/quicker.js';
 import { type PatroniSettings, hostFromElsewhere } from './patroni-settings.js';
 import { frontendPort } from './patroni-text.js';
 import { comment, commented, keyLine, listLines } from './yaml-text.js';
-
-/** A haproxy.cfg that somebody has named. */
-export interface HaproxyFile {
-  readonly file: string;
-  readonly checks: readonly ProxyChecks[];
-}
 
 /** What a health check of that file asks of Patroni. */
 interface PatroniCheck {
@@ -126,13 +121,6 @@ function sumText({ boundS, ttlS }: Bound, downS: number): string {
     ? `${over}. Only the lease guard prevents two primaries then. ${fix}.`
     : `${over}. HAProxy may use the old primary when another node is the primary already. ${fix}.`;
 }
-
-/** Settings of a server that make HAProxy act sooner, the slowest first. */
-const QUICKER = [
-  { words: 'inter 3s fastinter 1s fall 3', downS: 5 },
-  { words: 'inter 2s fastinter 500ms fall 3', downS: 3 },
-  { words: 'inter 1s fastinter 500ms fall 3', downS: 2 },
-];
 
 /** A check of the file that asks for nothing of Patroni. */
 function otherText({ section, line, targets, servers }: ProxyChecks): readonly string[] {

@@ -3,7 +3,7 @@ import { parseConfig } from '../../../src/config/parse.js';
 import type { Config } from '../../../src/config/types.js';
 import { ConfigError } from '../../../src/errors.js';
 import { configText } from '../../../src/cli/init/config-text.js';
-import { checksIn } from '../../../src/cli/init/haproxy-checks.js';
+import { haproxyIn } from '../../../src/cli/haproxy/file.js';
 import { type Environment, patched, patroniEnvironment } from '../../../src/cli/init/patroni-environment.js';
 import { settingsOf } from '../../../src/cli/init/patroni-settings.js';
 import { readPythonYaml } from '../../../src/cli/init/python-yaml.js';
@@ -12,7 +12,7 @@ import { readPythonYaml } from '../../../src/cli/init/python-yaml.js';
 export function printed(patroni: string, haproxy?: string, environment: Environment = {}): string {
   const config = patched(readPythonYaml('patroni.yml', patroni), patroniEnvironment(environment));
   const settings = settingsOf('patroni.yml', config);
-  const checks = haproxy === undefined ? undefined : { file: 'haproxy.cfg', checks: checksIn(haproxy) };
+  const checks = haproxy === undefined ? undefined : haproxyIn('haproxy.cfg', haproxy);
   return configText('patroni.yml', settings, checks);
 }
 

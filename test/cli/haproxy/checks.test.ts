@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { type ProxyChecks, checksIn, timeToDownMs } from '../../../src/cli/init/haproxy-checks.js';
-import { wordsOf } from '../../../src/cli/init/haproxy-words.js';
+import { type ProxyChecks, agentsAloneIn, checksIn, timeToDownMs } from '../../../src/cli/haproxy/checks.js';
+import { wordsOf } from '../../../src/cli/haproxy/words.js';
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 const only = (text: string): ProxyChecks => {
@@ -137,6 +137,27 @@ listen d from nobody
     assert.equal(timeToDownMs(only('listen a\noption httpchk\nserver s 10.0.0.1:1 check fall 0')), 2000);
     const template = only('listen a\noption httpchk\nserver-template s 1-3 node.example.org:5432 check inter 1s');
     assert.deepEqual([template.servers[0]?.port, template.servers[0]?.interMs], [5432, 1000]);
+  });
+
+  it('ask the host of addr, or of the server', () => {
+    const hostOf = (server: string): unknown => only(`listen a\noption httpchk\nserver s ${server}`).servers[0]?.host;
+    assert.equal(hostOf('10.0.0.1:5432 check port 8009'), '10.0.0.1');
+    assert.equal(hostOf('10.0.0.1:5432 check addr 10.1.0.1 port 8009'), '10.1.0.1');
+    assert.equal(hostOf('node1.example.org:5432 check'), 'node1.example.org');
+    assert.equal(hostOf('[fd00::1]:5432 check'), 'fd00::1');
+    assert.equal(hostOf('ipv4@10.0.0.1:5432 check'), '10.0.0.1');
+    assert.equal(hostOf('10.0.0.1 check'), '10.0.0.1');
+  });
+
+  it('are missing beside some agent checks', () => {
+    const text = `listen a
+      server one 10.0.0.1:5432 agent-check agent-port 8010
+      server two 10.0.0.2:5432 check agent-check agent-port 8010
+      server three 10.0.0.3:5432 check
+      server four 10.0.0.4:5432 check no-check agent-check agent-port 8010
+backend b
+      server one 10.0.0.1:5432 check`;
+    assert.deepEqual(agentsAloneIn(text), [{ section: 'listen a', line: 1, servers: ['one', 'four'] }]);
   });
 
   it('are those of the examples', () => {

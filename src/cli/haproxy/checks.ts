@@ -1,4 +1,12 @@
-import { wordsOf } from './haproxy-words.js';
+import { wordsOf } from './words.js';
+
+/** A haproxy.cfg that somebody has named. */
+export interface HaproxyFile {
+  readonly file: string;
+  readonly checks: readonly ProxyChecks[];
+  /** Servers that have an agent check and no health check. */
+  readonly agentsAlone: readonly AgentsAlone[];
+}
 
 /** What the servers of a section of haproxy.cfg are asked. */
 export interface ProxyChecks {
@@ -17,6 +25,8 @@ export interface ProxyChecks {
 /** A server of HAProxy that has a health check. */
 interface CheckedServer {
   readonly name: string;
+  /** The name or address that the check asks. An IPv6 address has no brackets. Empty if the file does not tell it. */
+  readonly host: string;
   /** The port that the check asks. `undefined` if the file does not tell it. */
   readonly port: number | undefined;
   /** The time from check to check while the server is UP, and after a first failure. */
@@ -28,9 +38,18 @@ interface CheckedServer {
   readonly agent: { readonly port: number; readonly sends: string } | undefined;
 }
 
+/** Servers of a section that have an agent check and no health check: HAProxy ignores an agent that it cannot reach. */
+export interface AgentsAlone {
+  readonly section: string;
+  /** The line of the section, from 1. */
+  readonly line: number;
+  readonly servers: readonly string[];
+}
+
 /** `inter`, `fall` and the like of a server, or of `default-server`. */
 interface ServerSettings {
   readonly check?: boolean;
+  readonly host?: string;
   readonly port?: number;
   readonly interMs?: number;
   readonly fastInterMs?: number;
@@ -92,6 +111,18 @@ const FALL = 3;
  * `default-server`, `check`). Never throws: what it does not know is left out.
  */
 export function checksIn(text: string): readonly ProxyChecks[] {
+  return sectionsIn(text).flatMap((section) => checksOf(section) ?? []);
+}
+
+/** The servers in a haproxy.cfg that have an agent check and no health check. Never throws. */
+export function agentsAloneIn(text: string): readonly AgentsAlone[] {
+  return sectionsIn(text).flatMap(({ name, line, servers }) => {
+    const alone = servers.filter(({ settings }) => settings.agentCheck === true && settings.check !== true);
+    return alone.length === 0 ? [] : [{ section: name, line, servers: alone.map((server) => server.name) }];
+  });
+}
+
+function sectionsIn(text: string): readonly Section[] {
   const proxies: Section[] = [];
   const named = new Map<string, Section>();
   let defaults: Section | undefined;
@@ -115,7 +146,7 @@ export function checksIn(text: string): readonly ProxyChecks[] {
       proxies.push(current);
     }
   });
-  return proxies.flatMap((proxy) => checksOf(proxy) ?? []);
+  return proxies;
 }
 
 function sectionFrom(base: Section | undefined, name: string, line: number): Section {
@@ -188,6 +219,7 @@ function serverSettings(words: readonly string[]): ServerSettings {
   };
   const settings = {
     check: switched('check', 'no-check'),
+    host: after('addr'),
     port: count('port'),
     interMs: timeMs(after('inter')),
     fastInterMs: timeMs(after('fastinter')),
@@ -228,11 +260,24 @@ function targetsOf({ option, sends }: Settings): readonly (string | undefined)[]
 }
 
 function serverOf({ name, address, settings }: Section['servers'][number]): CheckedServer {
-  const { port = portIn(address), interMs = INTER_MS, fastInterMs = interMs, fall = FALL } = settings;
+  const {
+    host = hostIn(address),
+    port = portIn(address),
+    interMs = INTER_MS,
+    fastInterMs = interMs,
+    fall = FALL,
+  } = settings;
   const { agentCheck, agentPort, agentSend } = settings;
   const agent =
     agentCheck === true && agentPort !== undefined ? { port: agentPort, sends: (agentSend ?? '').trim() } : undefined;
-  return { name, port, interMs, fastInterMs, fall: Math.max(1, fall), agent };
+  return { name, host, port, interMs, fastInterMs, fall: Math.max(1, fall), agent };
+}
+
+/** The host of `10.0.0.11:5432`, `ipv4@10.0.0.11:5432` or `[::1]:5432`: HAProxy's manual, "11. Address formats". */
+function hostIn(address: string): string {
+  const bare = address.replace(/^(?:ipv[46]|tcp[46]?)@/, '');
+  const [, bracketed] = /^\[([^\]]*)\]/.exec(bare) ?? [];
+  return bracketed ?? bare.replace(/:\+?\d*$/, '');
 }
 
 function portIn(address: string): number | undefined {

@@ -1,0 +1,46 @@
+import { loadConfig } from '../../config/load.js';
+import type { Config } from '../../config/types.js';
+import { ConfigError } from '../../errors.js';
+import { not, worstOf } from './finding.js';
+import { findingsOf } from './findings/all.js';
+import { tookMs } from './findings/patroni.js';
+import { gather } from './gather.js';
+import { EXIT_CODES, type Measure, jsonText, tableText } from './report.js';
+import type { Finding } from './types.js';
+
+/** What the command line asks of the doctor: the path of config.yml, that of a haproxy.cfg, and the form of the report. */
+export interface DoctorOrder {
+  readonly config: string;
+  readonly haproxy?: string;
+  readonly json: boolean;
+}
+
+/**
+ * Looks at everything that an operator would look at. The report is for people, or JSON for programs; the exit code is one of
+ * Nagios'. Takes less than ten seconds, and changes nothing.
+ */
+export async function examine(order: DoctorOrder): Promise<{ readonly text: string; readonly exitCode: number }> {
+  const { findings, measures } = await examination(order);
+  const text = order.json ? jsonText(findings, measures) : tableText(findings, measures);
+  return { text, exitCode: EXIT_CODES[worstOf(findings.map(({ state }) => state))] };
+}
+
+interface Examination {
+  readonly findings: readonly Finding[];
+  readonly measures: readonly Measure[];
+}
+
+async function examination({ config: file, haproxy }: DoctorOrder): Promise<Examination> {
+  let config: Config;
+  try {
+    ({ config } = await loadConfig(file));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const todo = `Correct ${file}: nothing else can be looked at before, and a restart of the service would fail.`;
+    return { findings: [not('CRITICAL', 'configuration', error.message, todo)], measures: [] };
+  }
+  const facts = await gather(file, config, haproxy);
+  const slowestMs = Math.max(0, ...facts.patroni.answers.map(tookMs));
+  const measures = facts.patroni.answers.length === 0 ? [] : [{ label: 'patroni', seconds: slowestMs / 1000 }];
+  return { findings: findingsOf(facts), measures };
+}

@@ -1,0 +1,61 @@
+import { origin } from '../../../network/authority.js';
+import { nodeIn } from '../../../patroni/node-facts.js';
+import { describeFailure } from '../../../patroni/snapshot-text.js';
+import type { LiveAnswer } from '../../live-types.js';
+import { not, ok } from '../finding.js';
+import type { Facts, Finding } from '../types.js';
+
+const CHECK = 'patroni';
+
+/** What Patroni answers, and how soon. If patroniglue is ready all the same, checks still get replies: that is less bad. */
+export function patroniFindings({ config, patroni, service }: Facts): readonly Finding[] {
+  const { answers, spared, warnings } = patroni;
+  const isServed = service.kind === 'answers' && service.isReady;
+  const where = origin(config.backend);
+  const others = warnings.map((warning) =>
+    not('WARNING', CHECK, warning, "Write the address of this node's Patroni as backend.host."),
+  );
+  if (answers.length === 0) {
+    return [not('CRITICAL', CHECK, `${where} gave no answer in time`, TODO), ...others];
+  }
+  const failed = failuresIn(answers);
+  if (failed.length > 0) {
+    const notAsked = spared === 0 ? '' : `; ${spared} other routes are not asked, to spare Patroni`;
+    const served = isServed ? '; checks still get replies' : '';
+    const found = `${where}: ${failed.join(', ')}${notAsked}${served}`;
+    return [not(isServed ? 'WARNING' : 'CRITICAL', CHECK, found, TODO), ...others];
+  }
+  const slow = answers.filter((answer) => tookMs(answer) > config.backend.timeoutMs / 2);
+  const told = `${where}: ${answers.map(answerText).join(', ')}`;
+  if (slow.length > 0) {
+    const found = `${told}: more than half of backend.timeout (${config.backend.timeoutMs / 1000} s)`;
+    return [not('WARNING', CHECK, found, 'Find out what keeps Patroni or its machine busy.'), ...others];
+  }
+  return [ok(CHECK, told), ...others];
+}
+
+/** `/primary, /replica: connection refused (...)`: each canonical route once, those with the same failure together. */
+function failuresIn(answers: readonly LiveAnswer[]): readonly string[] {
+  const routes = new Map<string, Set<string>>();
+  for (const { route, outcome } of answers) {
+    if (outcome.kind === 'answered') continue;
+    const why = describeFailure(outcome.failure);
+    routes.set(why, (routes.get(why) ?? new Set()).add(route));
+  }
+  return [...routes].map(([why, failed]) => `${[...failed].join(', ')}: ${why}`);
+}
+
+const TODO = 'If Patroni runs, take the evidence and decide by docs/runbook-patroni-frozen.md; otherwise start it.';
+
+/** The time from the request to the end of its answer. */
+export function tookMs({ outcome }: LiveAnswer): number {
+  return outcome.endedAtMs - outcome.sentAtMs;
+}
+
+function answerText(answer: LiveAnswer, at: number): string {
+  const { written, outcome } = answer;
+  if (outcome.kind === 'failed') return written;
+  const { name, role, state } = nodeIn(outcome.answer);
+  const says = at === 0 ? [name, role, state].filter((word) => word !== undefined).join(' ') : '';
+  return `${written} ${outcome.answer.status} in ${tookMs(answer).toFixed(0)} ms${says === '' ? '' : ` (${says})`}`;
+}

@@ -1,0 +1,19 @@
+import { valueIn } from '../series.js';
+import type { Facts } from '../types.js';
+
+/** For how long the service runs, in seconds; `undefined` if it does not say it. */
+export function uptimeS({ service, nowMs }: Pick<Facts, 'service' | 'nowMs'>): number | undefined {
+  const startS = service.kind === 'answers' ? valueIn(service.series, 'process_start_time_seconds') : undefined;
+  return startS === undefined ? undefined : Math.max(0, nowMs / 1000 - startS);
+}
+
+/** `12 s`, `3 min`, `2 h`, `5 days`. */
+export function spanText(spanS: number): string {
+  if (spanS < 120) return `${Math.round(spanS)} s`;
+  if (spanS < 7200) return `${Math.round(spanS / 60)} min`;
+  return spanS < 172_800 ? `${Math.round(spanS / 3600)} h` : `${Math.round(spanS / 86_400)} days`;
+}
+
+/** What to do if a server has an agent check alone. */
+export const AGENT_TODO =
+  'Add `check` and `option httpchk` beside `agent-check`, as in examples/haproxy-agent.cfg, then reload HAProxy.';

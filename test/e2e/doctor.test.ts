@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { type Deployment, startDeployment } from '../support/cluster/deployment.js';
+import { startProcess } from '../support/processes/processes.js';
+import { skipReason } from '../support/processes/programs.js';
+import { mainFile } from '../support/processes/service.js';
+import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
+import { eventually, within } from '../support/time/wait.js';
+
+describe('--doctor beside a real Patroni, HAProxy and etcd', { skip: await skipReason() }, () => {
+  let deployment: Deployment;
+  let workspace: Workspace;
+  before(async () => {
+    deployment = await startDeployment({ witness: true, agents: true });
+    workspace = await createWorkspace();
+  });
+  after(async () => {
+    await deployment.close();
+    await workspace.close();
+  });
+
+  it('finds nothing to do, and then that Patroni is frozen', async () => {
+    await deployment.explained(async () => {
+      const { cluster, services, haproxy } = deployment;
+      await deployment.settled();
+      const primary = await cluster.primary();
+      const service = services[cluster.nodes.indexOf(primary)];
+      assert.ok(service);
+      const file = await workspace.write('haproxy.cfg', haproxy.config);
+      const doctor = async (): Promise<{ readonly code: number | null; readonly text: string }> => {
+        const args = [mainFile, '--doctor', '--config', service.configFile, '--haproxy', file];
+        const env = { PATH: process.env['PATH'] ?? '' };
+        const child = await startProcess('patroniglue --doctor', process.execPath, args, { env });
+        const { code } = await within('the doctor ends', 15_000, child.exit);
+        return { code, text: child.output() };
+      };
+      await eventually('both routes have been asked for', 10_000, async () => {
+        const page = await service.get('/-/metrics');
+        return (
+          page.kind === 'reply' && /^patroniglue_checks_total\{route="\/primary",status="200"\} [1-9]/m.test(page.body)
+        );
+      });
+      const well = await doctor();
+      assert.match(well.text, /^PATRONIGLUE OK - /);
+      assert.match(well.text, /^OK +patroni +.*\/primary 200 in/m);
+      assert.match(well.text, /^OK +witness +it agrees with Patroni/m);
+      assert.match(well.text, /^OK +timings +listen primary .* within the bound of/m);
+      assert.match(well.text, /^OK +agents +each agent check stands beside an HTTP check/m);
+      assert.equal(well.code, 0, well.text);
+      primary.freeze();
+      const ill = await doctor();
+      primary.thaw();
+      assert.match(ill.text, /^(?:WARNING|CRITICAL) +patroni +.*\/primary: poll timed out/m);
+      assert.match(ill.text, /^OK +witness +Patroni has not answered/m);
+      assert.ok(ill.code === 1 || ill.code === 2, `exit code ${ill.code ?? 'none'}`);
+    });
+  });
+});
