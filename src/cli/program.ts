@@ -6,6 +6,7 @@ import { cutOffIn } from '../config/losses.js';
 import { ConfigError, ListenError, NotifyError, UsageError } from '../errors.js';
 import { isJournal, priorityOf } from '../log/journal.js';
 import { examine } from './doctor/doctor.js';
+import { gather } from './doctor/gather.js';
 import { initialConfig } from './init/init.js';
 import { askOnce, tableOf } from './live-check.js';
 import { readLiveWitness } from './live-witness.js';
@@ -56,7 +57,7 @@ async function run(invocation: Invocation, { stop, hangUp$, ignored$ }: Signals)
       process.stdout.write(await initialConfig(invocation, process.env));
       return 0;
     case 'doctor': {
-      const { text, exitCode } = await examine(invocation);
+      const { text, exitCode } = await examine(invocation, gather);
       process.stdout.write(text);
       return exitCode;
     }

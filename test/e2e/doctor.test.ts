@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { type Deployment, startDeployment } from '../support/cluster/deployment.js';
 import { startProcess } from '../support/processes/processes.js';
 import { skipReason } from '../support/processes/programs.js';
-import { mainFile } from '../support/processes/service.js';
+import { mainFile } from '../support/processes/main-file.js';
 import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
 import { eventually, within } from '../support/time/wait.js';
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { startProcess } from '../support/processes/processes.js';
-import { type Service, mainFile, startService } from '../support/processes/service.js';
+import { mainFile } from '../support/processes/main-file.js';
+import { type Service, startService } from '../support/processes/service.js';
 import { freePort } from '../support/processes/ports.js';
 import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
 import { nowMs } from '../support/time/monotonic.js';

@@ -4,9 +4,8 @@ import { ConfigError } from '../../errors.js';
 import { not, worstOf } from './finding.js';
 import { findingsOf } from './findings/all.js';
 import { tookMs } from './findings/patroni.js';
-import { gather } from './gather.js';
 import { EXIT_CODES, type Measure, jsonText, tableText } from './report.js';
-import type { Finding } from './types.js';
+import type { Facts, Finding } from './types.js';
 
 /** What the command line asks of the doctor: the path of config.yml, that of a haproxy.cfg, and the form of the report. */
 export interface DoctorOrder {
@@ -15,12 +14,18 @@ export interface DoctorOrder {
   readonly json: boolean;
 }
 
+/** Looks at everything once. Never rejects. */
+type Gather = (file: string, config: Config, haproxyFile: string | undefined) => Promise<Facts>;
+
 /**
  * Looks at everything that an operator would look at. The report is for people, or JSON for programs; the exit code is one of
  * Nagios'. Takes less than ten seconds, and changes nothing.
  */
-export async function examine(order: DoctorOrder): Promise<{ readonly text: string; readonly exitCode: number }> {
-  const { findings, measures } = await examination(order);
+export async function examine(
+  order: DoctorOrder,
+  gather: Gather,
+): Promise<{ readonly text: string; readonly exitCode: number }> {
+  const { findings, measures } = await examination(order, gather);
   const text = order.json ? jsonText(findings, measures) : tableText(findings, measures);
   return { text, exitCode: EXIT_CODES[worstOf(findings.map(({ state }) => state))] };
 }
@@ -30,7 +35,7 @@ interface Examination {
   readonly measures: readonly Measure[];
 }
 
-async function examination({ config: file, haproxy }: DoctorOrder): Promise<Examination> {
+async function examination({ config: file, haproxy }: DoctorOrder, gather: Gather): Promise<Examination> {
   let config: Config;
   try {
     ({ config } = await loadConfig(file));
