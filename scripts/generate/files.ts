@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format } from 'prettier';
+import { dashboardFile } from './dashboard.js';
 import { runbookText } from './runbook.js';
 import { exampleFile } from './example.js';
 import { withReference } from './reference.js';
@@ -28,6 +29,7 @@ export async function generatedFiles(): Promise<readonly GeneratedFile[]> {
     'config.schema.json': await format(schemaFile(), { parser: 'json', printWidth: 120 }),
     'docs/configuration.md': withReference(page),
     'examples/patroniglue@.service': templateUnit(readFileSync(pathOf('examples/patroniglue.service'), 'utf8')),
+    'examples/grafana-dashboard.json': await format(dashboardFile(), { parser: 'json', printWidth: 120 }),
     'src/status/assets/runbook.txt': runbookText(readFileSync(pathOf('docs/runbook-patroni-frozen.md'), 'utf8')),
   };
   return Object.entries(texts).map(([name, text]) => ({ name, path: pathOf(name), text }));

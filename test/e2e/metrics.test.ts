@@ -22,7 +22,12 @@ interface Rules {
 }
 
 interface Dashboard {
-  readonly panels: readonly { readonly title: string; readonly targets: readonly { readonly expr: string }[] }[];
+  readonly annotations: { readonly list: readonly { readonly expr: string }[] };
+  readonly panels: readonly {
+    readonly type: string;
+    readonly title: string;
+    readonly targets: readonly { readonly expr: string }[];
+  }[];
 }
 
 describe('what Prometheus is told', { skip: await skipReason(['curl', 'promtool']) }, () => {
@@ -112,15 +117,58 @@ describe('what Prometheus is told', { skip: await skipReason(['curl', 'promtool'
     }
   });
 
+  const plain = (expr: string): string =>
+    expr.replaceAll('$__rate_interval', '1m').replaceAll('$cluster', '.*').replaceAll('$instance', '.*');
+
   it('is enough for the dashboard, whose expressions promtool takes', async () => {
-    const expressions = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
-    assert.ok(expressions.length > 10);
-    const records = expressions.map((expr, index) => ({
-      record: `panel:${index}`,
-      expr: expr.replaceAll('$__rate_interval', '1m'),
-    }));
+    const expressions = [...dashboard.annotations.list, ...dashboard.panels.flatMap(({ targets }) => targets)];
+    assert.ok(expressions.length > 20);
+    const records = expressions.map(({ expr }, index) => ({ record: `panel:${index}`, expr: plain(expr) }));
     for (const { expr } of records) assert.deepEqual(unknownIn(expr), []);
     const file = await workspace.write('panels.yml', JSON.stringify({ groups: [{ name: 'panels', rules: records }] }));
     await promtool('check', 'rules', file);
+  });
+
+  it('makes the figures of the dashboard right: of clusters with no, one and two primaries, and a standby cluster', async () => {
+    const rules = dashboard.panels
+      .filter(({ type }) => type === 'stat')
+      .map(({ targets: [first] }, index) => ({ record: `panel:${index}`, expr: plain(first?.expr ?? '') }));
+    const rulesFile = await workspace.write('stats.yml', JSON.stringify({ groups: [{ name: 'stats', rules }] }));
+    const series = (metric: string, cluster: string, instance: string, values: string, labels = ''): object => ({
+      series: `${metric}{job="patroniglue",cluster="${cluster}",instance="${instance}"${labels}}`,
+      values: `${values}x40`,
+    });
+    const node = (cluster: string, instance: string, status: number, fresh: number, asked = 1): object[] => [
+      series('patroniglue_snapshot_fresh', cluster, instance, `${fresh}`, ',route="/primary"'),
+      ...(status === 0
+        ? []
+        : [series('patroniglue_snapshot_status', cluster, instance, `${status}`, ',route="/primary"')]),
+      series('patroniglue_last_check_age_seconds', cluster, instance, `${asked}`, ',route="/primary"'),
+      series('patroniglue_last_check_age_seconds', cluster, instance, '1', ',route="/metrics"'),
+      series('patroniglue_patroni_frozen_seconds', cluster, instance, fresh === 1 ? '0' : '40'),
+      series('patroniglue_cache_ttl_seconds', cluster, instance, '4'),
+      series('patroniglue_cache_ttl_safe_seconds', cluster, instance, instance === 'b1' ? '3' : '10'),
+      series('patroniglue_build_info', cluster, instance, '1', ',version="1.0.0"'),
+      series('patroniglue_standby_cluster', cluster, instance, cluster === 'standby' ? '1' : '0'),
+    ];
+    const input_series = [
+      ...[...node('one', 'a1', 200, 1), ...node('one', 'a2', 503, 1)],
+      ...[...node('none', 'b1', 200, 0, 90), ...node('none', 'b2', 503, 1)],
+      ...[...node('pending', 'c1', 0, 0), ...node('standby', 'd1', 503, 1)],
+      ...[...node('two', 'e1', 200, 1), ...node('two', 'e2', 200, 1)],
+      { series: 'patroniglue_reloads_total{cluster="one",instance="a1",result="refused"}', values: '0x20 1x20' },
+    ];
+    // without a primary, one, two, frozen, unsafe, refused, not asked, versions
+    const expected = [2, 1, 1, 2, 1, 1, 1, 8];
+    const promql_expr_test = expected.map((value, index) => ({
+      ...{ expr: `sum(panel:${index})`, eval_time: '9m' },
+      exp_samples: [{ labels: '{}', value }],
+    }));
+    const tests = [{ interval: '15s', input_series, promql_expr_test }];
+    const file = await workspace.write(
+      'stats.test.yml',
+      JSON.stringify({ rule_files: [rulesFile], evaluation_interval: '15s', tests }),
+    );
+    await promtool('test', 'rules', file);
   });
 });
