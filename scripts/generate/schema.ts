@@ -88,7 +88,7 @@ function valueSchemas(kind: Kind): readonly Schema[] {
     case 'TLS version':
       return [{ enum: minVersions }, { type: 'string' }];
     case 'ciphers':
-      return [listOf({ type: 'string' }), EMPTY];
+      return [listOf({ type: 'string' }), { type: 'string' }];
     case 'route':
       return [{ type: 'string', pattern: '^(/.*)?$' }];
     case 'routes':

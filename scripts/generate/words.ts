@@ -47,7 +47,7 @@ const KINDS: Readonly<Record<Kind['kind'], string>> = {
   'key prefix': 'path in the DCS',
   'log line': 'text',
   'TLS version': 'TLS version',
-  ciphers: 'list of ciphers',
+  ciphers: 'list of ciphers, or a cipher string',
   route: 'route',
   routes: 'list of routes',
   networks: 'list of networks',

@@ -32,9 +32,11 @@ export function checkCertificate(pem: string, nowMs: number, ciphers: string = D
 /**
  * Checks a private key, and that it is the key of the (first) certificate. The texts follow the name of the key's file.
  * `checkCertificate` reports the problems of the certificate itself.
+ *
+ * @param passphrase of the key. No text shows it
  */
-export function checkKeyPair(cert: string, key: string): PemCheck {
-  const parsed = parseKey(key);
+export function checkKeyPair(cert: string, key: string, passphrase?: string): PemCheck {
+  const parsed = parseKey(key, passphrase);
   if (typeof parsed === 'string') return failed(parsed);
   const { certificates, problems } = parseCertificates(cert);
   if (problems.length > 0) return passed;
@@ -44,8 +46,26 @@ export function checkKeyPair(cert: string, key: string): PemCheck {
     const which = positionInChain(at, certificates.length);
     return failed(`is the key of ${which} in the certificate file, but the certificate itself must come first`);
   }
-  const other = refusal({ cert, key, ciphers: `${DEFAULT_CIPHERS}:@SECLEVEL=0` }); // checkCertificate checks the strength
+  // checkCertificate checks the strength
+  const other = refusal({ cert, key: textOf(parsed), ciphers: `${DEFAULT_CIPHERS}:@SECLEVEL=0` });
   return other === undefined ? passed : failed(other);
+}
+
+/** True if a PEM text has a private key with a passphrase. */
+export function isEncryptedKey(pem: string): boolean {
+  const blocks = parseBlocks(pem);
+  const key = typeof blocks === 'string' ? undefined : keyIn(blocks);
+  return key !== undefined && isEncrypted(key);
+}
+
+/** The private key of a PEM text without its passphrase, as PEM; `undefined` if it cannot be read. */
+export function decryptedKey(pem: string, passphrase: string): string | undefined {
+  const key = parseKey(pem, passphrase);
+  return typeof key === 'string' ? undefined : textOf(key);
+}
+
+function textOf(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
 /**
@@ -141,19 +161,30 @@ function parseCertificates(pem: string): Certificates {
   return { certificates, problems };
 }
 
-function parseKey(pem: string): KeyObject | string {
+/** OpenSSL takes the first key, too. */
+function keyIn(blocks: readonly Block[]): Block | undefined {
+  return blocks.find(({ label }) => label.endsWith('PRIVATE KEY'));
+}
+
+function isEncrypted({ label, text }: Block): boolean {
+  return label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type: *4,ENCRYPTED/m.test(text);
+}
+
+function parseKey(pem: string, passphrase?: string): KeyObject | string {
   const blocks = parseBlocks(pem);
   if (typeof blocks === 'string') return blocks;
-  const key = blocks.find(({ label }) => label.endsWith('PRIVATE KEY')); // OpenSSL takes the first, too
+  const key = keyIn(blocks);
   if (key === undefined) return `holds ${contents(blocks)} where a private key is expected`;
-  if (key.label === 'ENCRYPTED PRIVATE KEY' || /^Proc-Type: *4,ENCRYPTED/m.test(key.text)) {
-    return "is encrypted: passphrases are not supported, decrypt it (openssl pkey) and let only patroniglue's user read the file";
+  if (isEncrypted(key) && passphrase === undefined) {
+    return 'is encrypted: write the name of the file with its passphrase in keyfile-password-file';
   }
   if (key.label === 'OPENSSH PRIVATE KEY')
     return "holds an OpenSSH key: OpenSSL doesn't read them, convert it to PKCS#8";
   try {
-    return createPrivateKey(key.text);
+    return createPrivateKey({ key: key.text, ...(passphrase !== undefined && { passphrase }) });
   } catch (error) {
+    if (isEncrypted(key))
+      return `cannot be decrypted: is its passphrase in keyfile-password-file? (${reasonOf(error)})`;
     return `cannot be read as a private key: ${reasonOf(error)}`;
   }
 }

@@ -3,7 +3,7 @@ import { escapeInvisible } from './hints.js';
 import { nearest } from './nearest-word.js';
 import { authority, parseEndpoint } from '../network/authority.js';
 import { canonicalRoute, knownPaths, whatIsWrong } from '../patroni/routes.js';
-import { minVersions, parseCipher, parseMinVersion } from './tls-names.js';
+import { minVersions, parseCipher, parseCipherString, parseMinVersion } from './tls-names.js';
 import type { Kind } from './keys.js';
 import type { Endpoint, Network, TlsVersion, ValueOfKind } from './types.js';
 import type { Position, YamlValue } from './yaml.js';
@@ -268,12 +268,19 @@ const minVersion: Check<TlsVersion> = (value, complain) => {
 };
 
 /**
- * Cipher names of OpenSSL, in the order of the list. Names that OpenSSL handles without an entry are left out, with a
+ * Cipher names of OpenSSL, in the order of the list, or a cipher string of OpenSSL. Names that OpenSSL handles without an entry are left out, with a
  * warning.
  */
-const ciphers: Check<readonly string[]> = (value, complain) => {
+const ciphers: Check<readonly string[] | string> = (value, complain) => {
+  const string = asText(value);
+  if (string !== undefined) {
+    const { chosen, problems, warnings } = parseCipherString(string);
+    for (const warning of warnings) complain.warning(warning);
+    for (const problem of problems) complain.problem(problem);
+    return chosen;
+  }
   if (value.kind !== 'list') {
-    complain.problem(`must be a list of cipher names, not ${show(value)}`);
+    complain.problem(`must be a list of cipher names, or a cipher string of OpenSSL, not ${show(value)}`);
     return undefined;
   }
   const served = new Set<string>();

@@ -136,8 +136,18 @@ export const keys = {
       kind: 'file',
       contents: 'key',
       absent: 'none (HTTP)',
-      about: 'HTTPS: PEM file with the private key, without a passphrase. Give `certfile` as well, or neither.',
+      about: 'HTTPS: PEM file with the private key. Give `certfile` as well, or neither.',
       example: '/etc/patroniglue/server.key',
+    },
+    keyfilePasswordFile: {
+      name: 'keyfile-password-file',
+      group: 'tls',
+      kind: 'password file',
+      contents: 'password',
+      absent: 'none (the key has no passphrase)',
+      about:
+        'HTTPS: file with the passphrase of the private key, in one line. Let only the user of patroniglue read it.',
+      example: '/etc/patroniglue/server-key-password',
     },
     cafile: {
       name: 'cafile',
@@ -176,7 +186,9 @@ export const keys = {
       group: 'tls',
       kind: 'ciphers',
       absent: 'those of Node.js',
-      about: "HTTPS: list of ciphers for clients, best first. Use IANA's names or OpenSSL's.",
+      about:
+        "HTTPS: list of ciphers for clients, best first. Use IANA's names or OpenSSL's. Or one cipher string of OpenSSL, as " +
+        "Patroni's `restapi.ciphers`: `ECDHE+AESGCM:!aNULL`.",
       example: ['TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384', 'TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384'],
     },
     logFormat: {
@@ -193,6 +205,24 @@ export const keys = {
       default: true,
       about:
         'A status page for people at `/-/status`, and the same facts as JSON at `/-/status.json`. `false` turns both off.',
+    },
+    allow: {
+      name: 'allow',
+      kind: 'networks',
+      absent: 'everybody',
+      about:
+        'List of addresses and networks that may ask, besides this host: health checks and agent checks, with every route ' +
+        'and page. patroniglue ends the connections of all other clients before it reads anything.',
+      example: ['10.0.0.0/24'],
+    },
+    allowPages: {
+      name: 'allow-pages',
+      kind: 'networks',
+      absent: 'everybody',
+      about:
+        'List of addresses and networks that may see the pages for people and monitoring, besides this host: `/patroni`, ' +
+        '`/cluster`, `/history`, `/config`, `/metrics`, `/-/metrics` and `/-/status`. Other clients get 403.',
+      example: ['10.0.0.20'],
     },
     refreshFrom: {
       name: 'refresh-from',
@@ -283,9 +313,18 @@ export const keys = {
       contents: 'key',
       absent: 'none',
       about:
-        'With https: PEM file with the private key of the client certificate, without a passphrase. Give `certfile` as ' +
-        'well, or neither.',
+        'With https: PEM file with the private key of the client certificate. Give `certfile` as well, or neither.',
       example: '/etc/patroniglue/client.key',
+    },
+    keyfilePasswordFile: {
+      name: 'keyfile-password-file',
+      group: 'tls',
+      kind: 'password file',
+      contents: 'password',
+      absent: 'none (the key has no passphrase)',
+      about:
+        'With https: file with the passphrase of the private key, in one line. Let only the user of patroniglue read it.',
+      example: '/etc/patroniglue/client-key-password',
     },
     timeoutMs: {
       name: 'timeout',
@@ -492,9 +531,18 @@ export const keys = {
       contents: 'key',
       absent: 'none',
       about:
-        'With https: PEM file with the private key of the client certificate, without a passphrase. Give `certfile` as ' +
-        'well, or neither.',
+        'With https: PEM file with the private key of the client certificate. Give `certfile` as well, or neither.',
       example: '/etc/patroniglue/etcd-client.key',
+    },
+    keyfilePasswordFile: {
+      name: 'keyfile-password-file',
+      group: 'tls',
+      kind: 'password file',
+      contents: 'password',
+      absent: 'none (the key has no passphrase)',
+      about:
+        'With https: file with the passphrase of the private key, in one line. Let only the user of patroniglue read it.',
+      example: '/etc/patroniglue/etcd-client-key-password',
     },
     username: {
       name: 'username',

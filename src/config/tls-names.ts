@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { getCiphers } from 'node:tls';
+import { createSecureContext, getCiphers } from 'node:tls';
 import { editDistance } from './nearest-word.js';
 import type { TlsVersion } from './keys.js';
 
@@ -104,6 +104,58 @@ export function parseCipher(name: string): ParsedCipher {
   return { kind: 'refused', problem: `${quote(name)} is not a cipher that can be served; ${hint}` };
 }
 
+/** The result of reading a cipher string: the ciphers, if there is no problem. */
+export interface ParsedCipherString {
+  readonly chosen: readonly string[] | string;
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** What a certificate cannot serve. OpenSSL takes a string that chooses only such ciphers, and then no handshake succeeds. */
+const NOT_WITH_CERTIFICATE = '!PSK:!SRP:!aNULL';
+
+/**
+ * Reads a cipher string (openssl-ciphers(1), "CIPHER LIST FORMAT"), such as `ECDHE+AESGCM:!aNULL`. A string of nothing but
+ * names is the same as a list of these names. OpenSSL ignores words that it does not know, as long as some cipher is left:
+ * for these there is a warning.
+ */
+export function parseCipherString(text: string): ParsedCipherString {
+  const words = text.split(/[:, ]+/).filter((word) => word !== '');
+  const names = words.filter(
+    (word) => /^(?:TLS_|@SECLEVEL=)/.test(word) || ianaCiphers.has(word) || isKnownToOpenssl(word),
+  );
+  const parsed = names.map((word) => [word, parseCipher(word)] as const);
+  const problems = parsed.flatMap(([, cipher]) => (cipher.kind === 'refused' ? [cipher.problem] : []));
+  const ignored = parsed.flatMap(([, cipher]) => (cipher.kind === 'ignored' ? [cipher.warning] : []));
+  const served = new Map(
+    parsed.flatMap(([word, cipher]) => (cipher.kind === 'served' ? [[word, cipher.openssl]] : [])),
+  );
+  if (problems.length > 0) return { chosen: [], problems, warnings: ignored };
+  if (names.length === words.length) return { chosen: [...new Set(served.values())], problems, warnings: ignored };
+  const kept = words.filter((word) => !names.includes(word) || served.has(word));
+  const chosen = kept.map((word) => served.get(word) ?? word).join(':');
+  if (!choosesCiphers(`${chosen}:${NOT_WITH_CERTIFICATE}`)) {
+    const problem = `${quote(text)} chooses no cipher that OpenSSL ${process.versions.openssl} can serve with a certificate`;
+    return { chosen, problems: [problem], warnings: ignored };
+  }
+  const unknown = words.filter((word) => /^\w/.test(word) && !names.includes(word) && !choosesCiphers(word));
+  return {
+    chosen,
+    problems,
+    warnings: [...ignored, ...unknown.map((word) => `${quote(word)} chooses no cipher of OpenSSL: is it misspelt?`)],
+  };
+}
+
+/** Whether OpenSSL finds a cipher for this string. */
+function choosesCiphers(ciphers: string): boolean {
+  try {
+    createSecureContext({ ciphers });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * True if TLS 1.0 and 1.1 have this cipher (by its OpenSSL name). Ciphers that end in SHA256, SHA384 or POLY1305 came with
  * TLS 1.2: RFC 5246 section 1.2, RFC 5289, RFC 7905.
@@ -118,11 +170,15 @@ function isBeforeTls12(openssl: string): boolean {
  *
  * TLS 1.0 and 1.1 sign with MD5 and SHA-1, which OpenSSL 3 allows only at level 0 (SSL_CTX_set_security_level(3)). If the
  * list has no cipher for versions before TLS 1.2, the level stays: 0 would only weaken the newer versions.
+ *
+ * @param ciphers a list, or a cipher string
  */
-export function securityLevel(minVersion: TlsVersion, ciphers: readonly string[]): string | undefined {
-  const written = ciphers.findLast((cipher) => cipher.startsWith('@'));
+export function securityLevel(minVersion: TlsVersion, ciphers: readonly string[] | string): string | undefined {
+  const words = typeof ciphers === 'string' ? ciphers.split(':') : ciphers;
+  const written = words.findLast((cipher) => cipher.startsWith('@SECLEVEL='));
   if (written !== undefined) return written;
   const old = minVersion === 'TLSv1' || minVersion === 'TLSv1.1';
+  if (typeof ciphers === 'string') return old ? '@SECLEVEL=0' : undefined; // which ciphers it chooses, only OpenSSL knows
   return old && (ciphers.length === 0 || ciphers.some(isBeforeTls12)) ? '@SECLEVEL=0' : undefined;
 }
 
@@ -130,7 +186,8 @@ export function securityLevel(minVersion: TlsVersion, ciphers: readonly string[]
  * Warnings about a minimum version and a list of ciphers (OpenSSL names) that are both valid, but do not fit together. They
  * do not stop the start: Go's crypto/tls starts as well, without a message.
  */
-export function cipherWarnings(minVersion: TlsVersion, ciphers: readonly string[]): readonly string[] {
+export function cipherWarnings(minVersion: TlsVersion, ciphers: readonly string[] | string): readonly string[] {
+  if (typeof ciphers === 'string') return levelWarnings(minVersion, ciphers);
   const names = ciphers.filter((cipher) => !cipher.startsWith('@'));
   if (names.length > 0 && minVersion !== 'TLSv1.3' && names.every((name) => name.startsWith('TLS_'))) {
     return ['the list has only TLSv1.3 ciphers, so patroniglue serves only TLSv1.3'];
@@ -144,6 +201,11 @@ export function cipherWarnings(minVersion: TlsVersion, ciphers: readonly string[
       'the list has no cipher for TLSv1.0 or TLSv1.1 (their names end in _SHA), so patroniglue serves only TLSv1.2 and later',
     ];
   }
+  return levelWarnings(minVersion, ciphers);
+}
+
+function levelWarnings(minVersion: TlsVersion, ciphers: readonly string[] | string): readonly string[] {
+  if (minVersion !== 'TLSv1' && minVersion !== 'TLSv1.1') return [];
   const level = securityLevel(minVersion, ciphers);
   if (level === undefined || level === '@SECLEVEL=0') return [];
   return [
@@ -159,9 +221,10 @@ const withoutCertificate = /(?:^|-)(?:PSK|SRP)-/;
 
 /**
  * A warning if no cipher before TLS 1.3 works with this certificate: the list has only ECDSA ciphers and the key is RSA, or
- * the other way round. `undefined` if some cipher works.
+ * the other way round. `undefined` if some cipher works, and for a cipher string.
  */
-export function keyTypeWarning(ciphers: readonly string[], cert: string): string | undefined {
+export function keyTypeWarning(ciphers: readonly string[] | string, cert: string): string | undefined {
+  if (typeof ciphers === 'string') return undefined;
   const keyType = keyTypeOf(cert);
   const older = ciphers.filter((name) => !name.startsWith('TLS_') && !name.startsWith('@'));
   const fits = (name: string): boolean => name.includes('ECDSA') === (keyType !== 'rsa');

@@ -1,5 +1,12 @@
 import { DEFAULT_CIPHERS } from 'node:tls';
-import { type PemCheck, checkCa, checkCertificate, checkKeyPair } from '../certificates/pem.js';
+import {
+  type PemCheck,
+  checkCa,
+  checkCertificate,
+  checkKeyPair,
+  decryptedKey,
+  isEncryptedKey,
+} from '../certificates/pem.js';
 import { type Field, type Fields, tlsSettingsOf, warnOfNoEffect } from './section.js';
 import { cipherWarnings, keyTypeWarning, securityLevel } from './tls-names.js';
 import type { ClientTls, FrontendTls, KeyPair } from './types.js';
@@ -13,7 +20,7 @@ export interface FileSource {
 }
 
 type FileField = Field<string | undefined>;
-type PairFields = Readonly<Record<'certfile' | 'keyfile', FileField>>;
+type PairFields = Readonly<Record<'certfile' | 'keyfile' | 'keyfilePasswordFile', FileField>>;
 
 /**
  * The front end's TLS settings. `undefined` if the file names no certificate and key (plain HTTP), or if they have a
@@ -28,12 +35,12 @@ export function readFrontendTls(fields: Fields, source: FileSource): FrontendTls
     return undefined;
   }
   const ca = readClientCa(fields.frontend, source);
-  const { ciphers: names = [], ...settings } = tlsSettingsOf('frontend', fields);
-  const level = securityLevel(minVersion.value, names);
+  const { ciphers: chosen = [], ...settings } = tlsSettingsOf('frontend', fields);
+  const level = securityLevel(minVersion.value, chosen);
   const pair = readPair(fields.frontend, source, [DEFAULT_CIPHERS, ...(level === undefined ? [] : [level])].join(':'));
   if (ciphers.state === 'given') {
-    const ofVersion = minVersion.state === 'bad' ? [] : cipherWarnings(minVersion.value, names);
-    const ofKeyType = pair && keyTypeWarning(names, pair.cert);
+    const ofVersion = minVersion.state === 'bad' ? [] : cipherWarnings(minVersion.value, chosen);
+    const ofKeyType = pair && keyTypeWarning(chosen, pair.cert);
     for (const warning of [...ofVersion, ...(ofKeyType === undefined ? [] : [ofKeyType])]) ciphers.warning(warning);
   }
   return (
@@ -41,7 +48,7 @@ export function readFrontendTls(fields: Fields, source: FileSource): FrontendTls
       ...settings,
       ...pair,
       ...(ca !== undefined && { ca }),
-      ...(names.length > 0 && { ciphers: names }),
+      ...(chosen.length > 0 && { ciphers: chosen }),
     }
   );
 }
@@ -98,7 +105,13 @@ export function readClientTls<N extends 'backend' | 'witness.etcd3'>(
 export function readPassword(fields: Fields, source: FileSource): string | undefined {
   const { username, passwordFile } = fields['witness.etcd3'];
   mustBePair(username, passwordFile);
-  return readChecked(passwordFile, source, checkPassword, 'the file')?.replace(FINAL_LINE_END, '');
+  return passwordIn(passwordFile, source);
+}
+
+/** The password in a file: `undefined` if the field is absent, or if the file has a problem. */
+function passwordIn(field: FileField, source: FileSource): string | undefined {
+  const text = readChecked(field, source, checkPassword, 'the file');
+  return text === undefined || checkPassword(text).problems.length > 0 ? undefined : text.replace(FINAL_LINE_END, '');
 }
 
 /** Editors and `echo` end a file with a line end, which is not part of the password. */
@@ -133,9 +146,23 @@ function mustBePair(one: Field<unknown>, other: Field<unknown>): void {
 }
 
 /** @param ciphers the server's cipher string in OpenSSL's syntax: its security level decides which certificates are too weak */
-function readPair({ certfile, keyfile }: PairFields, source: FileSource, ciphers?: string): KeyPair | undefined {
+function readPair(fields: PairFields, source: FileSource, ciphers?: string): KeyPair | undefined {
+  const { certfile, keyfile, keyfilePasswordFile } = fields;
   const cert = readChecked(certfile, source, (pem) => checkCertificate(pem, source.nowMs, ciphers));
-  const key = readChecked(keyfile, source, (pem) => checkKeyPair(cert ?? '', pem));
+  const passphrase = passwordIn(keyfilePasswordFile, source);
+  const written = readChecked(keyfile, source, (pem) =>
+    // without a passphrase that can be read, its own problem is enough
+    passphrase === undefined && keyfilePasswordFile.state !== 'absent' && isEncryptedKey(pem)
+      ? { problems: [], warnings: [] }
+      : checkKeyPair(cert ?? '', pem, passphrase),
+  );
+  if (keyfile.state === 'absent' && keyfilePasswordFile.state !== 'absent') {
+    keyfilePasswordFile.problem('keyfile is missing: give certfile and keyfile as well, or remove this key');
+  }
+  if (passphrase !== undefined && written !== undefined && !isEncryptedKey(written)) {
+    keyfilePasswordFile.warning('has no effect: the key has no passphrase');
+  }
+  const key = passphrase === undefined || written === undefined ? written : decryptedKey(written, passphrase);
   if (certfile.value === undefined || keyfile.value === undefined || cert === undefined || key === undefined) {
     return undefined;
   }

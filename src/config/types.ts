@@ -26,8 +26,8 @@ export interface ValueOfKind {
   readonly 'key prefix': string;
   readonly 'log line': string;
   readonly 'TLS version': TlsVersion;
-  /** OpenSSL names and `@SECLEVEL=n`. */
-  readonly ciphers: readonly string[];
+  /** OpenSSL names and `@SECLEVEL=n`, or a cipher string of OpenSSL. */
+  readonly ciphers: readonly string[] | string;
   /** As written. */
   readonly route: string;
   /** As written; at least one. */
@@ -124,7 +124,7 @@ export interface KeyPair {
   readonly keyfile: string;
   /** PEM text: the certificate, and after it those of the chain. */
   readonly cert: string;
-  /** PEM text, not encrypted. */
+  /** PEM text, without its passphrase. */
   readonly key: string;
 }
 

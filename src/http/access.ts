@@ -1,14 +1,21 @@
-import type { FrontendTls } from '../config/types.js';
+import type { FrontendTls, Network } from '../config/types.js';
+import { isAllowed } from '../network/allowed.js';
 import { problem } from './reply.js';
 import type { CheckRequest, Reply } from './types.js';
 
 /** What decides who may see pages for people and monitoring. */
 export interface PageRights {
+  /** If absent, every client. */
+  readonly allowPages?: readonly Network[];
   readonly tls?: Pick<FrontendTls, 'verifyClient'>;
 }
 
 /** The reply to a client that may not see pages for people and monitoring; `undefined` if it may. */
-export function pageRefusal(request: CheckRequest, { tls }: PageRights): Reply | undefined {
+export function pageRefusal(request: CheckRequest, { allowPages, tls }: PageRights): Reply | undefined {
+  const { connection = {}, proxyClient } = request;
+  if (allowPages !== undefined && !isAllowed(allowPages, connection, proxyClient)) {
+    return problem(403, 'only this host and the networks of frontend.allow-pages may see this page');
+  }
   return certificateRefusal(request, tls);
 }
 

@@ -31,6 +31,7 @@ export const BREAKAGES = {
     'sent no valid PROXY header',
     'set both frontend.proxy-protocol and check-send-proxy, or neither',
   ],
+  'not-allowed': ['is not in frontend.allow', 'add its network there if it may ask'],
   silent: ['sent nothing', 'nothing to do: a check that only connects sends nothing'],
 } as const satisfies Record<string, readonly [what: string, cure: string]>;
 

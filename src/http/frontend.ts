@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { AccessEntry } from './access-log.js';
+import type { AccessGate } from '../sockets/access-gate.js';
 import { type Connections, limitConnections, closeWithin } from '../sockets/open-connections.js';
 import { type Listeners, type ListenersOptions, type ListenAt, createListeners } from '../sockets/listeners.js';
 import { type ProxyGateOptions, createProxyGate } from '../sockets/proxy-gate.js';
@@ -19,6 +20,8 @@ export interface FrontEndOptions extends ListenAt, Pick<ListenersOptions, 'resol
   readonly onReply?: (entry: AccessEntry) => void;
   /** Whether connections must begin with a PROXY header: asked for each connection. If absent, no header is read. */
   readonly proxyProtocol?: ProxyGateOptions;
+  /** Who may connect. If absent, every client may. */
+  readonly access?: AccessGate;
   /** Called for connections that end before they are a request. */
   readonly onBroken?: OnBroken;
   /** The limit of connections, which may be shared with others. If absent, the front end has a limit of its own. */
@@ -55,7 +58,7 @@ const MAX_STREAMS = 16;
  */
 export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
   const { connections = limitConnections(MAX_CONNECTIONS), resolve, onSkipped, onBroken = () => undefined } = options;
-  const gate = options.proxyProtocol && createProxyGate(options.proxyProtocol);
+  const gate = options.proxyProtocol && createProxyGate(options.proxyProtocol, options.access);
   const { onConnection, onRequest } = createFairShare(createListener(options, (socket) => gate?.clientOf(socket)));
   const createServerFor = (tls: ListenAt['tls']): Server => {
     const server = tls ? createTlsServer({ ...LIMITS, ...tls }) : createServer(LIMITS);
@@ -68,6 +71,7 @@ export async function listen(options: FrontEndOptions): Promise<FrontEnd> {
     if (options.onReply) server.on(tls ? 'secureConnection' : 'connection', keepAddress);
     server.on('checkContinue', onRequest); // `Expect: 100-continue`: the final reply at once, never a 100
     server.on('checkExpectation', onRequest); // any other `Expect` is ignored; after Node's 417, Node would wait for a body
+    options.access?.guard(server); // last: the other listeners see no connection that it ends
     return server;
   };
   const listeners = createListeners({

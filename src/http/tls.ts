@@ -37,14 +37,21 @@ export function tlsOptions(
     handshakeTimeout: handshakeTimeoutMs,
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION, // before TLS 1.3 a client could ask for one handshake after another
     ...cipherOptions(minVersion, ciphers),
-    ...(ciphers.some((cipher) => cipher.startsWith('DHE-')) && { dhparam: 'auto' }),
+    ...(mayHaveDhe(ciphers) && { dhparam: 'auto' }),
   };
+}
+
+function mayHaveDhe(ciphers: readonly string[] | string): boolean {
+  return typeof ciphers === 'string' || ciphers.some((cipher) => cipher.startsWith('DHE-'));
 }
 
 function cipherOptions(
   minVersion: TlsVersion,
-  ciphers: readonly string[],
+  ciphers: readonly string[] | string,
 ): Pick<ServerOptions, 'minVersion' | 'ciphers'> {
+  if (typeof ciphers === 'string') {
+    return { minVersion, ciphers: [ciphers, securityLevel(minVersion, ciphers)].filter((word) => word).join(':') };
+  }
   const names = ciphers.filter((cipher) => !cipher.startsWith('@'));
   const level = securityLevel(minVersion, ciphers);
   const levels = level === undefined ? [] : [level];

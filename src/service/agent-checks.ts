@@ -4,6 +4,7 @@ import type { Config } from '../config/types.js';
 import type { ConfiguredListener } from './listen-addresses.js';
 import type { LogLines } from './log-lines.js';
 import type { Log } from '../log/logger.js';
+import type { AccessGate } from '../sockets/access-gate.js';
 import { type Connections, closeWithin } from '../sockets/open-connections.js';
 import { type ListenAt, createListeners } from '../sockets/listeners.js';
 
@@ -11,6 +12,7 @@ import { type ListenAt, createListeners } from '../sockets/listeners.js';
 export interface AgentParts {
   readonly handle: ReturnType<typeof createAgentHandler>;
   readonly connections: Connections;
+  readonly access: AccessGate;
   readonly log: Log;
   readonly lines: LogLines;
 }
@@ -21,7 +23,7 @@ export interface AgentParts {
  * @throws ListenError
  */
 export async function startAgentChecks(initial: Config, parts: AgentParts): Promise<ConfiguredListener> {
-  const { handle, connections, log, lines } = parts;
+  const { handle, connections, access, log, lines } = parts;
   let { agent } = initial;
   const listeners = createListeners({
     section: 'agent',
@@ -33,6 +35,7 @@ export async function startAgentChecks(initial: Config, parts: AgentParts): Prom
         ...(log.isVerbose() && { onReply: lines.agentCheck }),
       });
       connections.watch(server);
+      access.guard(server);
       return server;
     },
   });

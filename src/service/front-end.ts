@@ -9,7 +9,7 @@ import type { Log } from '../log/logger.js';
 import type { ListenAt } from '../sockets/listeners.js';
 
 /** What {@link startFrontEnd} needs. */
-export interface FrontEndParts extends Required<Pick<FrontEndOptions, 'handle' | 'connections'>> {
+export interface FrontEndParts extends Required<Pick<FrontEndOptions, 'handle' | 'connections' | 'access'>> {
   /** Counts the connections that end before they are a request. */
   readonly broken: Tally<Breakage>;
   readonly log: Log;
@@ -22,13 +22,14 @@ export interface FrontEndParts extends Required<Pick<FrontEndOptions, 'handle' |
  * @throws ListenError
  */
 export async function startFrontEnd(config: Config, parts: FrontEndParts): Promise<ConfiguredListener> {
-  const { handle, connections, broken, log, lines } = parts;
+  const { handle, connections, access, broken, log, lines } = parts;
   let accessLine = createAccessLine(config.frontend.logFormat);
   let { proxyProtocol } = config.frontend;
   const frontEnd: FrontEnd = await listen({
     ...listenAtOf(config),
     handle,
     connections,
+    access,
     proxyProtocol: {
       isExpected: () => proxyProtocol,
       onRefused(address, why) {

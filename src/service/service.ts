@@ -23,6 +23,7 @@ import { createMemberWatch } from '../streams/member-watch.js';
 import { type PolledAnswer, createPolling } from '../streams/polling.js';
 import { createTtlCheck } from '../streams/ttl-check.js';
 import { createWitness } from '../streams/witness.js';
+import { createAccess } from './access.js';
 import { startAgentChecks } from './agent-checks.js';
 import { createConnectionLimit } from './connection-limit.js';
 import { startFrontEnd } from './front-end.js';
@@ -111,6 +112,7 @@ async function run(
   const lastChecks = createLastChecks(nowMs);
   const limit = createConnectionLimit(initial.config, lines);
   const { connections } = limit;
+  const access = createAccess(() => config$.getValue(), broken, lines);
   const pages = createPages({
     ...{ cache, config$, timings, ttlCheck, certificates, checks, agentChecks, broken, connections, nowMs, wallMs },
     ...{ witness, witnessedChecks, lastChecks },
@@ -139,8 +141,8 @@ async function run(
 
   // Clients connect here
   const listenAddresses = createListenAddresses([
-    () => startFrontEnd(initial.config, { handle, connections, broken, log, lines }),
-    () => startAgentChecks(initial.config, { handle: handleAgent, connections, log, lines }),
+    () => startFrontEnd(initial.config, { handle, connections, access, broken, log, lines }),
+    () => startAgentChecks(initial.config, { handle: handleAgent, connections, access, log, lines }),
   ]);
 
   // A new configuration: listening may fail, so it comes first. Everything else follows config$, and must not throw
@@ -152,6 +154,7 @@ async function run(
   const reconfigured$ = config$.pipe(
     skip(1),
     tap(limit.reconfigure),
+    tap(access.recheck),
     tap(polling.reconfigure),
     tap((config) => {
       log.use(config.log.format);

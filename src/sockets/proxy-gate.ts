@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import type { AccessGate } from './access-gate.js';
 import { parseProxyHeader } from './proxy-header.js';
 
 /** When a PROXY header is expected, and whom to tell of a connection that was refused. */
@@ -36,8 +37,15 @@ const REFUSAL = [
   'a PROXY protocol header is expected (frontend.proxy-protocol): use curl --haproxy-protocol ..., or check-send-proxy in HAProxy\n',
 ].join('\r\n');
 
-/** While a header is expected, ends each connection without a valid header. Otherwise passes each connection on at once. */
-export function createProxyGate({ isExpected, onRefused, onUnexpected }: ProxyGateOptions): ProxyGate {
+/**
+ * While a header is expected, ends each connection without a valid header. Otherwise passes each connection on at once.
+ *
+ * @param access which clients of a header may ask. If absent, every client may
+ */
+export function createProxyGate(
+  { isExpected, onRefused, onUnexpected }: ProxyGateOptions,
+  access?: Pick<AccessGate, 'admits'>,
+): ProxyGate {
   const clients = new Map<string, { readonly socket: Socket; readonly client: string }>();
   const rememberClient = (socket: Socket, client: string): void => {
     const key = connectionKey(socket);
@@ -68,6 +76,7 @@ export function createProxyGate({ isExpected, onRefused, onUnexpected }: ProxyGa
         const address = socket.remoteAddress ?? '-'; // a connection that was reset has no address
         readProxyHeader(socket, {
           onHeader(client, rest) {
+            if (client !== undefined && access?.admits(socket, client) === false) return;
             if (client !== undefined) rememberClient(socket, client);
             socket.pause(); // until the next reader is attached
             if (rest.length > 0) socket.unshift(rest);

@@ -99,7 +99,7 @@ const badFiles: Readonly<Record<string, readonly string[]>> = {
     '5:12: backend.keyfile: certfile is missing: give both certfile and keyfile, or neither',
   ],
   'keyfile-encrypted': [
-    "3:12: frontend.keyfile: encrypted.key is encrypted: passphrases are not supported, decrypt it (openssl pkey) and let only patroniglue's user read the file",
+    '3:12: frontend.keyfile: encrypted.key is encrypted: write the name of the file with its passphrase in keyfile-password-file',
   ],
   'keyfile-other': ['3:12: frontend.keyfile: other.key is not the key of the certificate'],
   'keyfile-pasted-badly': [
@@ -180,7 +180,7 @@ const badFiles: Readonly<Record<string, readonly string[]>> = {
     '2:12: backend.timeout: 1 must be less than cache.ttl (1). Otherwise an answer expires before patroniglue gives up a poll that hangs. Lower backend.timeout, or raise cache.ttl',
   ],
   'tls-ciphers-wrong-type': [
-    '2:16: frontend.tls-ciphers: must be a list of cipher names, not the text "ECDHE-RSA-AES128-GCM-SHA256"',
+    '2:16: frontend.tls-ciphers: must be a list of cipher names, or a cipher string of OpenSSL, not 5',
   ],
   'tls-ciphers': [
     '5:7: frontend.tls-ciphers: TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA257 is not a cipher that can be served; did you mean TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256?',
@@ -551,7 +551,7 @@ describe('config.yml.example', () => {
       config.filter((problem) => !files.test(problem)),
       [],
     );
-    assert.equal(config.length, 7, config.join('\n')); // three of the front end, four of etcd; http needs none for Patroni
+    assert.equal(config.length, 9, config.join('\n')); // four of the front end, five of etcd; http needs none for Patroni
   });
 });
 

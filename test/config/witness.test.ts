@@ -102,7 +102,8 @@ describe('the section witness', () => {
   const keyMissing = 'witness.key: is missing: write namespace and scope of patroni.yml, such as /service/main';
   const hostsMissing =
     'witness.etcd3.hosts: is missing: write a list of the hosts of etcd with their client ports, such as [10.0.0.11:2379, 10.0.0.12:2379]';
-  const etcd3Keys = 'hosts, scheme, insecure, cafile, certfile, keyfile, username, password-file';
+  const etcd3Keys =
+    'hosts, scheme, insecure, cafile, certfile, keyfile, keyfile-password-file, username, password-file';
   const badSections: readonly (readonly [text: string, ...problems: string[]])[] = [
     ['log: {}\nwitness:\n', `2:1: ${keyMissing}`, `2:1: ${hostsMissing}`],
     ['witness: {}', `1:1: ${keyMissing}`, `1:1: ${hostsMissing}`],

@@ -199,6 +199,19 @@ describe('TLS of the front end', { skip: await withoutOpenssl(), concurrency: 3 
     assert.equal((await shakeHands(server, s_client['TLSv1.2']))?.cipher, 'DHE-RSA-AES128-GCM-SHA256');
   });
 
+  it('serves what a cipher string of OpenSSL chooses, and TLS 1.3 beside it', async () => {
+    const server = await listen({ ...ecdsa, minVersion: 'TLSv1.2', ciphers: 'ECDHE+AES256:!AESGCM' });
+    assert.deepEqual(await servedVersions(server), [tls12, tls13]);
+    assert.match(
+      (await shakeHands(server, s_client['TLSv1.2']))?.cipher ?? '',
+      /^ECDHE-ECDSA-AES256-(?:SHA384|CCM.*)$/,
+    );
+    const other = ['-cipher', 'ECDHE-ECDSA-AES128-GCM-SHA256'];
+    assert.equal(await shakeHands(server, [...s_client['TLSv1.2'], ...other]), undefined);
+    const old = await listen({ ...ecdsa, minVersion: 'TLSv1', ciphers: 'HIGH:!aNULL' });
+    assert.equal((await shakeHands(old, s_client.TLSv1))?.version, 'TLSv1');
+  });
+
   it('prefers ciphers in the order of the list', async () => {
     const ours = ['ECDHE-RSA-AES128-SHA256', 'ECDHE-RSA-AES256-GCM-SHA384'];
     const server = await listen({ ...rsa, minVersion: 'TLSv1.2', ciphers: ours });

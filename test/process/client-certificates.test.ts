@@ -172,6 +172,15 @@ describe('client certificates', { skip: await withoutOpenssl() }, () => {
     assert.equal(await notify(), '');
   });
 
+  it('are asked for by a front end whose key has a passphrase, too', async () => {
+    const password = join(dir, 'passphrase');
+    await writeFile(password, 'secret\n');
+    const frontend = { certfile: files.server.cert, keyfile: files.encryptedKey, 'keyfile-password-file': password };
+    await start('required', { frontend });
+    assert.equal(await statusAs(files.client, '/primary'), 200);
+    assert.equal((await askAs(undefined, '/primary')).kind, 'failure');
+  });
+
   it('is that for Patroni for --notify, if there is one; a line says what is wrong if neither will do', async () => {
     await start('required', { frontend: { certfile: files.server.cert, keyfile: files.server.key } });
     await assert.rejects(notify(), /ended with 1.*cannot notify .*frontend\.cafile must have signed it, for clients/s);

@@ -7,7 +7,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Variables that stand for one key each: section (or none), and names of its keys. Only keys that patroniglue reads. */
 const SINGLE: readonly (readonly [section: string | undefined, keys: readonly string[]])[] = [
   [undefined, ['name', 'namespace', 'scope']],
-  ['restapi', ['listen', 'connect_address', 'certfile', 'cafile', 'verify_client']],
+  ['restapi', ['listen', 'connect_address', 'certfile', 'keyfile', 'cafile', 'ciphers', 'verify_client', 'allowlist']],
   ['ctl', ['cacert', 'certfile', 'keyfile', 'keyfile_password']],
   ['postgresql', ['listen', 'connect_address']],
   ['raft', ['data_dir', 'self_addr', 'partner_addrs', 'password', 'bind_addr']],

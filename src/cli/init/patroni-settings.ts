@@ -35,15 +35,28 @@ export interface ApiSettings {
   readonly insecure: boolean;
   /** The API refuses clients without a certificate. */
   readonly wantsCertificate: boolean;
+  /** With what the API checks its clients. `undefined` if it does not check them. */
+  readonly verifiesClients: ClientCheck | undefined;
+  /** Only some hosts may change the cluster. */
+  readonly hasAllowlist: boolean;
   /** The client certificate of Patroni's own clients. */
   readonly client: ClientPair | undefined;
+}
+
+/** HTTPS with client certificates: `verify_client`, `certfile`, `keyfile`, `cafile` and `ciphers` of `restapi`. */
+interface ClientCheck {
+  readonly verifyClient: string;
+  readonly certfile: string;
+  readonly keyfile: string;
+  readonly cafile: string;
+  readonly ciphers: string | undefined;
 }
 
 /** A client certificate with its key. */
 interface ClientPair {
   readonly certfile: string;
   readonly keyfile: string;
-  /** The key has a passphrase. patroniglue cannot use such a key. */
+  /** The key has a passphrase, which patroniglue reads from a file. */
   readonly hasPassphrase: boolean;
 }
 
@@ -102,8 +115,20 @@ function apiOf(restapi: Section, ctl: Section, listen: Endpoint): ApiSettings {
     cafile: textIn(ctl, 'cacert') ?? textIn(restapi, 'cafile'),
     insecure: isOn(ctl['insecure']),
     wantsCertificate: https && textIn(restapi, 'verify_client')?.toLowerCase() === 'required',
+    verifiesClients: clientCheckIn(restapi),
+    hasAllowlist: isOn(restapi['allowlist']) || isOn(restapi['allowlist_include_members']),
     client: certfile === undefined ? undefined : clientPair(certfile, ctl),
   };
+}
+
+/** Patroni takes the words in any case (`reload_config` in `patroni/api.py`), and needs the CA. */
+function clientCheckIn(restapi: Section): ClientCheck | undefined {
+  const verifyClient = textIn(restapi, 'verify_client')?.toLowerCase() ?? '';
+  const [certfile, cafile] = [textIn(restapi, 'certfile'), textIn(restapi, 'cafile')];
+  if (!['optional', 'required'].includes(verifyClient) || certfile === undefined || cafile === undefined)
+    return undefined;
+  const keyfile = textIn(restapi, 'keyfile') ?? certfile;
+  return { verifyClient, certfile, keyfile, cafile, ciphers: textIn(restapi, 'ciphers') };
 }
 
 function clientPair(certfile: string, ctl: Section): ClientPair {

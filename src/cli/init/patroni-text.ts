@@ -30,7 +30,30 @@ export function frontendText(api: ApiSettings): readonly string[] {
     keyLine(2, 'host', host ?? 'localhost'),
     ...(port === 8009 ? [] : comment("Not 8009, because Patroni's REST API listens there.", 2)),
     keyLine(2, 'port', port),
+    ...accessText(api),
   ];
+}
+
+/** As comments: HAProxy and all other clients must be ready first. */
+function accessText({ verifiesClients, hasAllowlist }: ApiSettings): readonly string[] {
+  const allowlist = hasAllowlist
+    ? comment(
+        'restapi.allowlist limits only who may change the cluster, which nobody can through patroniglue. To limit who may ' +
+          'ask patroniglue at all, use allow.',
+        2,
+      )
+    : [];
+  if (verifiesClients === undefined) return allowlist;
+  const { verifyClient, certfile, keyfile, cafile, ciphers } = verifiesClients;
+  const about =
+    `Patroni asks its clients for a certificate (restapi.verify_client: ${verifyClient}), patroniglue does not. If it must, ` +
+    'let its user read these files, give HAProxy a certificate (examples/haproxy-tls.cfg), and remove these #:';
+  const lines = [
+    ...[keyLine(0, 'certfile', certfile), keyLine(0, 'keyfile', keyfile), keyLine(0, 'cafile', cafile)],
+    ...[keyLine(0, 'verify-client', verifyClient)],
+    ...(ciphers === undefined ? [] : [keyLine(0, 'tls-ciphers', ciphers)]),
+  ];
+  return [...allowlist, ...comment(about, 2), ...lines.flatMap((line) => comment(line, 2))];
 }
 
 /** The section `backend`, without its routes. */
@@ -97,19 +120,29 @@ function caText({ cafile, insecure }: ApiSettings): readonly string[] {
 function clientText({ wantsCertificate, client }: ApiSettings): readonly string[] {
   if (!wantsCertificate) return [];
   const why = 'Patroni wants a client certificate (restapi.verify_client: required).';
-  if (client !== undefined && !client.hasPassphrase) {
-    const about = `${why} This is the one of ctl. The user of patroniglue must be able to read both files.`;
-    return [...comment(about, 2), keyLine(2, 'certfile', client.certfile), keyLine(2, 'keyfile', client.keyfile)];
+  if (client === undefined) {
+    const what =
+      'patroni.yml has none for clients (ctl.certfile). Make a key and a certificate that the CA of restapi.cafile signs, ' +
+      'let only the user of patroniglue read the key, and remove these two #:';
+    return [
+      ...comment(`${why} ${what}`, 2),
+      ...comment('certfile: /etc/patroniglue/client.pem', 2),
+      ...comment('keyfile: /etc/patroniglue/client.key', 2),
+    ];
   }
-  const what =
-    client === undefined
-      ? 'patroni.yml has none for clients (ctl.certfile). Make a key and a certificate that the CA of restapi.cafile signs,'
-      : 'The key of ctl has a passphrase, and patroniglue takes only a key without one. Write this key into a file of its own,';
-  return [
-    ...comment(`${why} ${what} let only the user of patroniglue read the key, and remove these two #:`, 2),
-    ...comment(`certfile: ${client?.certfile ?? '/etc/patroniglue/client.pem'}`, 2),
-    ...comment('keyfile: /etc/patroniglue/client.key', 2),
-  ];
+  if (client.hasPassphrase) {
+    const what =
+      'The key of ctl has a passphrase. Write the passphrase into a file that only the user of patroniglue may read, and ' +
+      'remove these three #:';
+    return [
+      ...comment(`${why} ${what}`, 2),
+      ...comment(`certfile: ${client.certfile}`, 2),
+      ...comment(`keyfile: ${client.keyfile}`, 2),
+      ...comment('keyfile-password-file: /etc/patroniglue/client-key-password', 2),
+    ];
+  }
+  const about = `${why} This is the one of ctl. The user of patroniglue must be able to read both files.`;
+  return [...comment(about, 2), keyLine(2, 'certfile', client.certfile), keyLine(2, 'keyfile', client.keyfile)];
 }
 
 /** The section `cache`. */

@@ -69,7 +69,27 @@ describe('the printed configuration', () => {
     const restapi = 'restapi: {listen: "0.0.0.0:8008", certfile: s.pem, cafile: a.pem, verify_client: required}';
     const comments = (ctl: string): string => commentsOf(printed(`${HEAD}${restapi}\nctl: ${ctl}`));
     assert.match(comments('{}'), /Make a key and a certificate that the CA of restapi\.cafile signs/);
-    assert.match(comments('{certfile: c, keyfile_password: p}'), /takes only a key without one/);
+    assert.match(
+      comments('{certfile: c, keyfile_password: p}'),
+      /has a passphrase\. .* keyfile: c keyfile-password-file: /,
+    );
+  });
+
+  it('says how patroniglue asks its clients for a certificate, if Patroni does', () => {
+    const comments = (restapi: string): string =>
+      commentsOf(printed(`${HEAD}restapi: {listen: "0.0.0.0:8008", certfile: s.pem, ${restapi}}`));
+    assert.match(
+      comments('keyfile: s.key, cafile: a.pem, verify_client: Required, ciphers: "ECDHE+AESGCM:!aNULL"'),
+      /\(restapi\.verify_client: required\).*certfile: s\.pem keyfile: s\.key cafile: a\.pem verify-client: required tls-ciphers: "ECDHE\+AESGCM:!aNULL"/,
+    );
+    assert.match(
+      comments('cafile: a.pem, verify_client: optional'),
+      /keyfile: s\.pem cafile: a\.pem verify-client: optional/,
+    );
+    for (const without of ['cafile: a.pem', 'verify_client: required', 'cafile: a.pem, verify_client: none']) {
+      assert.doesNotMatch(comments(without), /verify-client/, without);
+    }
+    assert.match(comments('allowlist: [10.0.0.0/8]'), /restapi\.allowlist limits only who may change the cluster/);
   });
 
   it('has a safe cache.ttl, and the sum', () => {

@@ -27,6 +27,8 @@ export interface HAProxyOptions {
   readonly agentSend?: string;
   /** Checks by HTTPS, and trusts this CA alone. */
   readonly caFile?: string;
+  /** Its certificate with its key, in one file: runs examples/haproxy-tls.cfg. */
+  readonly clientFile?: string;
 }
 
 /** What HAProxy thinks of one server: some of the columns of `show stat` (HAProxy's management guide, section 9.1). */
@@ -72,7 +74,8 @@ export async function startHAProxy(options: HAProxyOptions): Promise<HAProxy> {
   try {
     const [primaryPort, replicaPort] = [await freePort(), await freePort()];
     const hasAgents = options.servers.some(({ agentPort }) => agentPort !== undefined);
-    const example = hasAgents ? 'haproxy-agent.cfg' : 'haproxy.cfg';
+    const isClient = options.clientFile !== undefined;
+    const example = hasAgents ? 'haproxy-agent.cfg' : isClient ? 'haproxy-tls.cfg' : 'haproxy.cfg';
     const config = fillIn(example, options, primaryPort, replicaPort);
     const socket = workspace.path('stats.sock');
     const files = [
@@ -136,7 +139,7 @@ function createHAProxy(
  * that was changed is not tested by half.
  */
 function fillIn(example: string, options: HAProxyOptions, primaryPort: number, replicaPort: number): string {
-  const { servers, interMs = 500, primaryTarget, replicaTarget, caFile } = options;
+  const { servers, interMs = 500, primaryTarget, replicaTarget, caFile, clientFile } = options;
   let config = readFileSync(new URL(`../../../../examples/${example}`, import.meta.url), 'utf8');
   const replace = (placeholder: string, value: string): void => {
     if (!config.includes(placeholder)) throw new Error(`examples/${example} no longer has "${placeholder}"`);
@@ -147,7 +150,10 @@ function fillIn(example: string, options: HAProxyOptions, primaryPort: number, r
   replace('inter 3s fastinter 1s', `inter ${interMs}ms fastinter ${interMs}ms`);
   if (primaryTarget !== undefined) replace('option httpchk GET /primary\n', `option httpchk GET ${primaryTarget}\n`);
   if (replicaTarget !== undefined) replace('option httpchk GET /replica\n', `option httpchk GET ${replicaTarget}\n`);
-  if (caFile !== undefined) {
+  if (clientFile !== undefined) {
+    replace('/etc/haproxy/patroniglue-client.pem', clientFile);
+    replace('/etc/haproxy/patroniglue-ca.crt', caFile ?? '');
+  } else if (caFile !== undefined) {
     replace(
       '# default-server check-ssl verify required ca-file /etc/haproxy/patroniglue-ca.crt',
       `default-server check-ssl verify required ca-file ${caFile}`,
