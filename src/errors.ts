@@ -4,6 +4,8 @@ export interface Problem {
   readonly line: number;
   /** Column in the line, from 1. */
   readonly column: number;
+  /** The variable of the environment that has the problem. Line and column are then 0. */
+  readonly variable?: string;
   /** Key path, value and what is allowed: `cache.ttl: must be more than 0, not -1`. */
   readonly message: string;
 }
@@ -18,13 +20,16 @@ export class ConfigError extends Error {
   readonly problems: readonly Problem[];
 
   constructor(file: string, problems: readonly Problem[]) {
-    const listed = problems
-      .slice(0, MAX_LISTED)
-      .map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`);
+    const listed = problems.slice(0, MAX_LISTED).map((problem) => describeProblem(file, problem));
     const others = problems.length - listed.length;
     super([...listed, ...(others > 0 ? [`${file}: and ${others} other problems`] : [])].join('\n'));
     this.problems = problems;
   }
+}
+
+/** A problem with its place: `config.yml:12:3: ...`, `PATRONIGLUE_CACHE_TTL: ...`. */
+export function describeProblem(file: string, { line, column, variable, message }: Problem): string {
+  return `${variable ?? `${file}:${line}:${column}`}: ${message}`;
 }
 
 /** The command line cannot be understood. Exit code 2. */

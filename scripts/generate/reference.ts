@@ -1,3 +1,4 @@
+import { variableOf } from '../../src/config/environment.js';
 import { type ListedKey, allKeys, sections } from '../../src/config/keys.js';
 import { defaultInWords, kindInWords, wrap } from './words.js';
 
@@ -22,6 +23,6 @@ function reference(): string {
 
 function keyInReference(listed: ListedKey): string {
   const { key, path } = listed;
-  const facts = `- **\`${path}\`** (${kindInWords(key)}; default: ${defaultInWords(listed)})`;
+  const facts = `- **\`${path}\`** (${kindInWords(key)}; default: ${defaultInWords(listed)}; \`${variableOf(listed)}\`)`;
   return `${wrap(facts, '  ').slice(2)}\n\n${wrap(key.about, '  ')}\n`;
 }

@@ -4,14 +4,14 @@ import { UsageError } from '../errors.js';
 import { nearest } from '../config/nearest-word.js';
 import type { LogLevel } from '../log/levels.js';
 
-/** What the command line asks for. `config` is the path of the configuration file. */
+/** What the command line asks for. `config` is the path of the configuration file; `undefined`: the environment alone. */
 export type Invocation =
-  | { readonly kind: 'run'; readonly config: string; readonly level: LogLevel }
-  | { readonly kind: 'check'; readonly config: string; readonly live: boolean }
-  | { readonly kind: 'notify'; readonly config: string }
+  | { readonly kind: 'run'; readonly config: string | undefined; readonly level: LogLevel }
+  | { readonly kind: 'check'; readonly config: string | undefined; readonly live: boolean }
+  | { readonly kind: 'notify'; readonly config: string | undefined }
   /** `patroni` and `haproxy` are the configuration files of these programs. */
   | { readonly kind: 'init'; readonly patroni: string; readonly haproxy?: string }
-  | { readonly kind: 'doctor'; readonly config: string; readonly haproxy?: string; readonly json: boolean }
+  | { readonly kind: 'doctor'; readonly config: string | undefined; readonly haproxy?: string; readonly json: boolean }
   | { readonly kind: 'version' }
   | { readonly kind: 'help' };
 
@@ -41,7 +41,10 @@ const ONE_DASH = /^-(?:config|verbose|debug|quiet|version|help)(?:=|$)/;
  * @param findConfig finds the configuration file if `--config` is absent; not called for `--help` and `--version`
  * @throws UsageError for an unknown option, for options that exclude each other, for a missing value or one too many
  */
-export function parseArguments(argv: readonly string[], findConfig: () => string = defaultConfig): Invocation {
+export function parseArguments(
+  argv: readonly string[],
+  findConfig: () => string | undefined = defaultConfig,
+): Invocation {
   const args = argv.map((arg) => (arg === '-h' ? '--help' : ONE_DASH.test(arg) ? `-${arg}` : arg));
   for (const arg of args) if (/^-[^-]/.test(arg)) throw unknownOption(arg); // parseArgs would read `-check` as -c -h -e -c -k
   // Not `strict`: the checks below are. parseArgs's messages do not name the nearest option, and change with Node's version.
@@ -92,7 +95,10 @@ function initIn(values: Readonly<Record<string, unknown>>): Extract<Invocation, 
 }
 
 /** What `--doctor`, `--haproxy` and `--json` ask for. */
-function doctorIn(values: Readonly<Record<string, unknown>>, config: string): Extract<Invocation, { kind: 'doctor' }> {
+function doctorIn(
+  values: Readonly<Record<string, unknown>>,
+  config: string | undefined,
+): Extract<Invocation, { kind: 'doctor' }> {
   const { haproxy, json } = values;
   const [other] = ['check', 'live', 'notify', 'verbose', 'debug', 'quiet'].filter((name) => values[name] === true);
   if (other !== undefined) throw usageError(`--doctor and --${other} exclude each other`);

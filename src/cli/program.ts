@@ -1,7 +1,10 @@
 import { inspect } from 'node:util';
 import { type Observable, ReplaySubject, from } from 'rxjs';
 import { type Invocation, parseArguments } from './arguments.js';
+import { defaultConfig } from '../config/default-file.js';
+import { variablesIn } from '../config/environment.js';
 import { loadConfig } from '../config/load.js';
+import type { LoadedConfig } from '../config/types.js';
 import { cutOffIn } from '../config/losses.js';
 import { ConfigError, ListenError, NotifyError, UsageError } from '../errors.js';
 import { isJournal, priorityOf } from '../log/journal.js';
@@ -34,7 +37,10 @@ export interface Signals {
 /** Does what the command line asks for. Resolves with the exit code at the end: for the service, after the stop signal. */
 export async function runProgram(argv: readonly string[], signals: Signals): Promise<number> {
   try {
-    return await run(parseArguments(argv), signals);
+    return await run(
+      parseArguments(argv, () => defaultConfig({ environment: process.env })),
+      signals,
+    );
   } catch (error) {
     return printError(error);
   }
@@ -51,18 +57,18 @@ async function run(invocation: Invocation, { stop, hangUp$, ignored$ }: Signals)
     case 'check':
       return check(invocation);
     case 'notify':
-      await notify((await loadConfig(invocation.config)).config);
+      await notify((await load(invocation)).config);
       return 0;
     case 'init':
       process.stdout.write(await initialConfig(invocation, process.env));
       return 0;
     case 'doctor': {
-      const { text, exitCode } = await examine(invocation, gather);
+      const { text, exitCode } = await examine(invocation, process.env, gather);
       process.stdout.write(text);
       return exitCode;
     }
     case 'run':
-      await serve(await loadConfig(invocation.config), invocation.level, {
+      await serve(await load(invocation), invocation.level, {
         stop$: from(stop),
         hangUp$,
         ignored$,
@@ -81,8 +87,13 @@ function uncaught(): Observable<never> {
   return error$.asObservable();
 }
 
-async function check({ config: file, live }: Extract<Invocation, { kind: 'check' }>): Promise<number> {
-  const { config, text: read } = await loadConfig(file);
+function load({ config }: { readonly config: string | undefined }): Promise<LoadedConfig> {
+  return loadConfig(config, undefined, process.env);
+}
+
+async function check(invocation: Extract<Invocation, { kind: 'check' }>): Promise<number> {
+  const { config, file = '', text: read, environment } = await load(invocation);
+  const { live } = invocation;
   const cutOff = cutOffIn(read); // only here: in the log it would be a line at each start, for a matter of taste
   const warnings = [
     ...config.warnings,
@@ -104,6 +115,7 @@ async function check({ config: file, live }: Extract<Invocation, { kind: 'check'
     ...listenAddresses
       .filter(({ isLoopback }) => isLoopback)
       .map(({ section, host }) => `note: ${section}.host: ${host} is ${onlyFromHere(section)}`),
+    ...variablesIn(environment).map((variable) => `note: ${variable} is in force, whatever a file says`),
     ...(problems.length > 0 ? problems.map((problem) => `error: ${problem}`) : ['configuration ok']),
   ];
   const text = live ? [...lines, '', ...tableOf(answers), ...(witness ? ['', witness.text] : [])] : lines;

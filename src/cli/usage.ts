@@ -30,6 +30,11 @@ const DEFAULT_FILES = [
   'does not exist, it reads $HOME/.patroniglue.yml.',
 ] as const;
 
+const ENVIRONMENT = [
+  'Variables win over the file: PATRONIGLUE_CACHE_TTL is cache.ttl, and so on for',
+  'each key. With one of them, no file is needed.',
+] as const;
+
 const ONE_DASH = 'The options of the Go program also work with one dash: -config FILE.';
 
 const SIGNALS = [
@@ -53,6 +58,7 @@ ${PURPOSE}
 ${OPTIONS.map(([option, meaning]) => `  ${option.padEnd(14)}  ${meaning}`).join('\n')}
 
 ${DEFAULT_FILES.join('\n')}
+${ENVIRONMENT.join('\n')}
 ${ONE_DASH}
 
 ${SIGNALS.join('\n')}
@@ -84,6 +90,9 @@ ${SIGNALS.map(roff).join('\n')}
 ${EXIT_CODES.map(([code, meaning]) => paragraph(code, meaning)).join('\n')}
 .PP
 ${roff(DOCTOR_EXIT_CODES)}
+.SH ENVIRONMENT
+${ENVIRONMENT.map(roff).join('\n')}
+Lists have commas, or are in YAML. An empty variable counts as absent.
 .SH FILES
 .TP
 .I /etc/patroniglue/config.yml

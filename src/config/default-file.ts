@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { UsageError } from '../errors.js';
+import { type Environment, variablesIn } from './environment.js';
 
 const SYSTEM_WIDE = '/etc/patroniglue/config.yml';
 
@@ -11,17 +12,21 @@ export interface DefaultConfigSources {
   readonly home?: () => string;
   /** Throws with the code ENOENT or ENOTDIR if the file does not exist. Default: Node's `statSync`. */
   readonly stat?: (file: string) => unknown;
+  /** The environment, which may have the keys in place of a file. Default: empty. */
+  readonly environment?: Environment;
 }
 
 /**
- * The configuration file if the command line names none: the system's file, or else the user's.
+ * The configuration file if the command line names none: the system's file, or else the user's. `undefined` if neither
+ * exists, and the environment has a key.
  *
- * @throws UsageError if neither exists
+ * @throws UsageError if there is none of the three
  */
-export function defaultConfig({ home = homedir, stat = statSync }: DefaultConfigSources = {}): string {
+export function defaultConfig({ home = homedir, stat = statSync, environment = {} }: DefaultConfigSources = {}):
+  string | undefined {
   const files = [SYSTEM_WIDE, ...homeFile(home)];
   const found = files.find((file) => fileExists(file, stat));
-  if (found !== undefined) return found;
+  if (found !== undefined || variablesIn(environment).length > 0) return found;
   const places = files.length > 1 ? `neither ${files.join(' nor ')} exists` : `there is no ${files.join()}`;
   throw new UsageError(`no configuration: ${places}; use --config FILE`);
 }

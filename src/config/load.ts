@@ -1,20 +1,33 @@
 import { readFile } from 'node:fs/promises';
-import { parseConfig } from './parse.js';
+import type { Environment } from './environment.js';
+import { type ConfigSource, parseConfig } from './parse.js';
 import { fileReason } from './tls.js';
 import { lossesOf } from './losses.js';
 import type { FileText, LoadedConfig } from './types.js';
 import { ConfigError } from '../errors.js';
 
+/** What messages have in place of the name of a file, if there is none. */
+const NO_FILE = 'environment';
+
+/** A file that leaves everything to the environment. */
+const NO_KEYS = '{}\n';
+
 /**
  * Reads a configuration file, and the PEM files that it names (relative paths start from the working directory). If the disk
  * hangs, only the caller of this function waits.
  *
+ * @param file `undefined`: the environment alone
  * @param former the configuration before: {@link lossesOf} warns of what is missing now
+ * @param environment its `PATRONIGLUE_*` variables are in place of keys of the file
  * @throws ConfigError with the problems of all these files, or if the file no longer has any key
  */
-export async function loadConfig(file: string, former?: LoadedConfig): Promise<LoadedConfig> {
-  const loaded = await parse(file, await readText(file));
-  if (former === undefined) return loaded;
+export async function loadConfig(
+  file: string | undefined,
+  former?: LoadedConfig,
+  environment: Environment = former?.environment ?? {},
+): Promise<LoadedConfig> {
+  const loaded = await parse({ file, text: file === undefined ? NO_KEYS : await readText(file), environment });
+  if (former === undefined || file === undefined) return loaded;
   const { isAll, warnings } = lossesOf(file, former.text, loaded.text);
   if (isAll)
     throw new ConfigError(file, [
@@ -30,32 +43,35 @@ export async function loadConfig(file: string, former?: LoadedConfig): Promise<L
  *
  * @throws ConfigError if the PEM files do not work, for example a new certificate with the old key
  */
-export async function reloadFiles({ file, text, files }: LoadedConfig): Promise<LoadedConfig | undefined> {
+export async function reloadFiles({ files, ...source }: LoadedConfig): Promise<LoadedConfig | undefined> {
   const now = await readAll(files.keys());
   const isSame = [...now].every(([path, read]) => textOf(read) === textOf(files.get(path)));
-  return isSame ? undefined : parse(file, text, now);
+  return isSame ? undefined : parse(source, now);
 }
 
-async function parse(file: string, text: string, known?: LoadedConfig['files']): Promise<LoadedConfig> {
-  const files = known ?? (await readAll(namedFiles(file, text)));
+type Source = Pick<LoadedConfig, 'file' | 'text' | 'environment'>;
+
+async function parse({ file, text, environment }: Source, known?: LoadedConfig['files']): Promise<LoadedConfig> {
+  const source = { text, file: file ?? NO_FILE, environment };
+  const files = known ?? (await readAll(namedFiles(source)));
   const readKnown = (path: string): string => {
     const read = files.get(path);
     if (read?.kind !== 'read') throw read?.error;
     return read.text;
   };
   const nowMs = new Date().getTime(); // certificates have dates of the wall clock
-  return { config: parseConfig({ text, file, nowMs, readFile: readKnown }), file, text, files };
+  return { config: parseConfig({ ...source, nowMs, readFile: readKnown }), file, text, environment, files };
 }
 
 /** The files that a configuration names. This first reading is only for their names. */
-function namedFiles(file: string, text: string): ReadonlySet<string> {
+function namedFiles(source: Pick<ConfigSource, 'text' | 'file' | 'environment'>): ReadonlySet<string> {
   const names = new Set<string>();
   const note = (path: string): string => {
     names.add(path);
     return '';
   };
   try {
-    parseConfig({ text, file, nowMs: 0, readFile: note });
+    parseConfig({ ...source, nowMs: 0, readFile: note });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error; // the second reading reports the problems
   }

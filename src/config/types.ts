@@ -137,9 +137,11 @@ export interface Network {
 /** A configuration, and the texts from which it was read. */
 export interface LoadedConfig {
   readonly config: Config;
-  /** The configuration file, and its text. */
-  readonly file: string;
+  /** The configuration file, and its text. `undefined`: the environment alone. */
+  readonly file: string | undefined;
   readonly text: string;
+  /** Its `PATRONIGLUE_*` variables are in place of keys of the file. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** The PEM files that it names. */
   readonly files: ReadonlyMap<string, FileText>;
 }

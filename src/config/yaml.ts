@@ -19,6 +19,8 @@ import type { Problem } from '../errors.js';
 export interface Position {
   readonly line: number;
   readonly column: number;
+  /** The variable of the environment that it comes from, in place of the file. */
+  readonly variable?: string;
 }
 
 /** One `key: value` of a section. */

@@ -1,3 +1,4 @@
+import type { Environment } from '../../config/environment.js';
 import { loadConfig } from '../../config/load.js';
 import type { Config } from '../../config/types.js';
 import { ConfigError } from '../../errors.js';
@@ -9,7 +10,8 @@ import type { Facts, Finding } from './types.js';
 
 /** What the command line asks of the doctor: the path of config.yml, that of a haproxy.cfg, and the form of the report. */
 export interface DoctorOrder {
-  readonly config: string;
+  /** `undefined`: the environment alone. */
+  readonly config: string | undefined;
   readonly haproxy?: string;
   readonly json: boolean;
 }
@@ -23,9 +25,10 @@ type Gather = (file: string, config: Config, haproxyFile: string | undefined) =>
  */
 export async function examine(
   order: DoctorOrder,
+  environment: Environment,
   gather: Gather,
 ): Promise<{ readonly text: string; readonly exitCode: number }> {
-  const { findings, measures } = await examination(order, gather);
+  const { findings, measures } = await examination(order, environment, gather);
   const text = order.json ? jsonText(findings, measures) : tableText(findings, measures);
   return { text, exitCode: EXIT_CODES[worstOf(findings.map(({ state }) => state))] };
 }
@@ -35,10 +38,15 @@ interface Examination {
   readonly measures: readonly Measure[];
 }
 
-async function examination({ config: file, haproxy }: DoctorOrder, gather: Gather): Promise<Examination> {
+async function examination(
+  { config: path, haproxy }: DoctorOrder,
+  environment: Environment,
+  gather: Gather,
+): Promise<Examination> {
+  const file = path ?? 'the environment';
   let config: Config;
   try {
-    ({ config } = await loadConfig(file));
+    ({ config } = await loadConfig(path, undefined, environment));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const todo = `Correct ${file}: nothing else can be looked at before, and a restart of the service would fail.`;

@@ -32,7 +32,7 @@ export interface Workspace {
 }
 
 /** Handed on by every child to its children, so that daemons (pm2's) are found again in /proc. */
-const MARK = 'PATRONIGLUE_WORKSPACE';
+const MARK = 'WORKSPACE_OF_PATRONIGLUE';
 
 const open = new Set<{ abandon: () => void }>();
 
