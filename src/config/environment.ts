@@ -77,7 +77,16 @@ function valueOf({ kind }: Kind, text: string, at: Position): YamlValue {
       return listIn(text, at) ?? { kind: 'list', items: text.split(',').map((item) => scalar(item.trim())), at };
     case 'ciphers':
       return listIn(text, at) ?? scalar(text); // words with commas are a cipher string, too
-    default:
+    case 'host':
+    case 'endpoint or none':
+    case 'word':
+    case 'file':
+    case 'password file':
+    case 'text':
+    case 'key prefix':
+    case 'log line':
+    case 'TLS version':
+    case 'route':
       return scalar(text);
   }
 }
