@@ -13,7 +13,13 @@ interface Line {
 }
 
 const configOf = (text: string): Config => parseConfig({ text, file: 'c.yml', nowMs: 0, readFile: () => '' });
-const loaded = (text: string): LoadedConfig => ({ config: configOf(text), file: 'c.yml', text, environment: {}, files: new Map() });
+const loaded = (text: string): LoadedConfig => ({
+  config: configOf(text),
+  file: 'c.yml',
+  text,
+  environment: {},
+  files: new Map(),
+});
 
 describe('what the operator is told', () => {
   let told: Line[];
