@@ -1,10 +1,5 @@
-/** Parts of Node's `fetch`. Each is a getter: the first read makes Node load undici, with its WebAssembly. */
-const NAMES = ['FormData', 'Request', 'Response'] as const;
+// Removes parts of `fetch`, which patroniglue does not use. When axios is imported, it looks at them, and the first look makes
+// Node load undici with its WebAssembly: more than 5 MB that stay. They cannot be put back: to read their descriptors is a look.
+for (const name of ['FormData', 'Request', 'Response']) Reflect.deleteProperty(globalThis, name);
 
-const hidden = NAMES.map((name) => ({ name, property: Object.getOwnPropertyDescriptor(globalThis, name) }));
-for (const name of NAMES) Reflect.deleteProperty(globalThis, name);
-
-/** Puts back what this module has removed when it was imported. */
-export function showFetch(): void {
-  for (const { name, property } of hidden) if (property) Object.defineProperty(globalThis, name, property);
-}
+export {};

@@ -125,7 +125,9 @@ describe('the bundle', () => {
 
   const preload = fileURLToPath(new URL('../support/processes/loaded-preload.js', import.meta.url));
   for (const [name, file] of Object.entries(programs)) {
-    it(`as ${name}: does not make Node load undici`, async () => {
+    // From Node 22 on, `import 'node:http'` itself loads it; `require` does not.
+    const skip = name === 'modules' && !process.version.startsWith('v20.') && 'Node itself loads it';
+    it(`as ${name}: does not make Node load undici`, { skip }, async () => {
       const started = await start(process.execPath, '--import', preload, file);
       await started.stop();
       const [line = '[]'] = /^\[.*\]$/m.exec(started.output()) ?? [];
