@@ -43,6 +43,7 @@ export function createLog(level: LogLevel, format: LogFormat, target: LogTarget)
   });
   return {
     write(lineLevel, message, fields) {
+      if (!logger.isLevelEnabled(lineLevel)) return; // winston itself formats a line before it looks at the level
       // Pass one object: winston's `log(level, message, fields)` looks for %s in the message, and drops all fields if it
       // finds one.
       logger.log({ ...fields, level: lineLevel, message });

@@ -57,6 +57,20 @@ describe('a line of JSON', () => {
     assert.deepEqual([objects()[0]?.['message'], objects()[0]?.['target']], [target, target]);
   });
 
+  it('is not even read where the level leaves it out', () => {
+    const stream = new Writable({ write: () => assert.fail('a line was written') });
+    let reads = 0;
+    const fields = {
+      event: 'poll',
+      get route() {
+        reads += 1;
+        return '/primary';
+      },
+    };
+    createLog('info', 'json', { stream }).write('debug', 'answered', fields);
+    assert.equal(reads, 0);
+  });
+
   it('keeps its level and its message whatever the fields are called', () => {
     const { log, objects } = collect('json');
     log.write('warn', 'what is told', { event: 'request', level: 'error', message: 'other', stack: 'a stack' });
