@@ -6,6 +6,13 @@ export function residentMB(pid: number): number {
   return (Number(kib) * 1024) / 1e6;
 }
 
+/** The CPU time that the threads of a process have used so far, in milliseconds. Threads that have ended do not count. */
+export function cpuMs(pid: number): number {
+  const ofThread = (id: string): number =>
+    Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'utf8').split(' ')[0]);
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, id) => sum + ofThread(id), 0) / 1e6;
+}
+
 /** How many files a process has open now: polls come and go. */
 export function openFiles(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
