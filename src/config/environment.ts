@@ -98,11 +98,8 @@ function listIn(text: string, at: Position): YamlValue | undefined {
   return root.kind === 'list' ? { ...root, items: root.items.map((item) => ({ ...item, at })), at } : undefined;
 }
 
-/** Variables of the same prefix that mean something else: for pm2, for the image, and for the project's own tests. */
-const OTHERS: readonly string[] = [
-  ...['PATRONIGLUE_CONFIG', 'PATRONIGLUE_HEALTHY'],
-  ...['PATRONIGLUE_E2E', 'PATRONIGLUE_PICTURES', 'PATRONIGLUE_PROGRAM', 'PATRONIGLUE_SEED'],
-];
+/** Variables of the same prefix that mean something else: for pm2, and for the image. */
+const OTHERS: readonly string[] = ['PATRONIGLUE_CONFIG', 'PATRONIGLUE_HEALTHY'];
 
 const SERVICE_LINK_FIX = 'write enableServiceLinks: false in the pod, or rename the Service';
 

@@ -121,7 +121,6 @@ describe('a variable of the environment', () => {
     const others = {
       PATRONIGLUE_CONFIG: 'c.yml',
       PATRONIGLUE_HEALTHY: 'http://localhost/',
-      PATRONIGLUE_E2E: 'required',
       PATH: '/bin',
       PATRONI_NAME: 'a',
     };

@@ -16,7 +16,7 @@ import {
 import { eventually } from '../support/time/wait.js';
 
 /** Where pictures go, if anybody wants them: `npm run screenshots` does. */
-const pictures = process.env['PATRONIGLUE_PICTURES'];
+const pictures = process.env['TEST_PICTURES'];
 /** A scripted Patroni 3.0.2 of that role. */
 const patroni = (role: 'master' | 'replica'): Behaviour => {
   const routes = role === 'master' ? ['/primary', '/read-only', '/leader'] : ['/replica', '/read-only'];

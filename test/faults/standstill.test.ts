@@ -104,7 +104,7 @@ describe('a service that stood still itself', () => {
 
   it('(SIGSTOP, SIGCONT) at random moments, for random times, has no check unanswered, and no 200 too old', async (t) => {
     const random = createRandom();
-    t.diagnostic(`PATRONIGLUE_SEED=${random.seed}`);
+    t.diagnostic(`TEST_SEED=${random.seed}`);
     await start();
     checks = await startSteadyChecks({ ports: [service.port], routes: ROUTES, perSecond: CHECKS_A_SECOND });
     const standstills: Standstill[] = [];

@@ -45,8 +45,11 @@ interface Handshake {
   readonly cipher: string | undefined;
 }
 
+/** How often a client tries whose connection was reset before it could read why. */
+const TRIES = 5;
+
 /** What `openssl s_client` agrees on with the server, or `undefined` where the handshake fails. */
-async function shakeHands(server: Server, args: readonly string[]): Promise<Handshake | undefined> {
+async function shakeHands(server: Server, args: readonly string[], tries = TRIES): Promise<Handshake | undefined> {
   const { port } = server.address() as AddressInfo;
   const all = ['s_client', '-brief', '-connect', `127.0.0.1:${port}`, ...args];
   const child = spawn('openssl', all, { stdio: ['ignore', 'ignore', 'pipe'], timeout: 60_000 });
@@ -54,6 +57,7 @@ async function shakeHands(server: Server, args: readonly string[]): Promise<Hand
   const [said, code] = await Promise.all([text(child.stderr), exited]);
   if (code !== 0) {
     assert.equal(code, 1, `openssl ${all.join(' ')}: ${said}`);
+    if (tries > 1 && said.includes('errno=104')) return shakeHands(server, args, tries - 1); // ECONNRESET
     assert.match(said, /alert|handshake|version|wrong/i, `openssl ${all.join(' ')}`);
     return undefined;
   }

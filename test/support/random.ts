@@ -7,9 +7,9 @@ export interface Random {
   chance(share: number): boolean;
 }
 
-/** Seeded by PATRONIGLUE_SEED where that is set, and otherwise anew each time. */
+/** Seeded by TEST_SEED where that is set, and otherwise anew each time. */
 export function createRandom(
-  seed = Number(process.env['PATRONIGLUE_SEED'] ?? Math.floor(Math.random() * 2 ** 32)),
+  seed = Number(process.env['TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 32)),
 ): Random {
   let state = seed >>> 0;
   const next = (): number => {

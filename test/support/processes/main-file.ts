@@ -6,8 +6,8 @@ export const programs = {
   modules: fileURLToPath(new URL('../../../src/main.js', import.meta.url)),
 } as const;
 
-const chosen = process.env['PATRONIGLUE_PROGRAM'] ?? 'bundle';
-if (chosen !== 'bundle' && chosen !== 'modules') throw new Error(`PATRONIGLUE_PROGRAM is ${chosen}: bundle or modules`);
+const chosen = process.env['TEST_PROGRAM'] ?? 'bundle';
+if (chosen !== 'bundle' && chosen !== 'modules') throw new Error(`TEST_PROGRAM is ${chosen}: bundle or modules`);
 
-/** The one that tests and benches start: the bundle, or what the environment variable `PATRONIGLUE_PROGRAM` names. */
+/** The one that tests and benches start: the bundle, or what the environment variable `TEST_PROGRAM` names. */
 export const mainFile = programs[chosen];

@@ -131,7 +131,7 @@ export async function install(missing: readonly Program[]): Promise<void> {
 
 /**
  * For test files: installs what is missing, and resolves with false when everything is there, or with the reason to skip
- * (to hand to `describe` as it is). With PATRONIGLUE_E2E=required in the environment it rejects with that reason instead.
+ * (to hand to `describe` as it is). With TEST_E2E=required in the environment it rejects with that reason instead.
  */
 export async function skipReason(also: readonly string[] = []): Promise<string | false> {
   const missing = missingPrograms(also);
@@ -140,7 +140,7 @@ export async function skipReason(also: readonly string[] = []): Promise<string |
     return false;
   } catch (error) {
     const reason = `${(error as Error).message}; as root on Debian or Ubuntu: apt-get install ${packagesOf(missing).join(' ')}`;
-    if (process.env['PATRONIGLUE_E2E'] === 'required') throw new Error(reason, { cause: error });
+    if (process.env['TEST_E2E'] === 'required') throw new Error(reason, { cause: error });
     return reason;
   }
 }
