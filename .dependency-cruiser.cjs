@@ -12,6 +12,7 @@ const rooms = {
   upstream: ['patroni', 'witness', 'network', 'certificates', 'config/types'],
   sockets: ['network', 'errors'],
   streams: ['patroni', 'witness', 'network', 'certificates', 'upstream', 'config/types'],
+  'flight-recorder': ['patroni', 'witness', 'network', 'linux'],
   http: ['patroni', 'network', 'sockets', 'config/types', 'config/tls-names'],
   'agent-check': ['patroni', 'config/types'],
   metrics: [
@@ -25,11 +26,11 @@ const rooms = {
     'config/types',
     'version',
   ],
-  status: ['patroni', 'witness', 'streams', 'http/types', 'http/reply', 'version'],
+  status: ['patroni', 'witness', 'streams', 'flight-recorder', 'http/types', 'http/reply', 'version'],
   systemd: ['patroni'],
   service: [
     ...['patroni', 'witness', 'network', 'log', 'certificates', 'config', 'upstream', 'sockets', 'streams', 'http'],
-    ...['agent-check', 'metrics', 'status', 'systemd', 'errors', 'version'],
+    ...['flight-recorder', 'agent-check', 'metrics', 'status', 'systemd', 'errors', 'version'],
   ],
   cli: [
     ...['service/service', 'config', 'patroni', 'witness', 'network', 'upstream', 'streams', 'sockets/listeners'],

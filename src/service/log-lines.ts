@@ -7,6 +7,8 @@ import { BREAKAGES, type Breakage, breakages } from '../http/broken-connection.j
 import type { Crowding } from '../sockets/open-connections.js';
 import type { OpenFilesBudget } from '../sockets/open-files.js';
 import { messageOf } from '../errors.js';
+import { describeRecording } from '../flight-recorder/describe.js';
+import type { Recording } from '../flight-recorder/types.js';
 import type { Log } from '../log/logger.js';
 import { origin } from '../network/authority.js';
 import { areLoopback, onlyFromHere } from '../network/loopback.js';
@@ -43,6 +45,7 @@ export interface LogLines extends WitnessLines {
   readonly change: (change: Change) => void;
   readonly outcome: (polled: PolledOutcome) => void;
   readonly freeze: (change: FreezeChange) => void;
+  readonly recording: (recording: Recording) => void;
   readonly unsafeTtl: (warning: string | undefined) => void;
   readonly certificateEnds: (warning: CertificateWarning) => void;
   readonly reload: (reload: Reload) => void;
@@ -149,6 +152,9 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
         outcome: outcome.kind,
         tookMs: Number(tookMs.toFixed(1)),
       });
+    },
+    recording(recording) {
+      log.write('warn', describeRecording(recording), { event: 'flight-recording', ...recording });
     },
     freeze(change) {
       switch (change.kind) {

@@ -5,6 +5,7 @@ import type { Config, Reload } from '../config/types.js';
 import { messageOf } from '../errors.js';
 import { pageRefusal } from '../http/access.js';
 import type { LastChecks } from '../http/last-checks.js';
+import type { Recording } from '../flight-recorder/types.js';
 import { refreshReply } from '../http/refresh.js';
 import { type Metrics, createMetrics } from '../metrics/metrics.js';
 import type { MetricSources } from '../metrics/types.js';
@@ -34,6 +35,8 @@ export interface PagesSources extends Omit<
   readonly certificates: Pick<CertificateWatch, 'ends' | 'warnings'>;
   /** Warnings about the addresses of the upstream, and about the members that answer there. */
   readonly upstreamWarnings: () => readonly string[];
+  /** What the flight recorder has recorded last. */
+  readonly recording: () => Recording | undefined;
   readonly wallMs: () => number;
   /** Polls Patroni at once. */
   readonly refresh: () => void;
@@ -72,6 +75,7 @@ export function createPages(sources: PagesSources): OwnPages {
     upstream: () => origin(inForce().backend),
     ttlMsOf: (route) => paceOf(inForce().cache, route).ttlMs,
     witness: sources.witness.state,
+    recording: sources.recording,
     frozenSinceMs: sources.frozenSinceMs,
     certificateEnds: () => certificates.ends(),
     lastCheck: (route) => lastChecks.of(route),

@@ -4,6 +4,8 @@ import type { AgentState } from '../agent-check/types.js';
 import type { LoadedConfig } from '../config/types.js';
 import { reloads } from '../config/reload.js';
 import { breakages, createTally } from '../http/broken-connection.js';
+import { createHostLook } from '../flight-recorder/host.js';
+import { createFlightRecorder } from '../flight-recorder/recorder.js';
 import { createHandler } from '../http/handler.js';
 import { createLastChecks } from '../http/last-checks.js';
 import type { LogLevel } from '../log/levels.js';
@@ -102,6 +104,12 @@ async function run(
   const members = createMemberWatch(config$, polling.answered$, scheduler);
   const certificates = createCertificateWatch(config$, polling.certificate$, scheduler, wallMs);
 
+  const recorder = createFlightRecorder({
+    ...{ outcome$: polling.outcome$, witness, scheduler, wallMs },
+    isPrefetched: (route) => cache.prefetched.includes(route),
+    look$: createHostLook(() => config$.getValue().backend, thisHost, nowMs),
+  });
+
   // Replies are made from the cache
   const [checks, witnessedChecks, agentChecks, broken] = [
     createRouteCounters<number>(),
@@ -118,6 +126,7 @@ async function run(
     ...{ witness, witnessedChecks, lastChecks },
     upstreamWarnings: () => [polling.addressWarning(), members.warning()].filter((text) => text !== undefined),
     frozenSinceMs: polling.frozenSinceMs,
+    recording: recorder.latest,
     droppedLogLines,
     openFiles: countOpenFiles,
     refresh() {
@@ -167,6 +176,7 @@ async function run(
     systemd.sent$,
     reconfigured$,
     polling.outcome$.pipe(tap(lines.outcome), tap(pages.polled), tap(systemd.polled)),
+    recorder.recording$.pipe(tap(lines.recording)),
     witness.state$.pipe(tap(lines.witness)),
     witness.read$.pipe(tap(lines.witnessRead), tap(pages.witnessRead)),
     polling.answered$.pipe(tap(answered$)),
@@ -183,7 +193,7 @@ async function run(
     polling.freeze$.pipe(tap(lines.freeze)),
     ttlCheck.warning$.pipe(tap(lines.unsafeTtl)),
     members.warning$.pipe(tap(lines.members)),
-    eventLoopLag(scheduler).pipe(tap(pages.lagged)),
+    eventLoopLag(scheduler).pipe(tap(pages.lagged), tap(recorder.lagged)),
     signals.ignored$.pipe(tap(lines.ignored)),
     signals.uncaught$,
   );

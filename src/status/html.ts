@@ -1,3 +1,4 @@
+import { describeRecording } from '../flight-recorder/describe.js';
 import { DEAD_ICON, headHtml, iconOf, replyTo, titleOf } from './head-html.js';
 import type {
   ChangeReport,
@@ -60,6 +61,7 @@ ${changeList('learned-changes', learnedChanges, at)}</details>`,
     ),
     ...learnedPart,
     section('Changes', changeList('changes', changes, at)),
+    ...recordingPart(report),
     ownPart(report),
   ].join('\n');
 }
@@ -103,6 +105,19 @@ function nodePart({ node, 'node-asked': asked, witness, at }: StatusReport): str
 }
 
 /** About this patroniglue itself. */
+/** The evidence of the last freeze. It is for the runbook, so it is folded. */
+function recordingPart({ 'flight-recording': recording, at }: StatusReport): readonly string[] {
+  if (recording === undefined) return [];
+  const text = escaped(describeRecording(recording));
+  const json = escaped(JSON.stringify(recording, undefined, 2));
+  return [
+    section(
+      'When Patroni last stopped answering',
+      `<details id="recording"><summary id="recording-summary">${time(recording.at, at)} ${text}</summary><pre>${json}</pre></details>`,
+    ),
+  ];
+}
+
 function ownPart({
   upstream,
   started,

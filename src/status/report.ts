@@ -4,6 +4,7 @@ import { leaderRoute } from '../patroni/routes.js';
 import { describeFailure, describeNotFresh } from '../patroni/snapshot-text.js';
 import { readAt } from '../patroni/snapshot.js';
 import type { Answer, CanonicalRoute, Snapshot } from '../patroni/types.js';
+import type { Recording } from '../flight-recorder/types.js';
 import type { LastCheck } from '../http/types.js';
 import type { RoutePlan } from '../streams/cache.js';
 import type { WitnessState } from '../witness/types.js';
@@ -38,6 +39,8 @@ export interface StatusSources {
   readonly warnings: () => readonly string[];
   readonly upstream: () => string;
   readonly witness: () => WitnessState | undefined;
+  /** What the flight recorder has recorded last. */
+  readonly recording: () => Recording | undefined;
   /** Since when Patroni is frozen, by the clock of snapshots. */
   readonly frozenSinceMs: () => number | undefined;
   /** When certificates end, on the wall clock. */
@@ -78,6 +81,7 @@ export function statusReport(sources: StatusSources): StatusReport {
   const facts: Now = { ...sources, now, routes, momentOf };
   const started = momentOf(startedAtMs);
   const reload = history.lastReload();
+  const recorded = sources.recording();
   const eventsOf = (which: 'prefetched' | 'learned') =>
     history.changes(which).map(({ atMs, text }) => ({ at: iso(atMs), text }));
   return {
@@ -97,6 +101,7 @@ export function statusReport(sources: StatusSources): StatusReport {
     ...checksReport(facts),
     routes: routes.map((each) => routeReport(each, facts)),
     ...clusterReport(facts),
+    ...(recorded && { 'flight-recording': recorded }),
     certificates: [...certificateEnds()].map(([certificate, endsMs]) => ({ certificate, ends: iso(endsMs) })),
     changes: eventsOf('prefetched'),
     'learned-changes': eventsOf('learned'),

@@ -1,3 +1,4 @@
+import type { Recording } from '../flight-recorder/types.js';
 import type { NodeReport } from '../patroni/node-facts.js';
 import type { ClusterMember } from '../patroni/cluster-members.js';
 import type { Snapshot } from '../patroni/types.js';
@@ -34,6 +35,8 @@ export interface StatusReport {
   readonly routes: readonly RouteReport[];
   /** Present while patroniglue polls `/cluster`, which it does while somebody looks at the page. */
   readonly cluster?: ClusterReport;
+  /** What was known when Patroni last stopped answering. */
+  readonly 'flight-recording'?: Recording;
   readonly certificates: readonly { readonly certificate: string; readonly ends: string }[];
   /** Of the prefetched routes, newest first. */
   readonly changes: readonly ChangeReport[];

@@ -61,6 +61,14 @@ describe('a real Patroni that is stopped for a minute', { skip: await skipReason
     assert.deepEqual(await statusesOf(beside), [503, 503, 503]);
     const held = await connectionsTo(node.restPort);
     assert.ok(held <= MOST_CONNECTIONS, `${held} connections`);
+    const look = (when: string): number => {
+      const line = `flight recorder${when}: .*; accept queue of Patroni: (\\d+) .*; its process: T \\(stopped by a signal`;
+      const [, waiting] = new RegExp(line).exec(beside.output()) ?? [];
+      assert.ok(waiting !== undefined, `${line} in\n${beside.output()}`);
+      return Number(waiting);
+    };
+    assert.ok(look('') > 0, 'connections wait to be accepted');
+    assert.ok(look(', ten seconds later') > look(''), 'and more of them ten seconds later');
     node.thaw();
     await eventually('checks are answered as before', 10_000, async () => {
       return JSON.stringify(await statusesOf(beside)) === JSON.stringify(before);

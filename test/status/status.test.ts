@@ -126,6 +126,7 @@ describe('the status', () => {
       warnings: () => warnings,
       upstream: () => 'http://localhost:8008',
       witness: () => undefined,
+      recording: () => undefined,
       frozenSinceMs: () => undefined,
       certificateEnds: () => new Map([['frontend', WALL_MS + 3 * 86_400_000]]),
       lastCheck: (route) => checks.get(route),
