@@ -18,7 +18,7 @@ export interface AccessGate {
   /** True if the client that a PROXY header names may ask. If not, the connection is ended. */
   admits(socket: Socket, client: string): boolean;
   /** Ends the open connections of clients that may no longer ask: to be called after a reload. */
-  recheck(): void;
+  readonly recheck: () => void;
 }
 
 /** One gate may guard several servers. */

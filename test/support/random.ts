@@ -8,9 +8,7 @@ export interface Random {
 }
 
 /** Seeded by TEST_SEED where that is set, and otherwise anew each time. */
-export function createRandom(
-  seed = Number(process.env['TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 32)),
-): Random {
+export function createRandom(seed = Number(process.env['TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 32))): Random {
   let state = seed >>> 0;
   const next = (): number => {
     state = (state + 0x6d2b79f5) >>> 0;
