@@ -11,7 +11,7 @@ const noWallClock = {
 };
 
 export default tseslint.config(
-  { ignores: ['build/', 'build-*/', 'node_modules/'] },
+  { ignores: ['build/', 'build-*/', 'dist/', 'node_modules/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

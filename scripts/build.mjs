@@ -42,7 +42,7 @@ async function compileInto(dir) {
     execFileSync(process.execPath, args, { cwd: root, stdio: ['ignore', stdout, 'inherit'] });
   node([createRequire(import.meta.url).resolve('typescript/lib/tsc.js'), '--outDir', dir], 'inherit');
   cpSync(join(root, 'src/status/assets'), join(dir, 'src/status/assets'), { recursive: true });
-  writeFileSync(join(dir, 'patroniglue.1'), node([join(dir, 'src/cli/manual.js')], 'pipe'));
+  writeFileSync(join(dir, 'patroniglue.8'), node([join(dir, 'src/cli/manual.js')], 'pipe'));
   chmodSync(join(dir, 'src/main.js'), 0o755);
   await makeBundle(dir);
   writeFileSync(join(dir, FINGERPRINT), fingerprint); // last: a build with this file is complete

@@ -1,4 +1,4 @@
-// Prints the manual page. The build writes it to build/patroniglue.1.
+// Prints the manual page. The build writes it to build/patroniglue.8.
 import { manualPage } from './usage.js';
 import { version } from '../version.js';
 

@@ -9,7 +9,8 @@ const SYNOPSIS = [
 
 const PURPOSE = "Polls Patroni's REST API and answers health checks from the latest snapshot.";
 
-const OPTIONS: readonly (readonly [option: string, meaning: string])[] = [
+/** Every option, with the name of its value, and what it means. */
+export const OPTIONS: readonly (readonly [option: string, meaning: string])[] = [
   ['--config FILE', 'configuration (default: see below)'],
   ['--check', 'check the configuration and the files that it names, then exit'],
   ['--live', 'with --check: ask Patroni and the witness, once'],
@@ -68,10 +69,10 @@ ${EXIT_CODES.map(([code, meaning]) => `  ${code}  ${meaning}`).join('\n')}
 ${DOCTOR_EXIT_CODES}
 `;
 
-/** The manual page, patroniglue(1), in the language of man(7). */
+/** The manual page, patroniglue(8), in the language of man(7). */
 export function manualPage(version: string): string {
   const paragraph = (term: string, text: string): string => `.TP\n.B ${roff(term)}\n${roff(text)}`;
-  return `.TH PATRONIGLUE 1 "" "patroniglue ${version}" "User Commands"
+  return `.TH PATRONIGLUE 8 "" "patroniglue ${version}" "System Administration"
 .SH NAME
 patroniglue \\- health checks for PostgreSQL clusters run by Patroni
 .SH SYNOPSIS
@@ -101,13 +102,14 @@ The configuration, unless \\-\\-config names another file; config.yml.example in
 .I $HOME/.patroniglue.yml
 The configuration, if /etc/patroniglue/config.yml does not exist.
 .SH SEE ALSO
+.BR patroniglue.yml (5),
 .BR patroni (1),
 .BR haproxy (1)
 `;
 }
 
 /** Escapes for roff: a hyphen is a minus, as on a command line; a line must not begin like a roff request. */
-function roff(text: string): string {
+export function roff(text: string): string {
   return text
     .replaceAll('\\', '\\e')
     .replaceAll('-', '\\-')

@@ -51,7 +51,7 @@ describe('scripts/build.mjs', () => {
 
   it('makes what is shipped', () => {
     assert.match(built('src/main.js'), /'first'/);
-    assert.equal(built('patroniglue.1'), 'the manual');
+    assert.equal(built('patroniglue.8'), 'the manual');
     assert.match(built('bundle/patroniglue.cjs'), /first/);
     assert.ok(existsSync(workspace.path('build/src/status/assets/status.css')));
   });

@@ -16,7 +16,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 /** What a package may hold: what runs, what is copied from, what is read. */
 const kinds: readonly RegExp[] = [
   /^build\/bundle\/(patroniglue\.cjs|THIRD-PARTY-LICENSES\.txt)$/,
-  /^build\/patroniglue\.1$/,
+  /^build\/patroniglue\.8$/,
   /^examples\/[\w.@-]+$/,
   /^docs\/[\w-]+\.md$/,
   /^(package\.json|config\.schema\.json|config\.yml\.example|ecosystem\.config\.cjs|LICENSE|README\.md|CHANGELOG\.md)$/,
@@ -29,7 +29,7 @@ const needed: readonly string[] = [
   'README.md',
   'build/bundle/THIRD-PARTY-LICENSES.txt',
   'build/bundle/patroniglue.cjs',
-  'build/patroniglue.1',
+  'build/patroniglue.8',
   'config.schema.json',
   'config.yml.example',
   'docs/alerts.md',

@@ -45,6 +45,7 @@ const special: typeof needed = [
   { name: 'check_http', packages: ['monitoring-plugins-basic'], find: findCheckHttp },
   { name: 'chromium', packages: ['chromium'], find: () => inPath('chromium') },
   { name: 'curl', packages: ['curl'], find: () => inPath('curl') },
+  { name: 'debootstrap', packages: ['debootstrap'], find: () => inPath('debootstrap') },
   { name: 'etcdctl', packages: ['etcd-client'], find: () => inPath('etcdctl') },
   { name: 'faketime', packages: ['faketime'], find: findFaketime },
   { name: 'h2load', packages: ['nghttp2-client'], find: () => inPath('h2load') },
@@ -55,6 +56,7 @@ const special: typeof needed = [
   { name: 'patronictl', packages: ['patroni'], find: () => inPath('patronictl') },
   { name: 'prometheus', packages: ['prometheus'], find: () => inPath('prometheus') },
   { name: 'promtool', packages: ['prometheus'], find: () => inPath('promtool') },
+  { name: 'rpmbuild', packages: ['rpm'], find: () => inPath('rpmbuild') },
   { name: 'systemd-analyze', packages: ['systemd'], find: () => inPath('systemd-analyze') },
   { name: 'varnish', packages: ['varnish'], find: () => inPath('varnishd') },
   { name: 'wrk', packages: ['wrk'], find: () => inPath('wrk') },
@@ -143,6 +145,13 @@ export async function skipReason(also: readonly string[] = []): Promise<string |
     if (process.env['TEST_E2E'] === 'required') throw new Error(reason, { cause: error });
     return reason;
   }
+}
+
+/** As {@link skipReason}, for tests that make namespaces and mounts: these need root even if every program is there. */
+export async function skipReasonOfRoot(also: readonly string[]): Promise<string | false> {
+  if (isRoot()) return skipReason(also);
+  if (process.env['TEST_E2E'] === 'required') throw new Error('not root');
+  return 'not root';
 }
 
 /** A signal that arrives meanwhile takes effect afterwards: half an installation, or a policy-rc.d left behind, is worse. */
