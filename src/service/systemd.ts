@@ -5,7 +5,7 @@ import type { Cache } from '../streams/cache.js';
 import { deliver } from '../systemd/deliver.js';
 import { systemdWish } from '../systemd/environment.js';
 import { messages } from '../systemd/messages.js';
-import { type Sent, sendToSystemd } from '../systemd/send.js';
+import { type Sender, createSender } from '../systemd/send.js';
 import { statusText } from '../systemd/status-text.js';
 
 /** How long after it listens patroniglue is ready in any case. A poll of a frozen Patroni takes as long by default. */
@@ -42,8 +42,7 @@ export function createSystemd({ env, cache, scheduler, onFailure }: SystemdParts
   const [reloading$, reloaded$] = [new Subject<void>(), new Subject<void>()];
   let refused = false;
   const wish = systemdWish(env, process.pid);
-  const send = (message: Parameters<typeof sendToSystemd>[1]): Observable<Sent> =>
-    wish === undefined ? EMPTY : sendToSystemd(wish.socket, message);
+  const send: Sender = wish === undefined ? () => EMPTY : createSender(wish.socket);
   const status = (): string =>
     `${statusText(known(cache), scheduler.now())}${refused ? '; the last reload was refused: see the log' : ''}`;
   let isFailing = false;

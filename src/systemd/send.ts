@@ -1,43 +1,93 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { Observable } from 'rxjs';
 import type { Message } from './types.js';
 
 /** How a message went: delivered, or why not. */
 export type Sent = { readonly kind: 'delivered' } | { readonly kind: 'failed'; readonly why: string };
 
-/** The longest that systemd-notify may take. It ends when systemd has read the message, usually after some milliseconds. */
-const DEADLINE_MS = 5000;
+/**
+ * Sends messages to systemd, in order. Each subscription to what it returns sends the message once. That emits once and
+ * completes; it never errors. Unsubscription does not take the message back.
+ */
+export type Sender = (message: Message) => Observable<Sent>;
+
+/** The longest that systemd-notify may take, in seconds. It ends when systemd has read the message: after some milliseconds. */
+const DEADLINE_S = 5;
 
 /**
- * Tells systemd. Node cannot send to a unix datagram socket, and a native module would have to be compiled on each host, so
- * systemd's own `systemd-notify` sends. It waits until systemd has read the message: systemd finds the unit of a message by
- * the process that sent it, which therefore must still live. The unit needs `NotifyAccess=all`.
- *
- * Emits once and completes; never errors. Unsubscription ends the child.
+ * Runs a program for each line of its input, with the parts between tabs as arguments, and prints how it ended. It ignores
+ * SIGTERM, which systemd sends to all processes of a service that stops: the last message comes after that.
  */
-export function sendToSystemd(socket: string, message: Message, program = 'systemd-notify'): Observable<Sent> {
-  return new Observable<Sent>((subscriber) => {
-    const end = (sent: Sent): void => {
-      subscriber.next(sent);
-      subscriber.complete();
-    };
-    const child = spawn(program, assignmentsOf(message), {
-      env: { NOTIFY_SOCKET: socket, PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
-      stdio: 'ignore',
-      timeout: DEADLINE_MS,
-      killSignal: 'SIGKILL',
+const SCRIPT = `trap '' TERM INT HUP; set -f; IFS='\t'; program=$1
+while read -r line; do set -- $line; timeout -s KILL ${DEADLINE_S} "$program" "$@" </dev/null >/dev/null 2>&1; echo $?; done`;
+
+/** How a shell, or `timeout`, says that there is no such program. */
+const NOT_FOUND = 127;
+
+/**
+ * Starts what sends messages. Node cannot send to a unix datagram socket, and a native module would have to be compiled on each
+ * host, so systemd's own `systemd-notify` sends. It waits until systemd has read the message: systemd finds the unit of a
+ * message by the process that sent it, which therefore must still live. The unit needs `NotifyAccess=all`.
+ *
+ * To start a child blocks Node's event loop for some milliseconds. So one shell is started, before anybody waits for a reply, and
+ * starts the others. It ends with this process, when its input ends. If it has ended before, the next message starts another.
+ */
+export function createSender(socket: string, program = 'systemd-notify'): Sender {
+  let shell = start(socket, program);
+  return (message) =>
+    new Observable<Sent>((subscriber) => {
+      if (shell.hasEnded()) shell = start(socket, program);
+      shell.run(assignmentsOf(message), (sent) => {
+        subscriber.next(sent);
+        subscriber.complete();
+      });
     });
-    child.once('error', ({ message: why }) => {
-      end({ kind: 'failed', why });
-    });
-    child.once('exit', (code, signal) => {
-      if (code === 0) end({ kind: 'delivered' });
-      else end({ kind: 'failed', why: `${program} ended with ${signal ?? code ?? 'nothing'}` });
-    });
-    return () => {
-      child.kill('SIGKILL');
-    };
+}
+
+interface Shell {
+  readonly run: (args: readonly string[], done: (sent: Sent) => void) => void;
+  readonly hasEnded: () => boolean;
+}
+
+function start(socket: string, program: string): Shell {
+  const env = { NOTIFY_SOCKET: socket, PATH: process.env['PATH'] ?? '/usr/bin:/bin' };
+  const child = spawn('/bin/sh', ['-c', SCRIPT, 'sh', program], { env, stdio: ['pipe', 'pipe', 'ignore'] });
+  const waiting: ((sent: Sent) => void)[] = [];
+  let ended = false;
+  const end = (why: string): void => {
+    ended = true;
+    for (const done of waiting.splice(0)) done({ kind: 'failed', why });
+  };
+  child.once('error', ({ message }) => {
+    end(message);
   });
+  child.once('exit', (code, signal) => {
+    end(`the shell that runs ${program} ended with ${signal ?? code ?? 'nothing'}`);
+  });
+  child.stdin.on('error', () => undefined); // it has ended: `exit` tells
+  createInterface(child.stdout).on('line', (code) => {
+    waiting.shift()?.(sentBy(program, Number(code)));
+  });
+  letGo(child);
+  return {
+    run(args, done) {
+      waiting.push(done);
+      child.stdin.write(`${args.map((arg) => arg.replace(/[\t\n]/g, ' ')).join('\t')}\n`);
+    },
+    hasEnded: () => ended,
+  };
+}
+
+function sentBy(program: string, code: number): Sent {
+  if (code === 0) return { kind: 'delivered' };
+  return { kind: 'failed', why: code === NOT_FOUND ? `${program} not found` : `${program} ended with ${code}` };
+}
+
+/** The child and its pipes do not keep this process alive. */
+function letGo(child: ChildProcess): void {
+  child.unref();
+  for (const pipe of [child.stdin, child.stdout]) (pipe as { unref?: () => void } | null)?.unref?.();
 }
 
 /** The lines of sd_notify(3). */

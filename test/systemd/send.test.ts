@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { chmod } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { firstValueFrom } from 'rxjs';
-import { assignmentsOf, sendToSystemd } from '../../src/systemd/send.js';
+import { type Sent, assignmentsOf, createSender } from '../../src/systemd/send.js';
+import type { Message } from '../../src/systemd/types.js';
 import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
 
 describe('a message for systemd', () => {
@@ -21,10 +22,15 @@ describe('a message for systemd', () => {
 
   describe('is sent by a program', () => {
     let workspace: Workspace;
+    let alive: NodeJS.Timeout; // the service has much else that keeps it running
     before(async () => {
       workspace = await createWorkspace();
+      alive = setInterval(() => undefined, 1000);
     });
-    after(() => workspace.close());
+    after(() => {
+      clearInterval(alive);
+      return workspace.close();
+    });
 
     const program = async (name: string, body: string): Promise<string> => {
       const path = await workspace.write(name, `#!/bin/sh\n${body}\n`);
@@ -32,18 +38,49 @@ describe('a message for systemd', () => {
       return path;
     };
 
+    const told = (notify: string, message: Message): Promise<Sent> =>
+      firstValueFrom(createSender('/the/socket', notify)(message));
+
     it('that gets the socket and the lines', async () => {
-      const notify = await program('notify', '[ "$NOTIFY_SOCKET" = /the/socket ] && [ "$*" = "READY=1 STATUS=a b" ]');
-      const sent = await firstValueFrom(sendToSystemd('/the/socket', { state: 'ready', status: 'a b' }, notify));
-      assert.deepEqual(sent, { kind: 'delivered' });
+      const notify = await program(
+        'notify',
+        '[ "$NOTIFY_SOCKET" = /the/socket ] && [ "$1" = READY=1 ] && [ "$2" = "STATUS=a * b c" ]',
+      );
+      assert.deepEqual(await told(notify, { state: 'ready', status: 'a * b\tc' }), { kind: 'delivered' });
     });
 
     it('and one that fails, or is missing, is told', async () => {
       const failing = await program('failing', 'exit 3');
-      const sent = await firstValueFrom(sendToSystemd('/x', { watchdog: true }, failing));
-      assert.deepEqual(sent, { kind: 'failed', why: `${failing} ended with 3` });
-      const missing = await firstValueFrom(sendToSystemd('/x', { watchdog: true }, workspace.path('missing')));
-      assert.match(JSON.stringify(missing), /failed.*ENOENT/);
+      assert.deepEqual(await told(failing, { watchdog: true }), { kind: 'failed', why: `${failing} ended with 3` });
+      const missing = workspace.path('missing');
+      assert.deepEqual(await told(missing, { watchdog: true }), { kind: 'failed', why: `${missing} not found` });
+    });
+
+    it('in the order in which they were sent, by one shell that outlives SIGTERM', async () => {
+      const said = workspace.path('said');
+      const notify = await program(
+        'order',
+        `echo "$PPID $1" >> ${said}; [ $# = 2 ] && kill -TERM $(cut -d" " -f4 /proc/$PPID/stat); [ $# -lt 3 ]`,
+      );
+      const send = createSender('/the/socket', notify);
+      const sent = await Promise.all(
+        ([{ state: 'ready' }, { state: 'ready', watchdog: true }, { state: 'stopping' }] as const).map((message) =>
+          firstValueFrom(send(message)),
+        ),
+      );
+      assert.deepEqual(new Set(sent.map(({ kind }) => kind)), new Set(['delivered']));
+      const lines = (await readFile(said, 'utf8')).trim().split('\n');
+      assert.deepEqual(
+        lines.map((line) => line.split(' ')[1]),
+        ['READY=1', 'READY=1', 'STOPPING=1'],
+      );
+    });
+
+    it('by another shell if the first has ended', async () => {
+      const notify = await program('ending', '[ "$1" = READY=1 ] || kill -KILL $(cut -d" " -f4 /proc/$PPID/stat)');
+      const send = createSender('/the/socket', notify);
+      assert.equal((await firstValueFrom(send({ state: 'stopping' }))).kind, 'failed');
+      assert.equal((await firstValueFrom(send({ state: 'ready' }))).kind, 'delivered');
     });
   });
 });
