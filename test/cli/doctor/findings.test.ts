@@ -214,6 +214,15 @@ describe('the findings of the doctor', () => {
       /^WARNING clients: nobody has asked for \/primary since its start 60 min ago \(but \/replica: 7 checks\)$/,
     ],
     [
+      'somebody asked, and asks no more',
+      () => ({ service: serving(pageOf(...CHECKED, 'patroniglue_last_check_age_seconds{route="/primary"} 7300')) }),
+      /^WARNING clients: nobody has asked for \/primary for 2 h$/,
+    ],
+    [
+      'somebody asked a moment ago',
+      () => ({ service: serving(pageOf(...CHECKED, 'patroniglue_last_check_age_seconds{route="/primary"} 2')) }),
+    ],
+    [
       'nobody asks at all, and no HAProxy is named',
       () => ({ service: serving(pageOf()), haproxy: undefined }),
       /^WARNING clients: nobody has asked for \/primary since/,

@@ -2,7 +2,7 @@ import type { Config } from '../../../config/types.js';
 import { canonicalRoute, leaderRoute } from '../../../patroni/routes.js';
 import { writtenRoutesOf } from '../../live-check.js';
 import { not, ok } from '../finding.js';
-import { countsByRoute } from '../series.js';
+import { type Series, countsByRoute } from '../series.js';
 import type { Facts, Finding } from '../types.js';
 import { AGENT_TODO, spanText, uptimeS } from './words.js';
 
@@ -20,8 +20,11 @@ export function clientFindings(facts: Facts): readonly Finding[] {
   const counted = [...countTexts(checks, 'checks'), ...countTexts(agents, 'agent checks')].join(', ');
   const upS = uptimeS(facts);
   const since = upS === undefined ? 'since the start of the service' : `since its start ${spanText(upS)} ago`;
-  const missing = expectedRoutes(facts).filter((route) => !checks.has(route) && !agents.has(route));
-  const found: Finding[] = [];
+  const expected = expectedRoutes(facts);
+  const missing = expected.filter((route) => !checks.has(route) && !agents.has(route));
+  const found: Finding[] = expected
+    .filter((route) => checks.has(route) && !agents.has(route))
+    .flatMap((route) => endedFinding(route, service.series, facts));
   if (missing.length > 0 && upS !== undefined && upS < SOON_S) {
     found.push(ok(CHECK, `nobody has asked for ${missing.join(', ')} yet: the service runs only for ${spanText(upS)}`));
   } else if (missing.length > 0) {
@@ -29,12 +32,21 @@ export function clientFindings(facts: Facts): readonly Finding[] {
     found.push(
       not('WARNING', CHECK, `nobody has asked for ${missing.join(', ')} ${since}${asked}`, whereText(facts.config)),
     );
-  } else {
+  } else if (found.length === 0) {
     found.push(
       ok(CHECK, counted === '' ? `nothing is expected, and nobody has asked ${since}` : `${counted} ${since}`),
     );
   }
   return [...found, ...agentsAlone(checks, agents)];
+}
+
+/** A load balancer that asked, and asks no more. */
+function endedFinding(route: string, series: readonly Series[], { config }: Facts): readonly Finding[] {
+  const last = series.find(
+    ({ name, labels }) => name === 'patroniglue_last_check_age_seconds' && labels['route'] === route,
+  );
+  if (last === undefined || last.value < SOON_S) return [];
+  return [not('WARNING', CHECK, `nobody has asked for ${route} for ${spanText(last.value)}`, whereText(config))];
 }
 
 function whereText({ frontend: { port } }: Config): string {
