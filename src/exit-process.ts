@@ -33,9 +33,24 @@ function endAtOnce(exitCode: number): void {
 /** Returns only if it fails. */
 function replaceWithExitingProgram(exitCode: number): void {
   const { execve } = process as { execve?: (file: string, args: readonly string[], env: object) => void };
+  const [program = '', ...args] = exitingProgram(exitCode, process.execPath, isSingleExecutable());
   try {
-    execve?.(process.execPath, [process.execPath, '--eval', `process.exitCode = ${exitCode}`], {});
+    execve?.(program, [program, ...args], {});
   } catch {
     // forbidden (seccomp): the caller aborts
   }
+}
+
+/**
+ * A command that ends with the exit code: Node itself. A single executable application is Node with patroniglue inside, which
+ * would start patroniglue again, so there it is the shell.
+ */
+export function exitingProgram(exitCode: number, execPath: string, isSingle: boolean): readonly string[] {
+  return isSingle ? ['/bin/sh', '-c', `exit ${exitCode}`] : [execPath, '--eval', `process.exitCode = ${exitCode}`];
+}
+
+/** Every Node that has `execve` has this module. */
+function isSingleExecutable(): boolean {
+  const { getBuiltinModule } = process as { getBuiltinModule?: (id: string) => { isSea?: () => boolean } | undefined };
+  return getBuiltinModule?.('node:sea')?.isSea?.() ?? false;
 }

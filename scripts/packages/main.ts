@@ -1,4 +1,4 @@
-// Makes the packages in dist/: .deb, .rpm, tarballs, npm's tarball, SBOM and checksums. docs/packages.md says what is in them.
+// Makes the packages in dist/: .deb, .rpm, tarballs, npm's tarball, SBOM and checksums. docs/install.md says what is in them.
 // node build/scripts/packages/main.js [--dir DIR] [--version VERSION] [--kinds deb,rpm,tar,npm] [--flavours all,amd64,arm64]
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
