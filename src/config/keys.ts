@@ -89,6 +89,15 @@ export const sections = {
 /** From 10 ms to a day. Node's timers overflow at 24.8 days, and then fire at once. */
 const time = { kind: 'seconds', min: 0.01, max: 86_400 } as const;
 
+/** A file beside each `keyfile`. */
+const keyPassword = {
+  name: 'keyfile-password-file',
+  group: 'tls',
+  kind: 'password file',
+  contents: 'password',
+  absent: 'none (the key has no passphrase)',
+} as const;
+
 const listeningPort = { kind: 'whole number', min: 0, max: 65_535 } as const;
 
 /**
@@ -140,11 +149,7 @@ export const keys = {
       example: '/etc/patroniglue/server.key',
     },
     keyfilePasswordFile: {
-      name: 'keyfile-password-file',
-      group: 'tls',
-      kind: 'password file',
-      contents: 'password',
-      absent: 'none (the key has no passphrase)',
+      ...keyPassword,
       about:
         'HTTPS: file with the passphrase of the private key, in one line. Let only the user of patroniglue read it.',
       example: '/etc/patroniglue/server-key-password',
@@ -317,11 +322,7 @@ export const keys = {
       example: '/etc/patroniglue/client.key',
     },
     keyfilePasswordFile: {
-      name: 'keyfile-password-file',
-      group: 'tls',
-      kind: 'password file',
-      contents: 'password',
-      absent: 'none (the key has no passphrase)',
+      ...keyPassword,
       about:
         'With https: file with the passphrase of the private key, in one line. Let only the user of patroniglue read it.',
       example: '/etc/patroniglue/client-key-password',
@@ -535,11 +536,7 @@ export const keys = {
       example: '/etc/patroniglue/etcd-client.key',
     },
     keyfilePasswordFile: {
-      name: 'keyfile-password-file',
-      group: 'tls',
-      kind: 'password file',
-      contents: 'password',
-      absent: 'none (the key has no passphrase)',
+      ...keyPassword,
       about:
         'With https: file with the passphrase of the private key, in one line. Let only the user of patroniglue read it.',
       example: '/etc/patroniglue/etcd-client-key-password',

@@ -23,8 +23,8 @@ const EMPTY =
   'the file has no keys (it is empty, or has only comments): is it still being written? If you want every default, write {}';
 
 /**
- * Reads the configuration in a YAML text, and in the environment. A text without keys is an error, because another program may still be writing the
- * file. `{}` stands for every default.
+ * Reads the configuration in a YAML text, and in the environment. A text without keys is an error, because another program
+ * may still be writing the file. `{}` stands for every default.
  *
  * All problems are reported at once. If the syntax is broken, only the syntax errors are: anything else would be a guess.
  *

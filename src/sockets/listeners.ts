@@ -41,7 +41,8 @@ export interface Listeners {
   addresses(): readonly string[];
   /**
    * Listens at another address, or with other certificates. A server goes on listening, and keeps its connections, if its
-   * address, port and scheme stay, and whether it wants certificates of clients. Any other server accepts no new connections; its open connections may end by themselves.
+   * address, port and scheme stay, and whether it wants certificates of clients. Any other server accepts no new
+   * connections; its open connections may end by themselves.
    *
    * @param listenAt `undefined`: listens nowhere
    * @throws ListenError when it cannot listen; then nothing has changed
@@ -149,8 +150,8 @@ export function createListeners(options: ListenersOptions): Listeners {
             onSkipped?.(`not listening on ${address}: ${messageOf(cause)}`);
             continue;
           }
-          // One of our own servers may have the port: on 127.0.0.1 when 0.0.0.0 comes, with HTTP when HTTPS comes, with other rights when client certificates are wanted, or the
-          // front end's server when agent checks get its port. It is stopped first, so nobody listens there for a moment.
+          // One of our own servers may have the port: on 127.0.0.1 when 0.0.0.0 comes, with HTTP when HTTPS comes, without
+          // client certificates when these are wanted, or the front end's server when agent checks get its port. It is stopped first, so nobody listens there for a moment.
           const inTheWay = departures.filter((departure) => departure.port === port && !departure.isStopped());
           if (!isPortTaken(cause) || inTheWay.length === 0) throw cause;
           for (const departure of inTheWay) departure.stop();

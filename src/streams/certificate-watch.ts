@@ -8,8 +8,8 @@ import { type PositionedValidity, readCaValidity, readValidities } from '../cert
 const EVERY_MS = 60_000;
 
 /**
- * Whose certificate: the front end's, that of the CA for its clients, patroniglue's own as a client of Patroni, that of the CA for Patroni, Patroni's,
- * patroniglue's own as a client of etcd, that of the CA for etcd.
+ * Whose certificate: the front end's, that of the CA for its clients, patroniglue's own as a client of Patroni, that of the
+ * CA for Patroni, Patroni's, patroniglue's own as a client of etcd, that of the CA for etcd.
  */
 export type CertificateOwner =
   'frontend' | 'frontend-ca' | 'client' | 'ca' | 'patroni' | 'witness-client' | 'witness-ca';

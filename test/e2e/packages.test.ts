@@ -181,10 +181,10 @@ describe('the packages', { skip: await skipReasonOfRoot(['debootstrap', 'rpmbuil
         await eventually('the log has the reload', 10_000, async () =>
           /reloaded; changed: .*cache\.ttl/.test(await machine.sh('journalctl --unit patroniglue --output cat')),
         );
-        await machine.sh('cp /etc/patroniglue/config.yml /root/ && echo bad >> /etc/patroniglue/config.yml');
+        await machine.sh('cp /etc/patroniglue/config.yml /run/kept.yml && echo bad >> /etc/patroniglue/config.yml');
         await assert.rejects(machine.sh('systemctl reload patroniglue'), /failed/);
         assert.equal(await property('ActiveState'), 'active');
-        await machine.sh('cp /root/config.yml /etc/patroniglue/ && systemctl reload patroniglue');
+        await machine.sh('cp /run/kept.yml /etc/patroniglue/config.yml && systemctl reload patroniglue');
         assert.equal(await property('MainPID'), pid);
       });
 

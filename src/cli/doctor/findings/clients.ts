@@ -4,7 +4,7 @@ import { writtenRoutesOf } from '../../live-check.js';
 import { not, ok } from '../finding.js';
 import { type Series, countsByRoute } from '../series.js';
 import type { Facts, Finding } from '../types.js';
-import { AGENT_TODO, spanText, uptimeS } from './words.js';
+import { AGENT_REMEDY, spanText, uptimeS } from './words.js';
 
 const CHECK = 'clients';
 
@@ -78,5 +78,5 @@ function agentsAlone(checks: ReadonlyMap<string, number>, agents: ReadonlyMap<st
     [...counts.values()].reduce((sum, one) => sum + one, 0);
   if (total(agents) === 0 || total(checks) > 0) return [];
   const found = `agent checks come, and no HTTP check: HAProxy ignores an agent that it cannot reach`;
-  return [not('CRITICAL', 'agents', found, AGENT_TODO)];
+  return [not('CRITICAL', 'agents', found, AGENT_REMEDY)];
 }

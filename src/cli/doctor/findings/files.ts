@@ -5,7 +5,7 @@ import type { Facts, Finding } from '../types.js';
 
 const CHECK = 'files';
 
-const TODO = 'Write LimitNOFILE=4096 into the unit of the service (`systemctl edit patroniglue`), then restart it.';
+const REMEDY = 'Write LimitNOFILE=4096 into the unit of the service (`systemctl edit patroniglue`), then restart it.';
 
 /** Whether the limit of open files of the running service leaves enough connections for clients. */
 export function filesFindings({ config, service, process }: Facts): readonly Finding[] {
@@ -18,14 +18,14 @@ export function filesFindings({ config, service, process }: Facts): readonly Fin
       return [not('UNKNOWN', CHECK, `the limit of open files is not known: ${hidden}`, 'Run it as root.')];
     }
     const told = `the service allows ${allowed} connections of clients`;
-    return [allowed < MAX_CONNECTIONS ? not('WARNING', CHECK, told, TODO) : ok(CHECK, `${told}; ${hidden}`)];
+    return [allowed < MAX_CONNECTIONS ? not('WARNING', CHECK, told, REMEDY) : ok(CHECK, `${told}; ${hidden}`)];
   }
   const { source, openFilesLimit } = process;
   const told = `${source}: ${openFiles ?? '?'} open files of ${openFilesLimit}`;
   const ample = ampleOpenFiles(config.backend.routes.length + config.cache.learn);
   if (openFilesLimit < ample) {
     const found = `${told}: fewer than ${ample}, so fewer than ${MAX_CONNECTIONS} connections of clients`;
-    return [not('WARNING', CHECK, found, TODO)];
+    return [not('WARNING', CHECK, found, REMEDY)];
   }
   return openFiles !== undefined && openFiles > openFilesLimit * 0.8
     ? [

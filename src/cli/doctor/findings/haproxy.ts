@@ -2,7 +2,7 @@ import { canonicalRoute } from '../../../patroni/routes.js';
 import type { HaproxyFile } from '../../haproxy/checks.js';
 import { not, ok } from '../finding.js';
 import type { Facts, Finding } from '../types.js';
-import { AGENT_TODO } from './words.js';
+import { AGENT_REMEDY } from './words.js';
 
 /** What a haproxy.cfg makes of this patroniglue: its checks, its agent checks, and whether they can arrive here. */
 export function haproxyFindings(facts: Facts): readonly Finding[] {
@@ -53,7 +53,7 @@ function agentFindings(
 ): readonly Finding[] {
   const alone = agentsAlone.map(({ section, line, servers }) => {
     const found = `${section} (line ${line}): ${servers.join(', ')} with an agent check and no health check: HAProxy ignores an agent that it cannot reach`;
-    return not('CRITICAL', 'agents', found, AGENT_TODO);
+    return not('CRITICAL', 'agents', found, AGENT_REMEDY);
   });
   const unheard = checks.flatMap(({ section, line, servers }) => {
     const ports = servers.flatMap((one) => (one.port === frontend.port && one.agent ? [one.agent.port] : []));

@@ -16,14 +16,14 @@ export function patroniFindings({ config, patroni, service }: Facts): readonly F
     not('WARNING', CHECK, warning, "Write the address of this node's Patroni as backend.host."),
   );
   if (answers.length === 0) {
-    return [not('CRITICAL', CHECK, `${where} gave no answer in time`, TODO), ...others];
+    return [not('CRITICAL', CHECK, `${where} gave no answer in time`, REMEDY), ...others];
   }
   const failed = failuresIn(answers);
   if (failed.length > 0) {
     const notAsked = spared === 0 ? '' : `; ${spared} other routes are not asked, to spare Patroni`;
     const served = isServed ? '; checks still get replies' : '';
     const found = `${where}: ${failed.join(', ')}${notAsked}${served}`;
-    return [not(isServed ? 'WARNING' : 'CRITICAL', CHECK, found, TODO), ...others];
+    return [not(isServed ? 'WARNING' : 'CRITICAL', CHECK, found, REMEDY), ...others];
   }
   const slow = answers.filter((answer) => tookMs(answer) > config.backend.timeoutMs / 2);
   const told = `${where}: ${answers.map(answerText).join(', ')}`;
@@ -45,7 +45,7 @@ function failuresIn(answers: readonly LiveAnswer[]): readonly string[] {
   return [...routes].map(([why, failed]) => `${[...failed].join(', ')}: ${why}`);
 }
 
-const TODO = 'If Patroni runs, take the evidence and decide by docs/runbook-patroni-frozen.md; otherwise start it.';
+const REMEDY = 'If Patroni runs, take the evidence and decide by docs/runbook-patroni-frozen.md; otherwise start it.';
 
 /** The time from the request to the end of its answer. */
 export function tookMs({ outcome }: LiveAnswer): number {

@@ -15,5 +15,5 @@ export function spanText(spanS: number): string {
 }
 
 /** What to do if a server has an agent check alone. */
-export const AGENT_TODO =
+export const AGENT_REMEDY =
   'Add `check` and `option httpchk` beside `agent-check`, as in examples/haproxy-agent.cfg, then reload HAProxy.';
