@@ -10,8 +10,10 @@ export interface NodeReport {
   readonly timeline?: number;
   readonly 'patroni-version'?: string;
   readonly paused?: boolean;
-  /** For a replica: the bytes that it has received and not replayed. For a primary: each standby with its state. */
+  /** For a replica: the bytes that it has received and not replayed. */
   readonly lag?: string;
+  /** Each standby that replicates from this node, with its state. */
+  readonly standbys?: string;
 }
 
 /**
@@ -30,6 +32,7 @@ export function nodeIn({ body }: Answer): NodeReport {
     'patroni-version': textIn(patroni['version']),
     paused: status['pause'] === true ? true : undefined,
     lag: lagIn(status),
+    standbys: standbysIn(status),
   };
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
@@ -37,8 +40,12 @@ export function nodeIn({ body }: Answer): NodeReport {
 function lagIn(status: JsonObject): string | undefined {
   const xlog = objectIn(status['xlog']);
   const [received, replayed] = [numberIn(xlog['received_location']), numberIn(xlog['replayed_location'])];
-  if (received !== undefined && replayed !== undefined) return `${Math.max(0, received - replayed)} bytes to replay`;
-  const { replication } = status;
+  return received === undefined || replayed === undefined
+    ? undefined
+    : `${Math.max(0, received - replayed)} bytes to replay`;
+}
+
+function standbysIn({ replication }: JsonObject): string | undefined {
   if (!Array.isArray(replication)) return undefined;
   const standbys = replication.map(objectIn).map((standby) => {
     const name = textIn(standby['application_name']) ?? 'a standby';

@@ -75,6 +75,7 @@ export function createPages(sources: PagesSources): OwnPages {
     upstream: () => origin(inForce().backend),
     ttlMsOf: (route) => paceOf(inForce().cache, route).ttlMs,
     witness: sources.witness.state,
+    scope: () => inForce().witness?.key.split('/').at(-1),
     recording: sources.recording,
     frozenSinceMs: sources.frozenSinceMs,
     certificateEnds: () => certificates.ends(),

@@ -1,6 +1,9 @@
 import type { NodeState, RouteReport, StatusReport } from './types.js';
 import { escaped, span, time } from './words.js';
 
+/** After a start, the page says so for this long: what happened before is not on it. */
+const STARTED_LATELY_MS = 600_000;
+
 /** A dot for the tab of the browser. */
 const dot = (colour: string): string => {
   const circle = `<circle cx="8" cy="8" r="7" fill="${colour}"/>`;
@@ -28,7 +31,7 @@ export function titleOf(report: StatusReport): string {
   const { node, routes } = report;
   const [first] = routes.filter(({ learned }) => !learned);
   const told = first
-    ? `${first.route} ${first.state === 'fresh' ? String(first.status) : 'no fresh answer'}`
+    ? `${first.route} ${first.state === 'fresh' ? String(first.status) : `503, ${whyNot(first)}`}`
     : undefined;
   const said = [roleOf(report), told].filter((text) => text !== undefined).join(', ');
   return `${node.name ?? 'patroniglue'}: ${said}`;
@@ -49,24 +52,38 @@ export function headHtml(report: StatusReport): string {
 <h1>${escaped(node.name ?? 'patroniglue')}${role === undefined ? '' : ` <span>${escaped(role)}</span>`}${isRunning ? '' : ` <span class="warn">${escaped(node.state)}</span>`}${node.scope === undefined ? '' : ` <small>of cluster ${escaped(node.scope)}</small>`}</h1>
 ${alarm(report)}<p>Checks get:</p>
 <ul class="told">${told.join('\n')}</ul>
-<dl>${[answered(report), key(report), asked(report)].join('\n')}</dl>
+<dl>${[answered(report), key(report), asked(report), startedLately(report)].join('\n')}</dl>
 </header>`;
 }
 
 /** What a check of a route gets. */
-export function replyTo({ route, state, status }: RouteReport): string {
+export function replyTo(report: RouteReport): string {
+  const { route, state, status } = report;
   const [kind, text] =
-    state === 'fresh' ? [status === 200 ? 'yes' : 'no', String(status)] : ['none', '503, no fresh answer'];
+    state === 'fresh' ? [status === 200 ? 'yes' : 'no', String(status)] : ['none', `503, ${whyNot(report)}`];
   return `<code>${escaped(route)}</code> <b class="${kind}">${text}</b>`;
 }
 
-function alarm({ state }: StatusReport): string {
+const whyNot = (report: RouteReport): string => (report['by-lease-guard'] ? 'by the lease guard' : 'no fresh answer');
+
+function alarm(report: StatusReport): string {
+  const html = alarmHtml(report);
+  return html === undefined ? '' : `<p class="alarm">${html}</p>\n`;
+}
+
+function alarmHtml({ state, routes }: StatusReport): string | undefined {
   const runbook = '<a href="/-/runbook">What to do</a>';
   if (state === 'witness') {
-    const headline = 'Patroni does not answer. Checks get replies by the witness.';
-    return `<p class="alarm">${headline} etcd says what this node is. Mend Patroni: ${runbook}</p>\n`;
+    return `Patroni does not answer. Checks get replies by the witness. etcd says what this node is. Mend Patroni: ${runbook}`;
   }
-  return state === 'no-fresh-answer' ? `<p class="alarm">There is no fresh answer of Patroni. ${runbook}</p>\n` : '';
+  const failing = routes.filter((route) => !route.learned && route.state !== 'fresh');
+  const [first] = failing;
+  if (first === undefined) return undefined;
+  if (failing.every((route) => route['by-lease-guard'])) {
+    return 'Patroni answers, but has not reached its DCS for too long: another node may get the leader key. Look at the DCS, and at the log of Patroni.';
+  }
+  const reason = (first.reason ?? '').replace(/^\w+: /, ''); // without the state
+  return `There is no fresh answer of Patroni: ${escaped(reason)}. ${runbook}`;
 }
 
 const fact = (name: string, html: string): string => `<div><dt>${name}</dt><dd>${html}</dd></div>`;
@@ -89,4 +106,10 @@ function asked(report: StatusReport): string {
   const question = 'Does the load balancer check this port?';
   const warning = unasked && `<p class="warn">Nobody has asked for ${escaped(unasked)} for a minute. ${question}</p>`;
   return fact('last check', `${text}${warning ?? ''}`);
+}
+
+function startedLately({ started, 'uptime-ms': uptimeMs, at }: StatusReport): string {
+  return uptimeMs < STARTED_LATELY_MS
+    ? fact('patroniglue started', `${span(uptimeMs)} ago (${time(started, at)})`)
+    : '';
 }

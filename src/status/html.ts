@@ -9,7 +9,7 @@ import type {
   StatusReport,
   WitnessReport,
 } from './types.js';
-import { escaped, span, time } from './words.js';
+import { escaped, size, span, time } from './words.js';
 
 /** The whole page. It is complete without JavaScript: the script only keeps the page up to date. */
 export function statusPage(report: StatusReport): string {
@@ -25,10 +25,9 @@ export function statusPage(report: StatusReport): string {
 <script src="/-/status.js" defer></script>
 </head>
 <body>
+<p id="said" class="unseen" role="status"></p>
 <p id="live">as of ${time(report.at, report.at)} UTC</p>
-<main>
-${statusMain(report)}
-</main>
+<main>${statusMain(report)}</main>
 <footer>patroniglue ${escaped(report.version)} · times are in <span id="zone">UTC</span> · <a href="/-/runbook">When Patroni is frozen</a> · <a href="/-/status.json">JSON</a> · <a href="/-/metrics">metrics</a></footer>
 </body>
 </html>
@@ -38,21 +37,34 @@ ${statusMain(report)}
 /** The part of the page that changes: the content of `main`. */
 export function statusMain(report: StatusReport): string {
   const { warnings, routes, cluster, changes, 'learned-changes': learnedChanges, at } = report;
+  const noPlaceFor = report['no-place-for-cluster'];
   const learned = routes.filter((route) => route.learned);
   const learnedPart =
     learned.length + learnedChanges.length === 0
       ? []
       : [
-          `<details id="learned"><summary id="learned-summary">${learned.length} learned ${learned.length === 1 ? 'route' : 'routes'}: polled because a client asks for them</summary>
+          `<details id="learned"><summary id="learned-summary">${learned.length} learned ${learned.length === 1 ? 'route' : 'routes'}, polled because a client or this page asks</summary>
 ${learned.length === 0 ? '' : routeTable(learned, at)}
 ${changeList('learned-changes', learnedChanges, at)}</details>`,
         ];
   return [
     headHtml(report),
-    ...(warnings.length === 0 ? [] : [section('Warnings', `<ul class="warnings">${list(warnings.map(escaped))}</ul>`)]),
+    ...(warnings.length === 0
+      ? []
+      : [section('warnings', 'Warnings', `<ul class="warnings">${list(warnings.map(escaped))}</ul>`)]),
     ...(cluster ? [clusterPart(cluster, at)] : []),
+    ...(noPlaceFor === undefined
+      ? []
+      : [
+          section(
+            'cluster',
+            'The cluster',
+            `<p>Not known: patroniglue has learned ${noPlaceFor} ${noPlaceFor === 1 ? 'route' : 'routes'}, and <code>cache.learn</code> leaves no place for <code>/cluster</code>.</p>`,
+          ),
+        ]),
     nodePart(report),
     section(
+      'routes',
       'Routes',
       routeTable(
         routes.filter((route) => !route.learned),
@@ -60,13 +72,15 @@ ${changeList('learned-changes', learnedChanges, at)}</details>`,
       ),
     ),
     ...learnedPart,
-    section('Changes', changeList('changes', changes, at)),
+    section('changed', 'Changes', changeList('changes', changes, at)),
     ...recordingPart(report),
     ownPart(report),
   ].join('\n');
 }
 
-const section = (heading: string, html: string): string => `<section><h2>${heading}</h2>${html}</section>`;
+/** Each section has an ID: so the script knows it, when another section appears before it. */
+const section = (id: string, heading: string, html: string): string =>
+  `<section id="${id}"><h2>${heading}</h2>${html}</section>`;
 const list = (items: readonly string[]): string => items.map((item) => `<li>${item}</li>`).join('');
 const facts = (pairs: readonly (readonly [name: string, html: string])[]): string =>
   `<dl>${pairs.map(([name, html]) => `<div><dt>${escaped(name)}</dt><dd>${html}</dd></div>`).join('')}</dl>`;
@@ -79,32 +93,39 @@ function table(columns: readonly string[], rows: readonly string[]): string {
 
 const cell = (column: string, html: string): string => `<td data-label="${column}">${html}</td>`;
 
+const LINK_COLUMN = 'status page, if it is at the same port';
+
 function clusterPart(cluster: ClusterReport, today: string): string {
   const outOfDate = cluster.fresh ? '' : ', out of date';
   const heading = `The cluster, as Patroni said at ${time(cluster.at, today)}${outOfDate}`;
-  const links = cluster.members.some(({ page }) => page !== undefined) ? ['its status page'] : [];
-  const columns = ['member', 'role', 'state', 'timeline', 'lag', ...links];
-  return section(heading, table(columns, cluster.members.map(memberRow)));
+  const linkColumn = cluster.members.some(({ page }) => page !== undefined) ? LINK_COLUMN : undefined;
+  const columns = ['member', 'role', 'state', 'timeline', 'lag', ...(linkColumn === undefined ? [] : [linkColumn])];
+  return section(
+    'cluster',
+    heading,
+    table(
+      columns,
+      cluster.members.map((member) => memberRow(member, linkColumn)),
+    ),
+  );
 }
 
-function memberRow(member: MemberReport): string {
+function memberRow(member: MemberReport, linkColumn: string | undefined): string {
   const { name, role, state, timeline, lag, page } = member;
   const shown = (value: string | number | undefined): string => (value === undefined ? '' : escaped(String(value)));
   const link =
-    page &&
-    `<a href="${escaped(page)}" rel="noreferrer">${escaped(new URL(page).host)}</a> <small>a guess: this port, on its host</small>`;
+    page === undefined ? '' : `<a href="${escaped(page)}" rel="noreferrer">${escaped(new URL(page).host)}</a>`;
   return `<tr><th scope="row">${escaped(name)}${member['this-node'] ? ' <small>this node</small>' : ''}</th>
-${cell('role', shown(role))}${cell('state', shown(state))}${cell('timeline', shown(timeline))}${cell('lag', typeof lag === 'number' ? `${lag} bytes` : shown(lag))}${link === undefined ? '' : cell('its status page', link)}</tr>`;
+${cell('role', shown(role))}${cell('state', shown(state))}${cell('timeline', shown(timeline))}${cell('lag', typeof lag === 'number' ? size(lag) : shown(lag))}${linkColumn === undefined ? '' : cell(linkColumn, link)}</tr>`;
 }
 
 function nodePart({ node, 'node-asked': asked, witness, at }: StatusReport): string {
   const who = witness?.active === true ? 'the witness' : 'Patroni';
-  if (asked === undefined) return section(`What ${who} says about the node`, '<p>Nothing yet.</p>');
+  if (asked === undefined) return section('node', `What ${who} says about the node`, '<p>Nothing yet.</p>');
   const said = Object.entries(node).map(([name, value]) => [name, escaped(String(value))] as const);
-  return section(`What ${who} said about the node at ${time(asked.at, at)}`, facts(said));
+  return section('node', `What ${who} said about the node at ${time(asked.at, at)}`, facts(said));
 }
 
-/** About this patroniglue itself. */
 /** The evidence of the last freeze. It is for the runbook, so it is folded. */
 function recordingPart({ 'flight-recording': recording, at }: StatusReport): readonly string[] {
   if (recording === undefined) return [];
@@ -112,12 +133,14 @@ function recordingPart({ 'flight-recording': recording, at }: StatusReport): rea
   const json = escaped(JSON.stringify(recording, undefined, 2));
   return [
     section(
+      'recorded',
       'When Patroni last stopped answering',
       `<details id="recording"><summary id="recording-summary">${time(recording.at, at)} ${text}</summary><pre>${json}</pre></details>`,
     ),
   ];
 }
 
+/** About this patroniglue itself. */
 function ownPart({
   upstream,
   started,
@@ -129,6 +152,7 @@ function ownPart({
 }: StatusReport): string {
   const leftMs = (ends: string): number => Date.parse(ends) - Date.parse(at);
   return section(
+    'own',
     'This patroniglue',
     facts([
       ['polls Patroni at', `<code>${escaped(upstream)}</code>`],
@@ -186,11 +210,13 @@ ${cell('polls', sparkline(polls))}
 ${cell('last failure', failure === undefined ? 'none' : `${time(failure.at, today)} ${escaped(failure.text)}`)}</tr>`;
 }
 
-function ageBar({ 'age-ms': ageMs, 'ttl-ms': ttlMs, state }: RouteReport): string {
+function ageBar(report: RouteReport): string {
+  const { 'age-ms': ageMs, 'ttl-ms': ttlMs, state } = report;
   if (ageMs === undefined) return 'no answer yet';
   const shown = Math.min(ageMs, ttlMs);
+  const ended = report['by-lease-guard'] ? 'ended by the lease guard' : 'expired';
   const words = `${(ageMs / 1000).toFixed(1)} s of ${ttlMs / 1000} s`;
-  return `<progress max="${ttlMs}" value="${shown}" data-age="${ageMs}" aria-label="age of the answer">${words}</progress> <span class="age">${words}${state === 'stale' ? ', expired' : ''}</span>`;
+  return `<progress max="${ttlMs}" value="${shown}" data-age="${ageMs}" aria-label="age of the answer">${words}</progress> <span class="age">${words}${state === 'stale' ? `, ${ended}` : ''}</span>`;
 }
 
 const [SPARK_WIDTH, SPARK_HEIGHT] = [120, 24];

@@ -11,16 +11,7 @@ import type { WitnessState } from '../witness/types.js';
 import { judge } from '../witness/verdict.js';
 import { version } from '../version.js';
 import type { History } from './history.js';
-import type {
-  CheckReport,
-  ClusterReport,
-  KeyReport,
-  Moment,
-  NodeState,
-  RouteReport,
-  StatusReport,
-  WitnessReport,
-} from './types.js';
+import type { CheckReport, KeyReport, Moment, NodeState, RouteReport, StatusReport, WitnessReport } from './types.js';
 
 /** The route whose answer has the members of the cluster. */
 export const CLUSTER_ROUTE = '/cluster' as CanonicalRoute;
@@ -39,6 +30,8 @@ export interface StatusSources {
   readonly warnings: () => readonly string[];
   readonly upstream: () => string;
   readonly witness: () => WitnessState | undefined;
+  /** The name of the cluster, as the configuration of the witness has it. */
+  readonly scope: () => string | undefined;
   /** What the flight recorder has recorded last. */
   readonly recording: () => Recording | undefined;
   /** Since when Patroni is frozen, by the clock of snapshots. */
@@ -138,7 +131,7 @@ function patroniReport({ history, frozenSinceMs, momentOf }: Now): Pick<StatusRe
 }
 
 /** The facts about the node from the newest answer that has any. */
-function nodeReport({ routes, momentOf }: Now): Pick<StatusReport, 'node' | 'node-asked'> {
+function nodeReport({ routes, scope, momentOf }: Now): Pick<StatusReport, 'node' | 'node-asked'> {
   const answers: { readonly answer: Answer; readonly sentAtMs: number }[] = routes
     .map(({ snapshot }) => snapshot)
     .filter((snapshot) => snapshot.kind !== 'pending');
@@ -146,7 +139,12 @@ function nodeReport({ routes, momentOf }: Now): Pick<StatusReport, 'node' | 'nod
     .sort((a, b) => b.sentAtMs - a.sentAtMs)
     .map(({ answer, sentAtMs }) => ({ node: nodeIn(answer), sentAtMs }))
     .find(({ node }) => node.role !== undefined);
-  return found ? { node: found.node, 'node-asked': momentOf(found.sentAtMs) } : { node: {} };
+  if (found === undefined) return { node: {} };
+  const configured = scope(); // the witness does not say it
+  return {
+    node: { ...(configured !== undefined && { scope: configured }), ...found.node },
+    'node-asked': momentOf(found.sentAtMs),
+  };
 }
 
 /** By Patroni's answers while they are fresh, otherwise by the witness while checks get what it says. */
@@ -212,6 +210,7 @@ function routeReport({ route, learned, snapshot }: RouteNow, facts: Now): RouteR
     }),
     'ttl-ms': ttlMsOf(route),
     ...(snapshot.kind !== 'fresh' && { reason: describeNotFresh(snapshot, now) }),
+    ...(snapshot.kind === 'stale' && snapshot.lease && !snapshot.failures && { 'by-lease-guard': true as const }),
     ...(snapshot.kind !== 'pending' && snapshot.witness && { witness: snapshot.witness.why }),
     ...(check && { 'last-check': checkReport(check, momentOf) }),
     ...(lastFailure && { 'last-failure': { at: iso(lastFailure.atMs), text: describeFailure(lastFailure) } }),
@@ -219,9 +218,12 @@ function routeReport({ route, learned, snapshot }: RouteNow, facts: Now): RouteR
   };
 }
 
-function clusterReport(facts: Now): { readonly cluster?: ClusterReport } {
-  const snapshot = facts.routes.find(({ route }) => route === CLUSTER_ROUTE)?.snapshot;
-  if (snapshot === undefined || snapshot.kind === 'pending' || snapshot.answer.status !== 200) return {};
+function clusterReport(facts: Now): Pick<StatusReport, 'cluster' | 'no-place-for-cluster'> {
+  const { routes, cache } = facts;
+  const snapshot = routes.find(({ route }) => route === CLUSTER_ROUTE)?.snapshot;
+  const learned = routes.filter((route) => route.learned).length;
+  if (snapshot === undefined) return learned < cache.maxLearned ? {} : { 'no-place-for-cluster': learned };
+  if (snapshot.kind === 'pending' || snapshot.answer.status !== 200) return {};
   const { name } = nodeReport(facts).node;
   const members = membersIn(snapshot.answer).map((member) => {
     const isThisNode = member.name === name;

@@ -35,6 +35,8 @@ export interface StatusReport {
   readonly routes: readonly RouteReport[];
   /** Present while patroniglue polls `/cluster`, which it does while somebody looks at the page. */
   readonly cluster?: ClusterReport;
+  /** `/cluster` cannot be polled: so many routes are learned, and `cache.learn` allows no more. */
+  readonly 'no-place-for-cluster'?: number;
   /** What was known when Patroni last stopped answering. */
   readonly 'flight-recording'?: Recording;
   readonly certificates: readonly { readonly certificate: string; readonly ends: string }[];
@@ -135,6 +137,8 @@ export interface RouteReport {
   readonly 'ttl-ms': number;
   /** Why there is no fresh answer. */
   readonly reason?: string;
+  /** Patroni answers, but has not reached its DCS for so long that the lease guard has ended its answer. */
+  readonly 'by-lease-guard'?: true;
   /** The answer comes from the witness, for this reason. */
   readonly witness?: string;
   /** Absent if nobody has asked for the route. */

@@ -27,3 +27,10 @@ export function span(ms: number): string {
   const count = Math.floor(ms / unitMs);
   return `${count} ${unit}${unit === 'day' && count > 1 ? 's' : ''}`;
 }
+
+const MEBIBYTE = 1_048_576;
+
+/** `512 bytes`, `16 MiB`; as `patronictl list`, rounded down. */
+export function size(bytes: number): string {
+  return bytes < MEBIBYTE ? `${bytes} bytes` : `${Math.floor(bytes / MEBIBYTE)} MiB`;
+}

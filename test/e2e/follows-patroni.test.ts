@@ -65,7 +65,7 @@ describe('HAProxy checks a Patroni cluster through patroniglue', { skip: await s
       assert.deepEqual(warnings, []);
       assert.equal(node.state, 'running');
       assert.match(node.role ?? '', isPrimary ? /^(master|primary)$/ : /^replica$/);
-      assert.match(node.lag ?? '', isPrimary ? /streaming/ : /^\d+ bytes to replay$/);
+      assert.match((isPrimary ? node.standbys : node.lag) ?? '', isPrimary ? /streaming/ : /^\d+ bytes to replay$/);
       assert.match(node['patroni-version'] ?? '', /^\d/);
       assert.equal(typeof node.timeline, 'number');
     }

@@ -39,6 +39,12 @@ const BODIES: Readonly<Record<string, object>> = {
   '/cluster': { members: [{ name: 'node1', role: 'leader', state: 'running', timeline: 4 }, NODE2, NODE3] },
   '/config': { ttl: 20 }, // the bound of cache.ttl is 0
 };
+/** Counts how often a screen reader would speak. */
+const WATCH_SAID = `
+  globalThis.timesSaid = 0;
+  new MutationObserver(() => (timesSaid += 1)).observe(document.querySelector('[role=status]'), {
+    childList: true, characterData: true, subtree: true,
+  });`;
 const PHONE = { width: 360, height: 780 };
 
 describe('the status page in Chromium', { skip: await skipReason(['chromium']) }, () => {
@@ -91,7 +97,7 @@ describe('the status page in Chromium', { skip: await skipReason(['chromium']) }
     await head.getByText(/s ago by 127\.0\.0\.1: \/primary/).waitFor();
     assert.equal(await page.title(), 'node1: master, /primary 200');
     await page.getByRole('row', { name: /^node1 this node leader running 4/ }).waitFor();
-    await page.getByRole('row', { name: /^node3 replica streaming 4 16777216 bytes/ }).waitFor();
+    await page.getByRole('row', { name: /^node3 replica streaming 4 16 MiB/ }).waitFor();
     upstream.behave(patroni('replica'));
     await page
       .locator('header.standby')
@@ -127,7 +133,7 @@ describe('the status page in Chromium', { skip: await skipReason(['chromium']) }
     await page.locator('tr.stale', { hasText: '/primary' }).getByText('poll timed out').first().waitFor();
     await page.locator('header.no-fresh-answer').getByText('There is no fresh answer of Patroni').waitFor();
     await page.getByText(/frozen since \d\d:\d\d:\d\d/).waitFor();
-    assert.equal(await page.title(), 'node1: was master, /primary no fresh answer');
+    assert.equal(await page.title(), 'node1: was master, /primary 503, no fresh answer');
     await page
       .getByRole('listitem')
       .filter({ hasText: '/primary: 200 -> 503 (stale: poll timed out' })
@@ -164,7 +170,7 @@ describe('the status page in Chromium', { skip: await skipReason(['chromium']) }
     await service.get('/replica?lag=10MB');
     const page = await open();
     const row = page.getByRole('row', { name: /lag=10MB/ });
-    const summary = page.getByText(/learned routes?: polled because/);
+    const summary = page.getByText(/learned routes?, polled because/);
     await summary.waitFor();
     assert.equal(await row.isVisible(), false);
     await summary.click();
@@ -176,6 +182,27 @@ describe('the status page in Chromium', { skip: await skipReason(['chromium']) }
       async () => (await page.locator('header time').first().getAttribute('datetime')) !== at,
     );
     assert.equal(await row.isVisible(), true);
+    await page.close();
+  });
+
+  it('leaves what a person has selected, and where a screen reader is: an event changes only what is new', async () => {
+    const page = await open();
+    await expectLive(page);
+    const head = page.locator('header time').first();
+    const select =
+      'getSelection().selectAllChildren(document.querySelector("footer").previousElementSibling.querySelector("h1"))';
+    await page.evaluate(select);
+    await page.evaluate(WATCH_SAID);
+    for (let event = 0; event < 2; event += 1) {
+      const at = await head.getAttribute('datetime');
+      await eventually('another event', 5000, async () => (await head.getAttribute('datetime')) !== at);
+    }
+    assert.match(String(await page.evaluate('getSelection().toString()')), /^node1/);
+    const said = page.getByRole('status');
+    assert.equal(await said.textContent(), 'node1: master, /primary 200');
+    assert.equal(await page.evaluate('timesSaid'), 0, 'a screen reader says nothing while nothing changes');
+    upstream.behave(patroni('replica'));
+    await eventually('it is said', 5000, async () => (await said.textContent()) === 'node1: replica, /primary 503');
     await page.close();
   });
 

@@ -76,7 +76,7 @@ describe('what Patroni says of the node', () => {
       lag: '100 bytes to replay',
     });
     const replication = [{ application_name: 'node2', state: 'streaming' }, 7];
-    assert.deepEqual(nodeIn(saying({ replication }).answer), { lag: 'node2 streaming, a standby' });
+    assert.deepEqual(nodeIn(saying({ replication }).answer), { standbys: 'node2 streaming, a standby' });
   });
 
   it('is nothing where it is no JSON, or has other types', () => {
@@ -126,6 +126,7 @@ describe('the status', () => {
       warnings: () => warnings,
       upstream: () => 'http://localhost:8008',
       witness: () => undefined,
+      scope: () => undefined,
       recording: () => undefined,
       frozenSinceMs: () => undefined,
       certificateEnds: () => new Map([['frontend', WALL_MS + 3 * 86_400_000]]),
@@ -194,8 +195,62 @@ describe('the status', () => {
     assert.doesNotMatch(textOf('/-/status'), /class="alarm"/);
     nowMs = 5000;
     assert.deepEqual([told().state, classOf(textOf('/-/status'))], ['no-fresh-answer', 'none']);
-    assert.match(textOf('/-/status'), /<title>patroniglue: was replica, \/primary no fresh answer<\/title>/);
-    assert.match(textOf('/-/status'), /class="alarm">There is no fresh answer of Patroni\. <a href="\/-\/runbook">/);
+    assert.match(textOf('/-/status'), /<title>patroniglue: was replica, \/primary 503, no fresh answer<\/title>/);
+    assert.match(
+      textOf('/-/status'),
+      /class="alarm">There is no fresh answer of Patroni: no answer for 4\.0 s\. <a href="\/-\/runbook">/,
+    );
+  });
+
+  it('says so if Patroni answers and the lease guard has ended its answer', () => {
+    snapshots.delete(LAG);
+    const { answer, ...known } = saying({ role: 'primary' });
+    snapshots.set(PRIMARY, { ...known, answer, freshUntilMs: 3000, lease: { lastSeenAtMs: -17_000, endsAtMs: 3000 } });
+    assert.deepEqual([told().state, told().routes[0]?.['by-lease-guard']], ['no-fresh-answer', true]);
+    const html = textOf('/-/status');
+    assert.match(html, /<title>patroniglue: was primary, \/primary 503, by the lease guard<\/title>/);
+    assert.match(html, /class="alarm">Patroni answers, but has not reached its DCS for too long: /);
+    assert.match(html, /<b class="none">503, by the lease guard<\/b>/);
+    assert.doesNotMatch(html, /no fresh answer|expired|runbook">What/);
+    const failure = { reason: 'refused', message: '' } as const;
+    const failures = { count: 1, sinceMs: 2000, last: failure };
+    snapshots.set(PRIMARY, {
+      ...known,
+      answer,
+      freshUntilMs: 3000,
+      lease: { lastSeenAtMs: -17_000, endsAtMs: 3000 },
+      failures,
+    });
+    assert.equal(told().routes[0]?.['by-lease-guard'], undefined, 'Patroni does not answer');
+    assert.match(
+      textOf('/-/status'),
+      /class="alarm">There is no fresh answer of Patroni: connection refused for 1\.5 s\. /,
+    );
+  });
+
+  it('says why it does not know the members of the cluster, if no place is free for their route', () => {
+    assert.equal(told()['no-place-for-cluster'], undefined);
+    sources = { ...sources, cache: { ...sources.cache, maxLearned: 1 } };
+    assert.equal(told()['no-place-for-cluster'], 1);
+    assert.match(
+      textOf('/-/status'),
+      /patroniglue has learned 1 route, and <code>cache\.learn<\/code> leaves no place/,
+    );
+    snapshots.set(CLUSTER_ROUTE, PENDING);
+    assert.equal(told()['no-place-for-cluster'], undefined);
+  });
+
+  it('has the name of the cluster from Patroni, or from the configuration of the witness, which does not say it', () => {
+    sources = { ...sources, scope: () => 'configured' };
+    assert.equal(told().node.scope, 'configured');
+    snapshots.set(PRIMARY, saying({ role: 'primary', patroni: { scope: 'main' } }));
+    assert.equal(told().node.scope, 'main');
+  });
+
+  it('says when it was started, before all else if that was lately', () => {
+    assert.match(textOf('/-/status'), /<dt>patroniglue started<\/dt><dd>3\.0 s ago [^]*<\/header>/);
+    nowMs = 700_000;
+    assert.doesNotMatch(textOf('/-/status'), /patroniglue started/);
   });
 
   it('says who asked last, and if nobody asks for the primary', () => {
@@ -244,7 +299,7 @@ describe('the status', () => {
     assert.equal(told().cluster, undefined);
     const members = [
       { name: 'node1', role: 'leader', api_url: 'http://10.0.0.11:8008/patroni' },
-      { name: '<node2>', role: 'replica', lag: 16, api_url: 'http://10.0.0.12:8008/patroni' },
+      { name: '<node2>', role: 'replica', lag: 35_000_000, api_url: 'http://10.0.0.12:8008/patroni' },
     ];
     snapshots.set(PRIMARY, saying({ role: 'primary', patroni: { name: 'node1' } }));
     snapshots.set(CLUSTER_ROUTE, saying({ members }));
@@ -255,14 +310,14 @@ describe('the status', () => {
       members: [
         { name: 'node1', role: 'leader', 'api-host': '10.0.0.11', 'this-node': true },
         {
-          ...{ name: '<node2>', role: 'replica', lag: 16, 'api-host': '10.0.0.12', 'this-node': false },
+          ...{ name: '<node2>', role: 'replica', lag: 35_000_000, 'api-host': '10.0.0.12', 'this-node': false },
           page: 'https://10.0.0.12:8009/-/status',
         },
       ],
     });
     const html = textOf('/-/status');
     assert.ok(html.includes('<a href="https://10.0.0.12:8009/-/status" rel="noreferrer">10.0.0.12:8009</a>'));
-    assert.ok(html.includes('&#60;node2&#62;') && html.includes('16 bytes'));
+    assert.ok(html.includes('&#60;node2&#62;') && html.includes('33 MiB'));
     nowMs = 5000;
     assert.match(textOf('/-/status'), /The cluster, as Patroni said at <time[^>]*>03:04:01<\/time>, out of date/);
   });
@@ -285,7 +340,7 @@ describe('the status', () => {
     assert.ok(!before.includes('/replica?lag=10MB'));
     assert.match(
       folded.split('</details>')[0] ?? '',
-      /1 learned route: [^]*\/replica\?lag=10MB[^]*\/replica\?lag=10MB: learned/,
+      /1 learned route, [^]*\/replica\?lag=10MB[^]*\/replica\?lag=10MB: learned/,
     );
   });
 
@@ -335,7 +390,7 @@ describe('the status', () => {
   });
 
   function eventNow(): string {
-    const main = /<main>\n([\s\S]*)\n<\/main>/.exec(textOf('/-/status'))?.[1] ?? '';
+    const main = /<main>([\s\S]*)<\/main>/.exec(textOf('/-/status'))?.[1] ?? '';
     return `${main.replace(/^/gm, 'data: ')}\n\n`;
   }
 });

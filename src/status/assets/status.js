@@ -11,6 +11,7 @@ const LONGEST_RETRY_MS = 60_000; // a service that stands still finds each conne
 
 const main = document.querySelector('main');
 const live = document.querySelector('#live');
+const said = document.querySelector('#said');
 const icon = document.querySelector('link[rel=icon]');
 const clocks = () => [performance.now(), Date.now()]; // the first stops in suspend, the second may be set back
 let events;
@@ -26,42 +27,73 @@ function connect() {
   events?.close();
   events = new EventSource('/-/status/events');
   events.addEventListener('message', ({ data }) => {
-    const kept = keptState();
-    main.innerHTML = data; // made and escaped by the service, like the page itself
-    showLocalTimes();
-    kept();
+    const template = document.createElement('template');
+    template.innerHTML = data; // made and escaped by the service, like the page itself
+    showLocalTimes(template.content);
+    patchChildren(main, template.content);
     shownAt = clocks();
     pauseMs = retryAtMs = FIRST_RETRY_MS;
     showWhetherLive();
   });
 }
 
-/** Returns a function that gives the new content what a person has done to the old one: opened, scrolled, focused. */
-function keptState() {
-  const focused = document.activeElement?.id;
-  const states = [...main.querySelectorAll('[id]')].map(({ id, open, scrollTop }) => ({ id, open, scrollTop }));
-  return () => {
-    for (const { id, open, scrollTop } of states) {
-      const element = document.getElementById(id);
-      if (element === null) continue;
-      if (open) element.open = true;
-      if (scrollTop) element.scrollTop = scrollTop;
+/**
+ * Makes the children of one node like those of another. What is the same stays: otherwise each event would end a selection, a
+ * click, a scroll, the focus, and the place of a screen reader.
+ */
+function patchChildren(shown, wanted) {
+  let place = shown.firstChild;
+  for (const next of [...wanted.childNodes]) {
+    const same = next.id ? [...shown.children].find(({ id }) => id === next.id) : place;
+    if (!isAlike(same, next)) {
+      shown.insertBefore(next, place);
+      continue;
     }
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
-  };
+    if (same === place) place = place.nextSibling;
+    else shown.insertBefore(same, place);
+    patch(same, next);
+  }
+  while (place) {
+    const after = place.nextSibling;
+    place.remove();
+    place = after;
+  }
+}
+
+function isAlike(shown, wanted) {
+  return shown?.nodeName === wanted.nodeName && shown.id === wanted.id;
+}
+
+function patch(shown, wanted) {
+  if (wanted.attributes === undefined) {
+    // a text
+    if (shown.data !== wanted.data) shown.data = wanted.data;
+    return;
+  }
+  for (const { name, value } of wanted.attributes) {
+    if (shown.getAttribute(name) !== value) shown.setAttribute(name, value);
+  }
+  for (const name of shown.getAttributeNames()) {
+    if (name !== 'open' && !wanted.hasAttribute(name)) shown.removeAttribute(name); // a person opens and closes
+  }
+  patchChildren(shown, wanted);
 }
 
 /** In the time zone of the reader; with the date, if that is not today's. */
-function showLocalTimes() {
+function showLocalTimes(root) {
   const today = new Date().toDateString();
-  for (const element of document.querySelectorAll('time')) {
+  for (const element of root.querySelectorAll('time')) {
     const at = new Date(element.dateTime);
     const [day, clock] = localText(at).split(' ');
     element.textContent = at.toDateString() === today ? clock : `${day} ${clock}`;
     element.title = `${day} ${clock} ${zoneAt(at)}`;
   }
+}
+
+function showZone() {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
-  document.querySelector('#zone').textContent = `${timeZone} (${zoneAt(new Date())})`;
+  const zone = zoneAt(new Date());
+  document.querySelector('#zone').textContent = timeZone === zone ? zone : `${timeZone} (${zone})`;
 }
 
 /** `2026-11-26 21:03:05` */
@@ -91,6 +123,7 @@ function showWhetherLive() {
   document.body.classList.toggle('dead', isDead);
   live.textContent = isDead ? `no news for ${Math.floor(silent / 1000)} s` : 'live';
   document.title = isDead ? `no news: ${title}` : title;
+  if (said.textContent !== document.title) said.textContent = document.title; // a screen reader says it, when it changes
   const shownIcon = isDead ? icon.dataset.dead : liveIcon;
   if (icon.getAttribute('href') !== shownIcon) icon.setAttribute('href', shownIcon);
 }
@@ -107,5 +140,6 @@ setInterval(() => {
   retryAtMs = silent + pauseMs;
 }, 200);
 
-showLocalTimes();
+showLocalTimes(document);
+showZone();
 connect();
