@@ -103,6 +103,9 @@ const OTHER_CHECKS = new Set([
   ...['ssl-hello-chk', 'tcp-check'],
 ]);
 
+/** The most requests of a check that are read. A file that is no configuration may have a hundred thousand of them. */
+const MAX_SENDS = 100;
+
 const INTER_MS = 2000;
 const FALL = 3;
 
@@ -162,7 +165,9 @@ function read(words: readonly string[], section: Section): void {
     section.isHttp = false;
   } else if (first === 'http-check' && !['disable-on-404', 'send-state'].includes(second)) {
     ownRules(section);
-    if (second === 'send') section.sends = [...section.sends, uriOfSend(words.slice(2))];
+    if (second === 'send' && section.sends.length < MAX_SENDS) {
+      section.sends = [...section.sends, uriOfSend(words.slice(2))];
+    }
   } else if (first === 'timeout' && second === 'check') {
     section.timeoutMs = timeMs(third) ?? section.timeoutMs;
   } else if (first === 'default-server') {

@@ -32,6 +32,14 @@ describe('the words of a line of haproxy.cfg', () => {
 });
 
 describe('the health checks of haproxy.cfg', () => {
+  it('are read in a time that grows with the file, whatever is in it', () => {
+    const sends = 'http-check send uri /primary\n'.repeat(60_000);
+    const { targets } = listen(`option httpchk\n${sends}`);
+    assert.ok(targets.length <= 100, `${targets.length} requests of one check`);
+    const sections = 'backend b\n  option httpchk\n  server s 10.0.0.1:5432 check\n'.repeat(20_000);
+    assert.equal(checksIn(`defaults\n${sends}${sections}`).length, 20_000);
+  });
+
   it('ask for what option httpchk says', () => {
     const table: readonly (readonly [lines: string, ...targets: string[]])[] = [
       ['option httpchk', '/'],
