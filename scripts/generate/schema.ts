@@ -55,7 +55,7 @@ function keyProperty(listed: ListedKey): Property {
     description: withoutBackticks(`${key.about}${unit}${otherwise}`),
     ...('default' in key && { default: key.default }),
     ...(key.suggestions && { examples: key.suggestions }),
-    anyOf: [...valueSchemas(key), ...(isRequired ? [] : [NULL])],
+    anyOf: [...valueSchemas(key), ...(isRequired || (key.kind === 'networks' && 'empty' in key) ? [] : [NULL])],
   };
   return [key.name, schema, isRequired];
 }
@@ -94,7 +94,10 @@ function valueSchemas(kind: Kind): readonly Schema[] {
     case 'routes':
       return [{ ...listOf({ type: 'string', pattern: '^/' }), minItems: 1 }, EMPTY];
     case 'networks':
-      return [listOf({ type: 'string', pattern: '^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$' }), EMPTY];
+      return [
+        listOf({ type: 'string', pattern: '^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$' }),
+        ...(kind.empty === undefined ? [EMPTY] : []),
+      ];
   }
 }
 

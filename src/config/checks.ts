@@ -37,7 +37,7 @@ const checks: { readonly [Name in Kind['kind']]: (kind: KindOf<Name>) => Check<V
   ciphers: () => ciphers,
   route: () => route,
   routes: () => routes,
-  networks: () => networks,
+  networks,
 };
 
 /** The check for a kind of value. It returns the type that {@link ValueOfKind} names. */
@@ -329,23 +329,26 @@ const route: Check<string> = (value, complain) => {
 };
 
 /** Networks in CIDR notation, or single addresses. */
-const networks: Check<readonly Network[]> = (value, complain) => {
-  if (value.kind !== 'list') {
-    complain.problem(`must be a list of networks, such as [10.0.0.0/24, fd00::/64], not ${show(value)}`);
-    return undefined;
-  }
-  return value.items.flatMap((item) => {
-    const network = networkIn(asText(item) ?? '');
-    if (network === undefined) {
+function networks({ empty }: KindOf<'networks'>): Check<readonly Network[]> {
+  return (value, complain) => {
+    if (value.kind !== 'list') {
+      const isEmpty = value.kind === 'nothing' || asText(value) === '';
+      const mustBe = `must be a list of networks, such as [10.0.0.0/24, fd00::/64], not ${show(value)}`;
+      complain.problem(isEmpty ? (empty ?? mustBe) : mustBe);
+      return undefined;
+    }
+    return value.items.flatMap((item) => {
+      const network = networkIn(asText(item) ?? '');
+      if (network !== undefined) return [network];
       complain.problem(`must be an address or a network, such as 10.0.0.0/24, not ${shown(item)}`, item.at);
       return [];
-    }
-    return [network];
-  });
-};
+    });
+  };
+}
 
+/** An address with a zone (`fe80::1%eth0`) is none: the zone of a client is not looked at. */
 function networkIn(text: string): Network | undefined {
-  const [, address = '', length] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const [, address = '', length] = /^([^/%]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
   const prefix = length === undefined ? longest : Number(length);
   return longest > 0 && prefix <= longest ? { address, prefix } : undefined;

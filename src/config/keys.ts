@@ -30,7 +30,8 @@ export type Kind =
   | { readonly kind: 'ciphers' }
   | { readonly kind: 'route' }
   | { readonly kind: 'routes' }
-  | { readonly kind: 'networks' };
+  /** `empty` is the problem that a key without a value causes. Without `empty`, such a key counts as absent. */
+  | { readonly kind: 'networks'; readonly empty?: string };
 
 /** A protocol version as Node's `minVersion` spells it. */
 export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
@@ -96,6 +97,13 @@ const keyPassword = {
   kind: 'password file',
   contents: 'password',
   absent: 'none (the key has no passphrase)',
+} as const;
+
+/** Left empty, such a list would open the port to everybody: its last line may have been commented out. */
+const accessList = {
+  kind: 'networks',
+  empty: 'has no value: name who may ask, write [] for this host alone, or remove the key for everybody',
+  absent: 'everybody',
 } as const;
 
 const listeningPort = { kind: 'whole number', min: 0, max: 65_535 } as const;
@@ -213,8 +221,7 @@ export const keys = {
     },
     allow: {
       name: 'allow',
-      kind: 'networks',
-      absent: 'everybody',
+      ...accessList,
       about:
         'List of addresses and networks that may ask, besides this host: health checks and agent checks, with every route ' +
         'and page. patroniglue ends the connections of all other clients before it reads anything.',
@@ -222,8 +229,7 @@ export const keys = {
     },
     allowPages: {
       name: 'allow-pages',
-      kind: 'networks',
-      absent: 'everybody',
+      ...accessList,
       about:
         'List of addresses and networks that may see the pages for people and monitoring, besides this host: `/patroni`, ' +
         '`/cluster`, `/history`, `/config`, `/metrics`, `/-/metrics` and `/-/status`. Other clients get 403.',

@@ -121,9 +121,13 @@ function readField(
   return { ...field, state: 'given', value };
 }
 
-/** An empty text counts as absent, as in the Go program, unless the table has a problem for an empty text. */
+/**
+ * A key without a value counts as absent, and so does an empty text, as in the Go program. Not so if the table has a problem
+ * for an empty text, or for an empty list of networks.
+ */
 function isLeftOut(value: YamlValue, key: Key): boolean {
-  return value.kind === 'nothing' || (asText(value) === '' && !('empty' in key));
+  const hasProblem = 'empty' in key;
+  return value.kind === 'nothing' ? !(hasProblem && key.kind === 'networks') : asText(value) === '' && !hasProblem;
 }
 
 /** The default as the configuration has it: the table has it as the file would. */

@@ -120,7 +120,7 @@ const NOT_WITH_CERTIFICATE = '!PSK:!SRP:!aNULL';
  * for these there is a warning.
  */
 export function parseCipherString(text: string): ParsedCipherString {
-  const words = text.split(/[:, ]+/).filter((word) => word !== '');
+  const words = text.split(/[:;, ]+|(?<!^)(?=@SECLEVEL=)/).filter((word) => word !== ''); // DEFAULT@SECLEVEL=1: two words
   const names = words.filter(
     (word) => /^(?:TLS_|@SECLEVEL=)/.test(word) || ianaCiphers.has(word) || isKnownToOpenssl(word),
   );

@@ -150,12 +150,18 @@ describe('frontend.tls-ciphers as one cipher string of OpenSSL', { skip: await w
     for (const [written, read] of [
       ['ECDHE+AESGCM:!aNULL', 'ECDHE+AESGCM:!aNULL'],
       ['HIGH, !MD5 !RC4:@SECLEVEL=1', 'HIGH:!MD5:!RC4:@SECLEVEL=1'],
+      ['DEFAULT@SECLEVEL=1', 'DEFAULT:@SECLEVEL=1'],
+      ['HIGH;!RC4', 'HIGH:!RC4'],
       ['ALL:!EXPORT:@STRENGTH', 'ALL:!EXPORT:@STRENGTH'],
       ['TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256:HIGH', 'ECDHE-ECDSA-AES128-GCM-SHA256:HIGH'],
     ] as const) {
       const { frontend, warnings } = parse(https(written));
       assert.deepEqual([frontend.tls?.ciphers, warnings], [read, []], written);
     }
+  });
+
+  it('decides by its security level which certificates are too weak', () => {
+    assert.match(problemsOf(https('DEFAULT@SECLEVEL=5')).join(), /is too weak for OpenSSL's security level/);
   });
 
   it('is the same as a list if it has only names', () => {
@@ -195,5 +201,20 @@ describe('frontend.allow and frontend.allow-pages', () => {
     assert.deepEqual([allow, allowPages], [undefined, undefined]);
     assert.deepEqual(parse('frontend: {allow: [], allow-pages: []}').frontend.allow, []);
     assert.deepEqual(parse('frontend: {allow: [10.0.0.0/8]}').frontend.allow, [{ address: '10.0.0.0', prefix: 8 }]);
+  });
+
+  it('must have a value: a list whose last line was commented out would let everybody in', () => {
+    const why = 'has no value: name who may ask, write [] for this host alone, or remove the key for everybody';
+    const text = 'frontend:\n  allow:\n#  - 10.0.0.0/8\n  allow-pages: ""\n  refresh-from:\n';
+    assert.deepEqual(
+      problemsOf(text).map((problem) => problem.replace(/^[\d:]+ /, '')),
+      [`frontend.allow: ${why}`, `frontend.allow-pages: ${why}`],
+    );
+  });
+
+  it('have no zones: the zone of a client is not looked at', () => {
+    for (const network of ['fe80::1%eth0', 'fe80::%eth0/64']) {
+      assert.match(problemsOf(`frontend: {allow: ["${network}"]}`).join(), /must be an address or a network/, network);
+    }
   });
 });
