@@ -1,4 +1,5 @@
-import { type BehaviorSubject, Subject } from 'rxjs';
+import { isDeepStrictEqual } from 'node:util';
+import { type BehaviorSubject, type Observable, Subject, distinctUntilChanged, map, skip } from 'rxjs';
 import type { CertificateWatch } from '../streams/certificate-watch.js';
 import { changedKeys } from '../config/changed-keys.js';
 import type { Config, Reload } from '../config/types.js';
@@ -92,6 +93,7 @@ export function createPages(sources: PagesSources): OwnPages {
     () => {
       keepClusterPolled(cache);
     },
+    changedRights(config$),
   );
   return {
     get(path) {
@@ -125,6 +127,15 @@ export function createPages(sources: PagesSources): OwnPages {
     },
     lagged: metrics.lagged,
   };
+}
+
+/** Emits when other clients may see the pages than before, so that nobody goes on watching who may no longer. */
+function changedRights(config$: Observable<Config>): Observable<unknown> {
+  return config$.pipe(
+    map(({ frontend: { status, allowPages, tls } }) => [status, allowPages, tls?.verifyClient]),
+    distinctUntilChanged(isDeepStrictEqual),
+    skip(1),
+  );
 }
 
 /** The members of the cluster are polled, at the slow pace, while somebody looks at the page, if a place is free for that. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import {
+  NEVER,
   type Observable,
   type SchedulerLike,
   asyncScheduler,
@@ -9,6 +10,7 @@ import {
   merge,
   of,
   share,
+  takeUntil,
   timer,
 } from 'rxjs';
 import { textReply } from '../http/reply.js';
@@ -42,12 +44,14 @@ const runbook = readFileSync(new URL('./assets/runbook.txt', import.meta.url), '
  * the page that the service lives.
  *
  * @param onWatched called before the page or an event is made, but not for the JSON: a person is looking
+ * @param end$ ends all events: the clients must ask again
  */
 export function createStatusPages(
   report: () => StatusReport,
   change$: Observable<unknown>,
   scheduler: SchedulerLike = asyncScheduler,
   onWatched: () => void = () => undefined,
+  end$: Observable<unknown> = NEVER,
 ): ReadonlyMap<string, () => PageReply> {
   const page = (text: string, contentType: string): Reply => textReply(200, text, contentType, GUARDED);
   const watched = (): StatusReport => {
@@ -63,7 +67,7 @@ export function createStatusPages(
     body$: merge(
       defer(() => of(`retry: 1000\n\n${event()}`)),
       event$,
-    ),
+    ).pipe(takeUntil(end$)),
   };
   return new Map<string, () => PageReply>([
     ['/-/status', () => page(statusPage(watched()), HTML)],

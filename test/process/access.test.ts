@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { type Reply, ask } from '../support/clients/http-get.js';
@@ -7,7 +9,7 @@ import { run } from '../support/processes/processes.js';
 import { mainFile } from '../support/processes/main-file.js';
 import { type ConfigObject, type Service, startService } from '../support/processes/service.js';
 import { type Upstream, answering, startUpstream } from '../support/upstreams/upstream.js';
-import { eventually } from '../support/time/wait.js';
+import { eventually, within } from '../support/time/wait.js';
 
 const HERE = 'PROXY UNKNOWN\r\n';
 
@@ -79,5 +81,18 @@ describe('access lists', () => {
     for (const path of ['/config', '/-/metrics', '/-/status']) {
       assert.deepEqual([await statusFrom('10.0.0.20', path), (await service.get(path)).status], [200, 200], path);
     }
+  });
+
+  it('frontend.allow-pages ends the events of the status page for a client that may no longer see it', async () => {
+    await start({});
+    const watching = connect(service.port, '127.0.0.1');
+    const ended = once(watching, 'close');
+    watching.write('PROXY TCP4 10.0.0.5 10.0.0.5 1234 80\r\nGET /-/status/events HTTP/1.0\r\n\r\n');
+    await within('an event', 5000, once(watching, 'data'));
+    watching.resume();
+    await reload({ logformat: '%a' });
+    await within('another event', 5000, once(watching, 'data'));
+    await reload({ 'allow-pages': ['10.0.0.20'] });
+    await within('the end', 5000, ended);
   });
 });
