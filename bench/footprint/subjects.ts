@@ -15,6 +15,8 @@ const minimalFile = fileURLToPath(new URL('./minimal-process.js', import.meta.ur
 /** A program that answers from memory what it has asked an upstream. */
 export interface Subject {
   readonly name: string;
+  /** Variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Node's arguments. `file` is a configuration for patroniglue. */
   readonly args: (place: { readonly port: number; readonly upstreamPort: number; readonly file: string }) => string[];
 }
@@ -34,14 +36,18 @@ export const minimal: Subject = {
   args: ({ port, upstreamPort }) => [minimalFile, String(port), String(upstreamPort)],
 };
 
-/** patroniglue as it is installed, and as it is compiled. */
-export const ours: readonly Subject[] = (['bundle', 'modules'] as const).map((name) => ({
-  name: `patroniglue, ${name}`,
-  args: ({ file }) => [programs[name], '--config', file],
-}));
+/** patroniglue as the systemd unit starts it, and as it is compiled. */
+export const ours: readonly Subject[] = [
+  {
+    name: 'patroniglue, installed',
+    env: { MALLOC_ARENA_MAX: '1' },
+    args: ({ file }) => [programs.bundle, '--config', file],
+  },
+  { name: 'patroniglue, as modules', args: ({ file }) => [programs.modules, '--config', file] },
+];
 
 /** Starts a subject on the service's core, with the default configuration. Resolves with its first fresh answer. */
-export async function startSubject({ name, args }: Subject, upstreamPort: number): Promise<RunningSubject> {
+export async function startSubject({ name, env, args }: Subject, upstreamPort: number): Promise<RunningSubject> {
   const workspace = await createWorkspace();
   try {
     const port = await freePort();
@@ -50,7 +56,7 @@ export async function startSubject({ name, args }: Subject, upstreamPort: number
     const node = [process.execPath, ...args({ port, upstreamPort, file })];
     const [command = '', ...rest] = taskset ? [taskset, '-c', String(SERVICE_CORE), ...node] : node;
     const startedMs = nowMs();
-    const running = await workspace.start(name, command, rest);
+    const running = await workspace.start(name, command, rest, env);
     while ((await ask(port, '/primary', { deadlineMs: 500 })).status !== 200) {
       if (!running.alive() || nowMs() - startedMs > GIVEN_UP_MS)
         throw new Error(`${name}: no 200\n${workspace.logs()}`);

@@ -1,5 +1,5 @@
 // The order of the imports counts.
 import './without-fetch.js';
-import axios, { AxiosError } from 'axios';
+import axios, { AxiosError, AxiosHeaders } from 'axios';
 
-export { axios, AxiosError };
+export { axios, AxiosError, AxiosHeaders };

@@ -1,9 +1,9 @@
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
-import type { AxiosInstance, AxiosRequestConfig, AxiosResponse } from 'axios';
+import type { AxiosPromise, AxiosRequestConfig, AxiosResponse } from 'axios';
 import { Observable } from 'rxjs';
 import { authority, withoutZone } from '../network/authority.js';
-import { axios } from './axios.js';
+import { AxiosHeaders, axios } from './axios.js';
 import { type Address, fixedLookup } from './addresses.js';
 import { type UpstreamAgentOptions, createUpstreamAgent } from './connection.js';
 import { withCode } from './coded-error.js';
@@ -60,12 +60,15 @@ export const MAX_PARTS = 4096;
  */
 export const MAX_INTERIM = 16;
 
+/** The headers of each request. */
+const HEADERS = { Accept: '*/*', 'Accept-Encoding': 'identity', 'User-Agent': 'patroniglue' };
+
 /** The reason of an abort. Without a reason, Node would make an error with a stack for each poll. */
 const UNSUBSCRIBED = 'unsubscribed';
 
 /** Requests to one HTTP server: bounded, without redirects, and without a proxy of the environment. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
-  const client = createClient(options);
+  const send = createSend(options);
   const { scheme } = options;
   return (request) =>
     new Observable((subscriber) => {
@@ -79,7 +82,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
           address = socket.remoteAddress;
         },
       });
-      client.request<Buffer>({ ...configOf(request), signal: abort.signal, transport }).then(
+      send({ ...configOf(request), signal: abort.signal, transport }).then(
         ({ status, headers, data }) => {
           subscriber.next({ status, headers, body: data, address });
           subscriber.complete();
@@ -94,19 +97,29 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     });
 }
 
-function configOf(request: HttpRequest): AxiosRequestConfig {
+/** What axios' adapter needs to know of a request, besides what is the same for all. */
+function configOf(request: HttpRequest): AxiosRequestConfig & { readonly headers: AxiosHeaders } {
   const { method, path, addresses } = request;
-  const headers = { ...request.headers };
+  const headers = AxiosHeaders.from({ ...HEADERS, ...request.headers });
   const common = { method, url: path, headers, lookup: fixedLookup(addresses) };
   if (request.method === 'GET') return common;
-  return { ...common, data: request.body, headers: { ...headers, 'Content-Type': 'application/json' } };
+  headers.setContentType('application/json');
+  return { ...common, data: request.body };
 }
 
-/** axios, made predictable. Without its `timeout`, which does not end a slow body: the subscriber's deadline does. */
-function createClient({ scheme, host, port, ...options }: HttpClientOptions): AxiosInstance {
+/**
+ * axios, made predictable. Without its `timeout`, which does not end a slow body: the subscriber's deadline does. This calls
+ * axios' adapter for Node itself: to merge configurations and headers anew for each request took a tenth of the CPU time of
+ * an idle service.
+ */
+function createSend({
+  scheme,
+  host,
+  port,
+  ...options
+}: HttpClientOptions): (config: ReturnType<typeof configOf>) => AxiosPromise<Buffer> {
   const agent = createUpstreamAgent({ ...options, host, scheme, maxBytes: MAX_BODY_BYTES + MAX_FRAMING_BYTES });
-  return axios.create({
-    adapter: 'http',
+  const common = axios.mergeConfig(axios.defaults as AxiosRequestConfig, {
     baseURL: `${scheme}://${authority(withoutZone(host), port)}`,
     httpAgent: agent,
     httpsAgent: agent,
@@ -114,12 +127,11 @@ function createClient({ scheme, host, port, ...options }: HttpClientOptions): Ax
     maxRedirects: 0, // a redirect is a response
     validateStatus: null, // every status is a response
     responseType: 'arraybuffer',
-    transformRequest: [],
-    transformResponse: [],
     decompress: false,
-    headers: { Accept: '*/*', 'Accept-Encoding': 'identity', 'User-Agent': 'patroniglue' },
     maxContentLength: MAX_BODY_BYTES,
   });
+  const adapter = axios.getAdapter('http');
+  return (config) => adapter({ ...common, ...config });
 }
 
 /** Node's own HTTP client, with a limit of parts and 1xx responses. `onTooMany` is called when one is exceeded. */

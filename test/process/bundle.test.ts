@@ -116,6 +116,7 @@ describe('the bundle', () => {
       assert.ok(named.includes(name), name);
     }
     for (const name of named) assert.equal(packages[`node_modules/${name}`]?.dev ?? false, false, `${name} ships`);
+    for (const unused of ['form-data', 'mime-db']) assert.ok(!named.includes(unused), unused);
     assert.deepEqual(readdirSync(bundleDir).sort(), [
       'THIRD-PARTY-LICENSES.txt',
       'patroniglue.cjs',
