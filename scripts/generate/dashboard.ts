@@ -316,9 +316,11 @@ export function dashboardFile(): string {
       list: [
         {
           ...{ name: 'Replies to /primary change', datasource: DATASOURCE, enable: true, iconColor: 'orange' },
-          expr: `sum by (cluster, instance, to) (increase(${of('patroniglue_transitions_total', 'route="/primary"')}[1m])) > 0`,
+          target: {
+            ...{ refId: 'Anno', datasource: DATASOURCE, interval: '60s' },
+            expr: `sum by (cluster, instance, to) (increase(${of('patroniglue_transitions_total', 'route="/primary"')}[1m])) > 0`,
+          },
           ...{
-            step: '60s',
             titleFormat: '{{instance}}: /primary is {{to}}',
             textFormat: 'cluster {{cluster}}',
             tagKeys: 'cluster,instance',

@@ -28,6 +28,10 @@ export interface Metrics {
 }
 
 const POLL_BUCKETS_S = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Counted from 0 on, so that Prometheus sees the first freeze as an increase. In a freeze, few polls fail: Patroni is spared. */
+const USUAL_REPLIES = [200, 503, 'stale'] as const;
+const USUAL_OUTCOMES = ['answered', 'timed-out', 'refused'] as const;
+
 const LAG_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /** Names and units follow Prometheus' conventions; a test checks them with `promtool check metrics`. */
@@ -116,6 +120,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   let page: Promise<Reply> | undefined;
   return {
     polled(route, outcome) {
+      for (const usual of USUAL_OUTCOMES) polls.begin(route, usual);
       polls.count(route, outcome.kind === 'answered' ? 'answered' : outcome.failure.reason);
       duration.observe({ route }, (outcome.endedAtMs - outcome.sentAtMs) / 1000);
     },
@@ -124,6 +129,7 @@ export function createMetrics(sources: MetricSources): Metrics {
       const { kind, route } = change;
       if (kind === 'reply-changed') {
         const { to } = change;
+        for (const usual of USUAL_REPLIES) transitions.begin(route, usual);
         transitions.count(route, to.kind === 'fresh' ? to.answer.status : to.kind);
       }
       if (kind === 'route-forgotten') {

@@ -87,11 +87,12 @@ describe('metrics', () => {
     ]);
   });
 
-  it('count polls by route and outcome, with their duration in seconds', async () => {
+  it('count polls by route and outcome, the usual outcomes from 0 on, with their duration in seconds', async () => {
     metrics.polled(PRIMARY, { kind: 'answered', answer: answer(503), sentAtMs: 0, endedAtMs: 4 });
     metrics.polled(PRIMARY, { kind: 'failed', failure: refused(''), sentAtMs: 0, endedAtMs: 2000 });
     assert.deepEqual(await samples('patroniglue_polls_total'), [
       '{route="/primary",outcome="answered"} 1',
+      '{route="/primary",outcome="timed-out"} 0',
       '{route="/primary",outcome="refused"} 1',
     ]);
     assert.deepEqual(await samples('patroniglue_poll_duration_seconds_sum'), ['{route="/primary"} 2.004']);
@@ -132,12 +133,13 @@ describe('metrics', () => {
     ]);
   });
 
-  it('count changes of the reply to checks', async () => {
+  it('count changes of the reply to checks, the usual ones from 0 on', async () => {
     const stale: Snapshot = { kind: 'stale', answer: answer(200), sentAtMs: 1000, sinceMs: 5000 };
     metrics.changed({ kind: 'reply-changed', route: PRIMARY, from: PENDING, to: FRESH, atMs: 0 });
     metrics.changed({ kind: 'reply-changed', route: PRIMARY, from: FRESH, to: stale, atMs: 0 });
     assert.deepEqual(await samples('patroniglue_transitions_total'), [
       '{route="/primary",to="200"} 1',
+      '{route="/primary",to="503"} 0',
       '{route="/primary",to="stale"} 1',
     ]);
   });

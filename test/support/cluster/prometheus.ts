@@ -13,10 +13,29 @@ export interface Verdict {
   readonly complaints: string;
 }
 
-/** A real Prometheus server that scrapes `/metrics` of some loopback ports, every second. */
+/** What to scrape; if absent, `/metrics` as the job `patroni`, without labels. */
+export interface ScrapeOptions {
+  readonly job?: string;
+  readonly path?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** The labels of a series, and its values, oldest first. */
+export interface Series {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly values: readonly string[];
+}
+
+/** A real Prometheus server that scrapes some loopback ports, every second. */
 export interface Prometheus {
   /** The value of an expression for each port that it has one for: `{ 15001: '1' }`. */
   query(expression: string): Promise<Readonly<Record<number, string>>>;
+  /** What an expression gives now: a series for each combination of labels. */
+  series(expression: string): Promise<readonly Series[]>;
+  /** What it gave in each of the last seconds. */
+  lastSeconds(expression: string, seconds: number): Promise<readonly Series[]>;
+  /** The values that a label of a metric has. */
+  valuesOf(metric: string, label: string): Promise<readonly string[]>;
   /** Why the last scrape of a port failed; empty when it did not. */
   lastError(port: number): Promise<string>;
   close(): Promise<void>;
@@ -25,6 +44,16 @@ export interface Prometheus {
 interface Vector {
   readonly data: {
     readonly result: readonly { readonly metric: { instance: string }; readonly value: [number, string] }[];
+  };
+}
+
+interface Matrix {
+  readonly data: {
+    readonly result: readonly {
+      readonly metric: Readonly<Record<string, string>>;
+      readonly values?: readonly (readonly [number, string])[];
+      readonly value?: readonly [number, string];
+    }[];
   };
 }
 
@@ -49,13 +78,19 @@ export function samplesIn(reply: Reply): number {
 }
 
 /** Starts the server; resolves when it is ready, which is before its first scrape. */
-export async function startPrometheus(ports: readonly number[]): Promise<Prometheus> {
+export async function startPrometheus(ports: readonly number[], options: ScrapeOptions = {}): Promise<Prometheus> {
+  const { job = 'patroni', path: metricsPath = '/metrics', labels = {} } = options;
   const workspace = await createWorkspace();
   try {
     const port = await freePort();
     const config = {
       global: { scrape_interval: '1s', scrape_timeout: '1s' },
-      scrape_configs: [{ job_name: 'patroni', static_configs: [{ targets: ports.map((at) => `127.0.0.1:${at}`) }] }],
+      scrape_configs: [
+        {
+          ...{ job_name: job, metrics_path: metricsPath },
+          static_configs: [{ targets: ports.map((at) => `127.0.0.1:${at}`), labels }],
+        },
+      ],
     };
     const args = {
       'config.file': await workspace.write('prometheus.yml', stringify(config)),
@@ -76,7 +111,21 @@ export async function startPrometheus(ports: readonly number[]): Promise<Prometh
       if (reply.status !== 200) throw new Error(reply.kind === 'reply' ? reply.body : reply.reason);
       return JSON.parse(reply.body);
     };
+    const seriesIn = (reply: unknown): readonly Series[] =>
+      (reply as Matrix).data.result.map(({ metric, value, values = value ? [value] : [] }) => ({
+        ...{ labels: metric, values: values.map(([, each]) => each) },
+      }));
     return {
+      series: async (expression) => seriesIn(await api(`query?query=${encodeURIComponent(expression)}`)),
+      lastSeconds: async (expression, seconds) => {
+        const end = Math.floor(new Date().getTime() / 1000);
+        const range = `start=${end - seconds}&end=${end}&step=1`;
+        return seriesIn(await api(`query_range?query=${encodeURIComponent(expression)}&${range}`));
+      },
+      valuesOf: async (metric, label) => {
+        const reply = await api(`label/${label}/values?match[]=${encodeURIComponent(metric)}`);
+        return (reply as { data: readonly string[] }).data;
+      },
       query: async (expression) => {
         const { data } = (await api(`query?query=${encodeURIComponent(expression)}`)) as Vector;
         return Object.fromEntries(data.result.map(({ metric, value }) => [portOf(metric.instance), value[1]]));
