@@ -10,6 +10,7 @@ import { ConfigError, ListenError, NotifyError, UsageError } from '../errors.js'
 import { isJournal, priorityOf } from '../log/journal.js';
 import { examine } from './doctor/doctor.js';
 import { gather } from './doctor/gather.js';
+import { EXIT_CODES } from './doctor/report.js';
 import { initialConfig } from './init/init.js';
 import { askOnce, tableOf } from './live-check.js';
 import { readLiveWitness } from './live-witness.js';
@@ -42,7 +43,8 @@ export async function runProgram(argv: readonly string[], signals: Signals): Pro
       signals,
     );
   } catch (error) {
-    return printError(error);
+    const exitCode = printError(error);
+    return argv.includes('--doctor') ? EXIT_CODES.UNKNOWN : exitCode; // to Nagios, 2 would be CRITICAL
   }
 }
 

@@ -22,13 +22,33 @@ export interface ServiceReply {
   readonly certificate?: Validity;
 }
 
+/**
+ * Why there is no reply: nobody listens (`refused`), it came too late (`late`), the connection was ended before it (`ended`),
+ * or anything else.
+ */
+export type Silence = 'refused' | 'late' | 'ended' | 'other';
+
+/** No reply of the running service. The message has the reason in words. */
+export class SilentService extends Error {
+  override readonly name = 'SilentService';
+  readonly silence: Silence;
+
+  constructor(silence: Silence, message: string, cause: unknown) {
+    super(message, { cause });
+    this.silence = silence;
+  }
+}
+
+/** The most characters of a reply. A page of metrics has a hundredth of it; another program at the port may never end. */
+const MAX_BODY = 4_194_304;
+
 /** patroniglue listens on all addresses of the host: its address for a client on the same host. */
 const LOOPBACK_OF: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /**
  * Asks the service that runs with this configuration, at its configured address.
  *
- * @throws Error with the reason in words if the service does not answer in time
+ * @throws SilentService if the service does not answer in time
  */
 export async function askService({ frontend, backend }: Config, question: ServiceQuestion): Promise<ServiceReply> {
   const { host, port, tls, proxyProtocol } = frontend;
@@ -54,11 +74,21 @@ export async function askService({ frontend, backend }: Config, question: Servic
     });
     const certificate = certificateOf(response);
     let body = '';
-    for await (const chunk of response.setEncoding('utf8')) body += String(chunk);
+    for await (const chunk of response.setEncoding('utf8')) {
+      body += String(chunk);
+      if (body.length > MAX_BODY) throw new Error(`its reply has more than ${MAX_BODY} characters`);
+    }
     return { status: response.statusCode ?? 0, body, ...(certificate && { certificate }) };
   } catch (error) {
-    throw new Error(signal.aborted ? `no answer within ${withinMs / 1000} s` : messageOf(error), { cause: error });
+    if (signal.aborted) throw new SilentService('late', `no answer within ${withinMs / 1000} s`, error);
+    throw new SilentService(silenceOf(error), messageOf(error), error);
   }
+}
+
+function silenceOf(error: unknown): Silence {
+  const code = (error as { readonly code?: unknown }).code;
+  if (code === 'ECONNREFUSED') return 'refused';
+  return code === 'ECONNRESET' || code === 'EPIPE' ? 'ended' : 'other';
 }
 
 /** What to look at if a service refuses the command line; `undefined` if it asks for no client certificate. */

@@ -193,10 +193,13 @@ function readChecked(
   }
 }
 
+/** The reason why a file could not be read that another user may read. */
+export const NO_PERMISSION = 'permission denied';
+
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
   ENOTDIR: 'no such file',
-  EACCES: 'permission denied',
+  EACCES: NO_PERMISSION,
   EISDIR: 'it is a directory',
   ENAMETOOLONG: 'the name is too long',
 };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { chmod } from 'node:fs/promises';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { startProcess } from '../support/processes/processes.js';
+import { type Owner, startProcess } from '../support/processes/processes.js';
 import { mainFile } from '../support/processes/main-file.js';
 import { type Service, startService } from '../support/processes/service.js';
 import { freePort } from '../support/processes/ports.js';
@@ -28,6 +29,9 @@ const healthy: Behaviour = (socket, head) => {
 
 /** The doctor promises to take less than ten seconds; a busy machine starts Node slowly. */
 const MOST_MS = 15_000;
+
+/** Root may read every file; this user, none that is hidden. */
+const NOBODY = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined;
 
 interface Report {
   readonly code: number | null;
@@ -63,11 +67,13 @@ describe('--doctor', () => {
   const untilReady = (): Promise<unknown> =>
     eventually('the service is ready', 10_000, async () => (await service.get('/-/ready')).status === 200);
 
-  const doctor = async (...args: readonly string[]): Promise<Report> => {
+  const doctor = (...args: readonly string[]): Promise<Report> => doctorAs(undefined, ...args);
+  const doctorAs = async (owner: Owner | undefined, ...args: readonly string[]): Promise<Report> => {
     const sinceMs = nowMs();
     const all = [mainFile, '--doctor', ...args];
     const child = await startProcess('patroniglue', process.execPath, all, {
       env: { PATH: process.env['PATH'] ?? '' },
+      owner,
     });
     const { code } = await within('it ends', MOST_MS, child.exit);
     return { code, lines: child.output().trimEnd().split('\n'), tookMs: nowMs() - sinceMs };
@@ -160,6 +166,54 @@ listen replica
     const report = await doctor('--config', file);
     assert.match(report.lines[0] ?? '', /^PATRONIGLUE CRITICAL - configuration: .*bad\.yml:2:3: .*tll/);
     assert.equal(report.code, 2);
+  });
+
+  it('takes no other program for patroniglue, whatever it answers and however much', async () => {
+    const other = await startUpstream();
+    const configFile = await workspace.write(
+      'other.yml',
+      JSON.stringify({
+        frontend: { host: '127.0.0.1', port: other.port },
+        backend: { host: '127.0.0.1', port: upstream.port },
+      }),
+    );
+    other.behave(answering(200, 'all is | well'));
+    const fine = await doctor('--config', configFile);
+    has(fine, 'CRITICAL', 'service', /another program does, with HTTP 200 for \/-\/ready/);
+    assert.equal(fine.lines.filter((line) => line.includes('|')).length, 1, 'Nagios reads measures after each bar');
+    other.behave((socket) => {
+      socket.write('HTTP/1.0 200 OK\r\n\r\n');
+      const more = (): void => {
+        socket.write('x'.repeat(1_000_000), (error) => (error ? undefined : setImmediate(more)));
+      };
+      more();
+    });
+    has(await doctor('--config', configFile), 'CRITICAL', 'service', /its reply has more than \d+ characters/);
+    other.behave((socket) => socket.resetAndDestroy());
+    has(
+      await doctor('--config', configFile),
+      'CRITICAL',
+      'service',
+      /no patroniglue answers .*(ECONNRESET|socket hang up)/,
+    );
+    await other.close();
+  });
+
+  it('ends with 3 for a wrong command line', async () => {
+    for (const wrong of ['--bogus', '--check']) assert.equal((await doctor(wrong)).code, 3);
+  });
+
+  it('ends with 3 if this user may not read the file: that is no fault of the service', async (t) => {
+    const file = await workspace.write('hidden.yml', '{}');
+    await chmod(file, 0);
+    const report = await doctorAs(NOBODY, '--config', file);
+    if (report.code === 1) {
+      t.skip('another user may not read this clone');
+      return;
+    }
+    has(report, 'UNKNOWN', 'configuration', /permission denied/);
+    assert.match(report.lines.join('\n'), /to do: Run it as root/);
+    assert.equal(report.code, 3);
   });
 
   it('says the same as JSON', async () => {

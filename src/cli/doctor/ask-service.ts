@@ -4,7 +4,8 @@ import type { Config } from '../../config/types.js';
 import { messageOf } from '../../errors.js';
 import { processWith, readProcess } from '../../linux/process.js';
 import { listeningAt } from '../../linux/sockets.js';
-import { type ServiceReply, askService, certificateHint } from '../running-service.js';
+import { jsonObject } from '../../patroni/json-body.js';
+import { type ServiceReply, SilentService, askService, certificateHint } from '../running-service.js';
 import { seriesIn } from './series.js';
 import type { ServiceFacts, ServiceProcess } from './types.js';
 
@@ -13,21 +14,39 @@ const WITHIN_MS = 2000;
 /** Asks the running service whether it is ready, and for its metrics. Neither counts as a check. Never rejects. */
 export async function askRunningService(config: Config): Promise<ServiceFacts> {
   const get = (path: string): Promise<ServiceReply> => askService(config, { method: 'GET', path, withinMs: WITHIN_MS });
+  const hint = certificateHint(config);
+  const withHint = (text: string): string => `${text}${hint === undefined ? '' : `; ${hint}`}`;
   try {
-    const ready = await get('/-/ready');
-    const metrics = await get('/-/metrics').catch(() => undefined);
-    const { certificate } = ready;
+    const { status, body, certificate } = await get('/-/ready');
+    if (!isReadiness(status, body)) {
+      const problem = `another program does, with HTTP ${status} for /-/ready`;
+      return { kind: 'silent', silence: 'another program', problem };
+    }
+    const metrics = await get('/-/metrics').catch(messageOf);
+    const isGiven = typeof metrics === 'object' && metrics.status === 200;
     return {
       kind: 'answers',
-      isReady: ready.status === 200,
-      readiness: ready.body.trim().slice(0, 500),
-      series: metrics?.status === 200 ? seriesIn(metrics.body) : [],
+      isReady: status === 200,
+      readiness: body.trim().slice(0, 500),
+      series: isGiven ? seriesIn(metrics.body) : [],
+      ...(!isGiven && { withoutMetrics: withHint(typeof metrics === 'object' ? refusalIn(metrics) : metrics) }),
       ...(certificate && { certificate }),
     };
   } catch (error) {
-    const hint = certificateHint(config);
-    return { kind: 'silent', problem: `${messageOf(error)}${hint === undefined ? '' : `; ${hint}`}` };
+    const silence = error instanceof SilentService ? error.silence : 'other';
+    return { kind: 'silent', silence, problem: withHint(messageOf(error)) };
   }
+}
+
+/** Whether a reply to `/-/ready` is one of patroniglue's. */
+function isReadiness(status: number, body: string): boolean {
+  return status === 200 ? body === 'ready\n' : status === 503 && body.startsWith('not ready: ');
+}
+
+/** `HTTP 403: only this host and ...` */
+function refusalIn({ status, body }: ServiceReply): string {
+  const detail = jsonObject(Buffer.from(body))?.['detail'];
+  return `HTTP ${status}${typeof detail === 'string' ? `: ${detail.slice(0, 500)}` : ''}`;
 }
 
 /**

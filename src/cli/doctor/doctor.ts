@@ -1,5 +1,6 @@
 import type { Environment } from '../../config/environment.js';
 import { loadConfig } from '../../config/load.js';
+import { NO_PERMISSION } from '../../config/tls.js';
 import type { Config } from '../../config/types.js';
 import { ConfigError } from '../../errors.js';
 import { not, worstOf } from './finding.js';
@@ -49,6 +50,10 @@ async function examination(
     ({ config } = await loadConfig(path, undefined, environment));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
+    if (error.problems.every(({ message }) => message.includes(NO_PERMISSION))) {
+      const todo = 'Run it as root, or as a user who may read the file: nothing else can be looked at before.';
+      return { findings: [not('UNKNOWN', 'configuration', error.message, todo)], measures: [] };
+    }
     const todo = `Correct ${file}: nothing else can be looked at before, and a restart of the service would fail.`;
     return { findings: [not('CRITICAL', 'configuration', error.message, todo)], measures: [] };
   }

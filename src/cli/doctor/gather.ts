@@ -16,6 +16,9 @@ const PATRONI_MS = 5500;
 const WITNESS_MS = 3000;
 const OTHER_MS = 6000;
 
+/** The longest that it waits before all that for haproxy.cfg, which may be a pipe. */
+const HAPROXY_MS = 2000;
+
 /** Looks at everything once, all at the same time, and waits for nothing longer than nine seconds. Never rejects. */
 export async function gather(file: string, config: Config, haproxyFile: string | undefined): Promise<Facts> {
   const asked = askBoth(config);
@@ -50,7 +53,7 @@ async function askBoth(config: Config): Promise<Pick<Facts, 'patroni' | 'witness
 async function haproxyOf(file: string | undefined): Promise<Facts['haproxy']> {
   if (file === undefined) return undefined;
   try {
-    return await readHaproxy(file);
+    return await within(HAPROXY_MS, readHaproxy(file), { file, problem: `${file} cannot be read in time` });
   } catch (error) {
     return { file, problem: messageOf(error) };
   }

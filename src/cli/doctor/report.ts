@@ -41,10 +41,13 @@ function summary(findings: readonly Finding[], measures: readonly Measure[]): st
   const more = bad.length > 1 ? ` (and ${bad.length - 1} more)` : '';
   const what = first ? `${first.check}: ${printable(first.found)}${more}` : `${findings.length} checks, nothing to do`;
   const performance = measures.map(({ label, seconds }) => `${label}=${seconds.toFixed(3)}s`).join(' ');
-  return `PATRONIGLUE ${worst} - ${what.replaceAll('|', '/')}${performance === '' ? '' : ` | ${performance}`}`;
+  return `PATRONIGLUE ${worst} - ${what}${performance === '' ? '' : ` | ${performance}`}`;
 }
 
-/** One line without control characters, whatever a file or an upstream said. */
+/**
+ * One line without control characters, whatever a file or an upstream said. Without a bar: to Nagios, measures come after it,
+ * in the lines of the table as well.
+ */
 function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').replaceAll('|', '/');
 }

@@ -3,6 +3,7 @@ import type { Config } from '../../config/types.js';
 import type { PatroniTimings } from '../../patroni/timings-in-force.js';
 import type { HaproxyFile } from '../haproxy/checks.js';
 import type { ListenAddress, LiveAnswer, LiveWitness } from '../live-types.js';
+import type { Silence } from '../running-service.js';
 import type { Series } from './series.js';
 
 /** Nagios' words for the state of a service, the best first. */
@@ -56,7 +57,7 @@ export interface PatroniFacts {
 
 /** What the service says that runs with this configuration. */
 export type ServiceFacts =
-  | { readonly kind: 'silent'; readonly problem: string }
+  | { readonly kind: 'silent'; readonly problem: string; readonly silence: Silence | 'another program' }
   | {
       readonly kind: 'answers';
       readonly isReady: boolean;
@@ -64,6 +65,8 @@ export type ServiceFacts =
       readonly readiness: string;
       /** `/-/metrics`; empty if the service does not give it. */
       readonly series: readonly Series[];
+      /** Why it does not give it. */
+      readonly withoutMetrics?: string;
       /** The certificate that the front end shows. */
       readonly certificate?: Validity;
     };

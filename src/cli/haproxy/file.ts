@@ -1,9 +1,6 @@
 import { readText } from '../text-file.js';
 import { type HaproxyFile, agentsAloneIn, checksIn } from './checks.js';
 
-/** Most bytes of a haproxy.cfg that are read. */
-const MAX_BYTES = 4_194_304;
-
 /** What the health checks in the text of a haproxy.cfg ask. Never throws. */
 export function haproxyIn(file: string, text: string): HaproxyFile {
   return { file, checks: checksIn(text), agentsAlone: agentsAloneIn(text) };
@@ -15,5 +12,5 @@ export function haproxyIn(file: string, text: string): HaproxyFile {
  * @throws ConfigError if the file cannot be read, or is not UTF-8
  */
 export async function readHaproxy(file: string): Promise<HaproxyFile> {
-  return haproxyIn(file, (await readText(file)).slice(0, MAX_BYTES));
+  return haproxyIn(file, await readText(file));
 }

@@ -104,7 +104,25 @@ const slow = (words: string): Facts['haproxy'] => {
 
 const withoutGuard = configOf(`${PLAIN}cache: { lease-guard: false }\n`);
 
+const silent = (silence: Extract<ServiceFacts, { kind: 'silent' }>['silence'], config = configOf(PLAIN)): string => {
+  const service: ServiceFacts = { kind: 'silent', silence, problem: 'reason' };
+  return findingsOf({ ...wellFacts(), config, service }).find(({ check }) => check === 'service')?.todo ?? '';
+};
+
 describe('the findings of the doctor', () => {
+  it('say what to do about a service that gives no reply, by the way in which it gives none', () => {
+    assert.match(silent('refused'), /^Start it/);
+    assert.match(silent('late'), /it stands still: restart it/);
+    assert.match(silent('another program'), /sport = :8009/);
+    assert.match(silent('ended'), /reload it/);
+    assert.match(silent('ended', configOf('frontend: { port: 8009, allow: [10.0.0.0/24] }')), /add it there/);
+  });
+
+  it('say why the service gives this host no metrics', () => {
+    const service: ServiceFacts = { ...serving(''), withoutMetrics: 'HTTP 403: only this host may' } as ServiceFacts;
+    assert.match(badOf({ service }).join(), /UNKNOWN versions: .*not known: HTTP 403: only this host may/);
+  });
+
   it('are all OK if all is well, and each matter is there', () => {
     const findings = findingsOf(wellFacts());
     assert.deepEqual(badOf({}), []);
@@ -142,7 +160,7 @@ describe('the findings of the doctor', () => {
     ],
     [
       'the service is down',
-      () => ({ service: { kind: 'silent', problem: 'connect ECONNREFUSED' } }),
+      () => ({ service: { kind: 'silent', silence: 'refused', problem: 'connect ECONNREFUSED' } }),
       /^CRITICAL service: no patroniglue answers at 10\.0\.0\.11:8009: connect ECONNREFUSED$/,
     ],
     [

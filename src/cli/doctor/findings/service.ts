@@ -1,7 +1,8 @@
-import { authority } from '../../../network/authority.js';
+import type { Config } from '../../../config/types.js';
+import { authority, origin } from '../../../network/authority.js';
 import { not, ok, secondsText } from '../finding.js';
 import { type Series, valueIn } from '../series.js';
-import type { Facts, Finding } from '../types.js';
+import type { Facts, Finding, ServiceFacts } from '../types.js';
 import { spanText, uptimeS } from './words.js';
 
 /** The running service: does it answer, is it ready, is it the installed version, has it read the configuration? */
@@ -9,8 +10,8 @@ export function serviceFindings(facts: Facts): readonly Finding[] {
   const { config, service } = facts;
   const address = authority(config.frontend.host, config.frontend.port);
   if (service.kind === 'silent') {
-    const todo = 'Start it (`systemctl start patroniglue`), and read why it ended (`journalctl -u patroniglue -n 50`).';
-    return [not('CRITICAL', 'service', `no patroniglue answers at ${address}: ${service.problem}`, todo)];
+    const found = `no patroniglue answers at ${address}: ${service.problem}`;
+    return [not('CRITICAL', 'service', found, silenceRemedy(service.silence, config))];
   }
   const { isReady, readiness, series } = service;
   const upS = uptimeS(facts);
@@ -21,16 +22,39 @@ export function serviceFindings(facts: Facts): readonly Finding[] {
         'CRITICAL',
         'service',
         `${running}; ${readiness}`,
-        'See the line about Patroni: checks get 503 until it answers.',
+        `See the line about Patroni. If it is OK, \`curl ${origin({ ...config.frontend, scheme: config.frontend.tls ? 'https' : 'http' })}/primary\` tells the reason.`,
       );
-  return [ready, ...versionFindings(facts, series), ...reloadFindings(facts, series)];
+  return [ready, ...versionFindings(facts, service), ...reloadFindings(facts, series)];
 }
 
-function versionFindings({ version, patroni }: Facts, series: readonly Series[]): readonly Finding[] {
+/** What to do about a service that gives no reply. */
+function silenceRemedy(
+  silence: Extract<ServiceFacts, { kind: 'silent' }>['silence'],
+  { frontend: { port, allow } }: Config,
+): string {
+  switch (silence) {
+    case 'refused':
+      return 'Start it (`systemctl start patroniglue`), and read why it ended (`journalctl -u patroniglue -n 50`).';
+    case 'late':
+      return 'If it runs (`systemctl status patroniglue`), it stands still: restart it. Otherwise look for a firewall.';
+    case 'another program':
+      return `End the other program (\`ss -ltnp sport = :${port}\` names it), or give patroniglue another frontend.port.`;
+    case 'ended':
+    case 'other':
+      return allow === undefined
+        ? 'See which program has the port (`ss -ltnp`). If it is patroniglue, it runs with another configuration: reload it.'
+        : "If frontend.allow refuses this host's address, the log of the service names it: add it there, then reload.";
+  }
+}
+
+function versionFindings(
+  { version, patroni }: Facts,
+  { series, withoutMetrics = 'they have no version' }: Extract<ServiceFacts, { kind: 'answers' }>,
+): readonly Finding[] {
   const running = series.find(({ name }) => name === 'patroniglue_build_info')?.labels;
   if (running === undefined) {
-    const found = `installed: ${version}; the service gives no metrics, so its version is not known`;
-    return [not('UNKNOWN', 'versions', found, 'See what `curl -s` says at /-/metrics of this address.')];
+    const found = `installed: ${version}; the service gives this host no metrics, so its version is not known: ${withoutMetrics}`;
+    return [not('UNKNOWN', 'versions', found, 'Let this host see /-/metrics (docs/security.md, "Who may ask").')];
   }
   const { version: runs = '?', node = '?' } = running;
   const others = `Node.js ${node}, Patroni ${patroni.version ?? 'unknown'}`;
