@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { manualPage } from '../../src/cli/usage.js';
 import { exampleFile } from '../generate/example.js';
@@ -11,10 +11,13 @@ import { nodePackage } from './node-binary.js';
 import type { Entry, Flavour } from './types.js';
 
 const SCHEMA = 'usr/share/patroniglue/config.schema.json';
-const DOC = 'usr/share/doc/patroniglue';
+export const DOC = 'usr/share/doc/patroniglue';
 
 /** The configuration, which belongs to the administrator as soon as it is installed. */
 export const CONFIGURATION = 'etc/patroniglue/config.yml';
+
+/** In the directory of Debian. */
+export const ZSH_COMPLETION = 'usr/share/zsh/vendor-completions/_patroniglue';
 
 /** The bundle, and /usr/bin/patroniglue as a link to it, for packages that use the system's Node. */
 const BUNDLE = 'usr/lib/patroniglue/patroniglue.cjs';
@@ -53,7 +56,7 @@ function commonContents(version: string): readonly Entry[] {
     { path: 'usr/share/man/man8/patroniglue.8.gz', content: compressed(manualPage(version)) },
     { path: 'usr/share/man/man5/patroniglue.yml.5.gz', content: compressed(configurationManual(version)) },
     { path: 'usr/share/bash-completion/completions/patroniglue', content: bashCompletion() },
-    { path: 'usr/share/zsh/vendor-completions/_patroniglue', content: zshCompletion() },
+    { path: ZSH_COMPLETION, content: zshCompletion() },
     { path: 'usr/share/fish/vendor_completions.d/patroniglue.fish', content: fishCompletion() },
     { path: `${DOC}/README.md`, content: read('README.md') },
     { path: `${DOC}/CHANGELOG.md`, content: read('CHANGELOG.md') },
@@ -62,6 +65,15 @@ function commonContents(version: string): readonly Entry[] {
     ...folder('docs/figures', `${DOC}/docs/figures`, /./),
     ...folder('examples', `${DOC}/examples`, /(?<!\.test\.yml|\.service)$/),
   ];
+}
+
+/** The directories that only patroniglue has. All others belong to the system, and packages leave them as they are. */
+export function ownDirectories(entries: readonly Entry[]): readonly string[] {
+  const all = entries.flatMap(({ path }) => {
+    const parts = dirname(path).split('/');
+    return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+  });
+  return [...new Set(all)].filter((dir) => dir.split('/').includes('patroniglue')).sort();
 }
 
 /** The files of the npm package besides the program: what is read, and what is copied from. */
@@ -91,8 +103,8 @@ function modeOf(name: string): number {
   return name.endsWith('.sh') ? 0o755 : 0o644;
 }
 
-/** Without a time in it, so that the same text gives the same bytes. */
-function compressed(text: string): Buffer {
+/** Compressed without a time, so that the same text gives the same bytes. */
+export function compressed(text: string): Buffer {
   return gzipSync(text, { level: 9 });
 }
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { CONFIGURATION, PROGRAM } from './contents.js';
+import { CONFIGURATION, DOC, PROGRAM, compressed } from './contents.js';
 import { execute, inTemporaryDirectory, writeTree } from './files.js';
+import { ACTIVE_INSTANCES, RUNS_ON } from './scriptlets.js';
 import { MAINTAINER, SUMMARY, description } from './words.js';
 import type { Entry, Flavour, Release } from './types.js';
 
@@ -17,11 +18,12 @@ const DEPENDS: Readonly<Record<Flavour, string>> = {
 export function makeDeb(flavour: Flavour, entries: readonly Entry[], { version, epoch, dir }: Release): string {
   const name = `patroniglue_${version}_${flavour}.deb`;
   inTemporaryDirectory((tree) => {
-    writeTree(tree, [...entries, ...controlFiles(flavour, entries, version)]);
+    const all = [...entries, changelog(version, epoch)];
+    writeTree(tree, [...all, ...controlFiles(flavour, all, version)]);
     if (flavour === 'all') linkProgram(tree);
     const env = { SOURCE_DATE_EPOCH: String(epoch) };
     // -z1: a tenth larger than the default, in a third of the time. xz: dpkg before 1.21.18 knows no zstd
-    execute('dpkg-deb', ['--root-owner-group', '-Zxz', '-z1', '--build', tree, join(dir, name)], env);
+    execute('dpkg-deb', ['--root-owner-group', '-Zxz', '-z1', '--build', tree, join(dir, name)], { env });
   });
   return name;
 }
@@ -65,6 +67,13 @@ ${description(flavour)
   ];
 }
 
+/** Debian wants one in its own form, for `apt changelog`: policy, section 12.7. */
+function changelog(version: string, epoch: number): Entry {
+  const date = new Date(epoch * 1000).toUTCString().replace('GMT', '+0000');
+  const text = `patroniglue (${version}) stable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- ${MAINTAINER}  ${date}\n`;
+  return { path: `${DOC}/changelog.gz`, content: compressed(text) };
+}
+
 /** For `dpkg --verify`. As with debhelper, the configuration is not among them. */
 function md5sums(entries: readonly Entry[]): string {
   const lines = entries
@@ -73,11 +82,23 @@ function md5sums(entries: readonly Entry[]): string {
   return lines.join('');
 }
 
-/** As debhelper's dh_installsystemd: enabled and started after the first installation, restarted by an upgrade. */
+/**
+ * As debhelper's dh_installsystemd: enabled and started after the first installation, restarted by an upgrade. But a service
+ * that runs is not ended if the new program refuses its configuration: a reload asks it, in the sandbox of the service.
+ */
 const POSTINST = `case "$1" in
     configure|abort-upgrade|abort-deconfigure|abort-remove) ;;
     *) exit 0 ;;
 esac
+
+restart() {
+    if systemctl --quiet is-active "$1" && ! deb-systemd-invoke reload "$1"; then
+        echo "${RUNS_ON}" >&2
+    else
+        deb-systemd-invoke restart "$1" >/dev/null || true
+    fi
+}
+
 # A service that the administrator has disabled stays so.
 deb-systemd-helper unmask patroniglue.service >/dev/null || true
 if deb-systemd-helper --quiet was-enabled patroniglue.service; then
@@ -88,8 +109,8 @@ fi
 if [ -d /run/systemd/system ]; then
     systemctl --system daemon-reload >/dev/null || true
     if [ -n "$2" ]; then
-        deb-systemd-invoke restart patroniglue.service >/dev/null || true
-        systemctl try-restart 'patroniglue@*.service' >/dev/null || true
+        restart patroniglue.service
+        for unit in $(${ACTIVE_INSTANCES}); do restart "$unit"; done
     else
         deb-systemd-invoke start patroniglue.service >/dev/null || true
     fi
@@ -98,18 +119,20 @@ fi
 
 /** An upgrade stops nothing: the old program runs until postinst restarts it. */
 const PRERM = `if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
-    deb-systemd-invoke stop patroniglue.service >/dev/null || true
-    systemctl stop 'patroniglue@*.service' >/dev/null || true
+    deb-systemd-invoke stop patroniglue.service 'patroniglue@*.service' >/dev/null || true
 fi
 `;
 
 /** dpkg itself removes config.yml at a purge, and /etc/patroniglue if nothing else is in it. */
-const POSTRM = `if [ "$1" = remove ]; then
-    if [ -x /usr/bin/deb-systemd-helper ]; then deb-systemd-helper mask patroniglue.service >/dev/null || true; fi
+const POSTRM = `helper() {
+    if command -v deb-systemd-helper >/dev/null; then deb-systemd-helper "$1" patroniglue.service >/dev/null || true; fi
+}
+if [ "$1" = remove ]; then
+    helper mask
     if [ -d /run/systemd/system ]; then systemctl --system daemon-reload >/dev/null || true; fi
 fi
-if [ "$1" = purge ] && [ -x /usr/bin/deb-systemd-helper ]; then
-    deb-systemd-helper purge patroniglue.service >/dev/null || true
-    deb-systemd-helper unmask patroniglue.service >/dev/null || true
+if [ "$1" = purge ]; then
+    helper purge
+    helper unmask
 fi
 `;

@@ -16,21 +16,22 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
  */
 export function executable(architecture: Exclude<Flavour, 'all'>): Buffer {
   return inTemporaryDirectory((dir) => {
-    const blob = join(dir, 'blob');
+    const main = 'patroniglue.cjs'; // a relative path, because the blob has it in it
+    copyFileSync(inRoot(`build/bundle/${main}`), join(dir, main));
     const config = {
-      main: inRoot('build/bundle/patroniglue.cjs'),
-      output: blob,
+      main,
+      output: 'blob',
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
       useCodeCache: false,
     };
     writeFileSync(join(dir, 'sea.json'), JSON.stringify(config));
     const here = nodePackage(arch() === 'arm64' ? 'arm64' : 'amd64');
-    execute(join(here, 'bin/node'), ['--experimental-sea-config', join(dir, 'sea.json')]);
+    execute(join(here, 'bin/node'), ['--experimental-sea-config', 'sea.json'], { cwd: dir });
     const program = join(dir, 'patroniglue');
     copyFileSync(join(nodePackage(architecture), 'bin/node'), program);
     const postject = createRequire(import.meta.url).resolve('postject/dist/cli.js');
-    execute(process.execPath, [postject, program, RESOURCE, blob, '--sentinel-fuse', FUSE]);
+    execute(process.execPath, [postject, program, RESOURCE, join(dir, 'blob'), '--sentinel-fuse', FUSE]);
     return readFileSync(program);
   });
 }

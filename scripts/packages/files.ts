@@ -14,7 +14,7 @@ export const inRoot = (path: string): string => join(root, path);
 /** A file of the repository. */
 export const read = (path: string): string => readFileSync(inRoot(path), 'utf8');
 
-/** Writes the entries below `dir`, with their modes, whatever the umask is. */
+/** Writes the entries below `dir`, with their modes. */
 export function writeTree(dir: string, entries: readonly Entry[]): void {
   for (const { path, content, mode = 0o644 } of entries) {
     const file = join(dir, path);
@@ -35,15 +35,26 @@ export function inTemporaryDirectory<T>(body: (dir: string) => T): T {
   }
 }
 
-/** Runs a program. Throws with its output if it fails. */
-export function execute(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): string {
+/** Of the builder's environment, the tools get only this: not his ~/.rpmmacros, ~/.npmrc, TAR_OPTIONS or NODE_OPTIONS. */
+const toolEnvironment = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LC_ALL: 'C.UTF-8', TZ: 'UTC' };
+
+/** Runs a tool whose output goes into a package, in the repository or in `cwd`. Throws with its output if it fails. */
+export function execute(
+  command: string,
+  args: readonly string[],
+  { env = {}, cwd = root }: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+): string {
+  return executeIn(cwd, { ...toolEnvironment, ...env }, command, args);
+}
+
+/** Runs a program with the settings of the builder, as those for npm's registry. Throws with its output if it fails. */
+export function executeAsBuilder(command: string, args: readonly string[]): string {
+  return executeIn(root, process.env, command, args);
+}
+
+function executeIn(cwd: string, env: NodeJS.ProcessEnv, command: string, args: readonly string[]): string {
   try {
-    return execFileSync(command, args, {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-      cwd: root,
-      env: { ...process.env, LC_ALL: 'C.UTF-8', TZ: 'UTC', ...env },
-    });
+    return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], cwd, env });
   } catch (error) {
     const { stdout = '', stderr = '', message } = error as Error & { stdout?: string; stderr?: string };
     throw new Error(`${message}\n${stdout}${stderr}`, { cause: error });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { execute, inRoot } from './files.js';
+import { execute, executeAsBuilder, inRoot } from './files.js';
 import type { Flavour } from './types.js';
 
 /** Node 24: in long-term support until April 2028. Both architectures have the same version: the blob is made by one of them. */
@@ -32,7 +32,7 @@ export function nodePackage(architecture: Exclude<Flavour, 'all'>): string {
   const beside = `${cache}-${process.pid}`;
   mkdirSync(beside, { recursive: true });
   try {
-    execute('npm', ['pack', '--silent', `--pack-destination=${beside}`, `${name}@${NODE_VERSION}`]);
+    executeAsBuilder('npm', ['pack', '--silent', `--pack-destination=${beside}`, `${name}@${NODE_VERSION}`]);
     const tarball = join(beside, `${name}-${NODE_VERSION}.tgz`);
     const found = createHash('sha512').update(readFileSync(tarball)).digest('base64');
     if (found !== sha512) throw new Error(`${name}@${NODE_VERSION} has the checksum ${found} in place of ${sha512}`);

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { manualPage } from '../../src/cli/usage.js';
 import { configurationManual } from './manual.js';
 import { commonNpmFiles } from './contents.js';
@@ -7,7 +8,8 @@ import type { Release } from './types.js';
 
 /** Makes the tarball for `npm install -g`, which needs no registry: the bundle has all packages in it. Returns its name. */
 export function makeNpmTarball({ version, dir }: Release): string {
-  inTemporaryDirectory((tree) => {
+  inTemporaryDirectory((home) => {
+    const tree = join(home, 'tree');
     writeTree(tree, [
       { path: 'package.json', content: `${JSON.stringify(manifest(version), undefined, 2)}\n` },
       { path: 'patroniglue.cjs', content: readFileSync(inRoot('build/bundle/patroniglue.cjs')), mode: 0o755 },
@@ -16,7 +18,9 @@ export function makeNpmTarball({ version, dir }: Release): string {
       { path: 'THIRD-PARTY-LICENSES.txt', content: read('build/bundle/THIRD-PARTY-LICENSES.txt') },
       ...commonNpmFiles(),
     ]);
-    execute('npm', ['pack', '--silent', '--ignore-scripts', `--pack-destination=${dir}`, tree]);
+    execute('npm', ['pack', '--silent', '--ignore-scripts', `--pack-destination=${dir}`, tree], {
+      env: { HOME: home },
+    });
   });
   return `patroniglue-${version}.tgz`;
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 
 /** What makes the packages, and Debian's packages of it. */
-const PROGRAMS = { 'dpkg-deb': 'dpkg', rpmbuild: 'rpm', tar: 'tar', gzip: 'gzip', npm: 'npm', git: 'git' } as const;
+const PROGRAMS = { 'dpkg-deb': 'dpkg', rpmbuild: 'rpm', tar: 'tar', gzip: 'gzip', npm: 'npm' } as const;
 
 /** Installs what is missing, as root on Debian. Throws one line if that is impossible. */
 export function needPrograms(names: readonly (keyof typeof PROGRAMS)[]): void {

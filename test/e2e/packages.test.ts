@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { cp, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { after, before, describe, it } from 'node:test';
@@ -12,10 +13,16 @@ import { skipReasonOfRoot } from '../support/processes/programs.js';
 import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
 import { eventually } from '../support/time/wait.js';
 
-const script = fileURLToPath(new URL('../../scripts/packages/main.js', import.meta.url));
+const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** The version that is upgraded: the same files under another number. */
 const FORMER = '1.0.0';
+
+/** What the packages are made of, besides what is compiled. */
+const READ = [
+  ...['README.md', 'CHANGELOG.md', 'LICENSE', 'config.schema.json', 'config.yml.example', 'docs', 'examples'],
+  ...['package.json', 'package-lock.json'],
+];
 
 /** HAProxy, which checks patroniglue as examples/haproxy.cfg does, and is the Patroni that patroniglue polls as well. */
 const HAPROXY = `global
@@ -64,31 +71,77 @@ const CONFIGURE =
 describe('the packages', { skip: await skipReasonOfRoot(['debootstrap', 'rpmbuild']) }, () => {
   let workspace: Workspace;
 
-  const file = (name: string): string => join(workspace.path(name.includes('amd64') ? 'amd64' : 'all'), name);
+  const dirOf = (name: string): string => {
+    const [, flavour = 'all'] = /(amd64|x86_64|arm64|aarch64)/.exec(name) ?? [];
+    return workspace.path({ x86_64: 'amd64', aarch64: 'arm64' }[flavour] ?? flavour);
+  };
+  const file = (name: string): string => join(dirOf(name), name);
   const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => !!entry[1]));
+
+  /** Makes packages in the workspace, in directory `name`; by another clone, and with settings of another builder, if given. */
+  const make = (
+    name: string,
+    flavour: string,
+    kinds: string,
+    clone = root,
+    command = '',
+    builder = {},
+  ): Promise<string> => {
+    const script = join(clone, 'build/scripts/packages/main.js');
+    const args = [script, '--dir', workspace.path(name), '--flavours', flavour, '--kinds', kinds];
+    return run('npm run packages', 'sh', ['-c', `${command} exec "$0" "$@"`, process.execPath, ...args], {
+      env: { ...env, ...builder },
+      deadlineMs: 240_000,
+    });
+  };
 
   before(async () => {
     workspace = await createWorkspace();
-    const make = (name: string, flavour: string, kinds: string): Promise<string> => {
-      const args = [script, '--dir', workspace.path(name), '--flavours', flavour, '--kinds', kinds];
-      return run('npm run packages', process.execPath, args, { env, deadlineMs: 120_000 });
-    };
-    for (const again of ['', '-again']) {
-      await make(`all${again}`, 'all', 'deb,rpm,tar,npm');
-      await make(`amd64${again}`, 'amd64', 'deb'); // to compress 130 MB takes long
+    const [home, clone] = [await workspace.mkdir('home'), await workspace.mkdir('clone')];
+    await workspace.write('home/.rpmmacros', '%packager somebody\n%_buildhost elsewhere\n');
+    for (const name of READ) await cp(join(root, name), join(clone, name), { recursive: true });
+    for (const name of ['src', 'scripts', 'bundle']) {
+      await cp(join(root, 'build', name), join(clone, 'build', name), { recursive: true });
     }
+    await symlink(join(root, 'node_modules'), join(clone, 'node_modules'));
+    const epoch = await run('git log', 'git', ['log', '-1', '--format=%ct'], { env, cwd: root });
+    const another = {
+      ...{ TZ: 'Asia/Tokyo', LANG: 'tr_TR.UTF-8', HOME: home, TAR_OPTIONS: '--verbose' },
+      SOURCE_DATE_EPOCH: epoch.trim(),
+    };
+    await Promise.all([
+      make('all', 'all', 'deb,rpm,tar,npm').then(() => make('amd64', 'amd64', 'deb,rpm,tar')),
+      make('all-again', 'all', 'deb,rpm,tar,npm', clone, 'umask 077;', another).then(() =>
+        make('amd64-again', 'amd64', 'tar', clone, 'umask 077;', another),
+      ),
+    ]);
+    await make('arm64', 'arm64', 'rpm,tar');
   });
   after(() => workspace.close());
 
-  it('are the same bytes when they are made again', () => {
-    const sums = (name: string): string => readFileSync(workspace.path(`${name}/SHA256SUMS`), 'utf8');
-    assert.equal(sums('all-again'), sums('all'));
-    assert.equal(sums('amd64-again'), sums('amd64'));
-    assert.equal(sums('all').trim().split('\n').length, 5, 'deb, rpm, tarball, that of npm, and the list of contents');
+  it('are the same bytes when they are made in another clone, with another umask, time zone, language and home', () => {
+    const sums = (name: string): readonly string[] =>
+      readFileSync(workspace.path(`${name}/SHA256SUMS`), 'utf8')
+        .trim()
+        .split('\n');
+    assert.deepEqual(sums('all-again'), sums('all'));
+    assert.equal(sums('all').length, 5, 'deb, rpm, tarball, that of npm, and the list of contents');
+    assert.deepEqual(
+      sums('amd64-again'),
+      sums('amd64').filter((line) => /\.(tar\.gz|cdx\.json)$/.test(line)),
+    );
   });
 
   it('have the checksums of SHA256SUMS', async () => {
     await run('sha256sum', 'sha256sum', ['--check', 'SHA256SUMS'], { env, cwd: workspace.path('all') });
+  });
+
+  it('leave alone what else is in the directory in which they are made, and refuse a kind that is none', async () => {
+    const other = await workspace.write('all-again/letter.txt', 'mine');
+    await assert.rejects(make('all-again', 'all', 'dbe'), /--kinds: unknown "dbe"; allowed: deb, rpm, tar, npm$/);
+    await make('all-again', 'all', 'tar');
+    assert.equal(readFileSync(other, 'utf8'), 'mine');
+    assert.ok(!readdirSync(workspace.path('all-again')).some((name) => name.endsWith('.deb')), 'the former packages');
   });
 
   it('are told by an SBOM, each component with its version', () => {
@@ -110,26 +163,42 @@ describe('the packages', { skip: await skipReasonOfRoot(['debootstrap', 'rpmbuil
     assert.equal(await run('patroniglue', join(prefix, 'bin/patroniglue'), ['--version'], { env }), `${version}\n`);
   });
 
-  it('of RPM hold the same files as those of Debian', async () => {
-    const rpm = await run('rpm', 'rpm', ['-qpl', file(`patroniglue-${version}-1.noarch.rpm`)], { env });
-    const deb = await run(
-      'dpkg-deb',
-      'sh',
-      ['-c', 'dpkg-deb --fsys-tarfile "$0" | tar -t', file(`patroniglue_${version}_all.deb`)],
-      { env },
-    );
-    const files = (text: string): string[] => text.split('\n').filter((path) => path !== '' && !path.endsWith('/'));
-    assert.deepEqual(
-      files(rpm).sort(),
-      files(deb)
-        .map((path) => path.replace(/^\./, ''))
-        .sort(),
-    );
+  for (const [flavour, architecture] of [
+    ['all', 'noarch'],
+    ['amd64', 'x86_64'],
+    ['arm64', 'aarch64'],
+  ] as const) {
+    it(`of each kind hold the same files, with the same owners and modes: ${flavour}`, async () => {
+      const sh = (command: string, name: string): Promise<string> =>
+        run(command, 'sh', ['-c', command, file(name)], { env });
+      const form = '[%{FILEMODES:perms} %{FILEUSERNAME}/%{FILEGROUPNAME} %{FILENAMES}\\n]';
+      const rpm = linesOf(await sh(`rpm -qp --qf '${form}' "$0"`, `patroniglue-${version}-1.${architecture}.rpm`))
+        .map((line) => line.replace('zsh/site-functions', 'zsh/vendor-completions'))
+        .sort();
+      const tar = filesOf(await sh('tar -tvzf "$0"', `patroniglue-${version}-linux-${flavour}.tar.gz`));
+      assert.deepEqual(rpm, tar);
+      const foreign = tar.filter((line) => line.startsWith('d') && !line.split('/').includes('patroniglue'));
+      assert.deepEqual(foreign, [], 'no directory of the system');
+      if (flavour === 'arm64') return; // compressing it for Debian takes long
+      const deb = filesOf(
+        await sh('dpkg-deb --fsys-tarfile "$0" | tar -tv', `patroniglue_${version}_${flavour}.deb`),
+      ).filter((line) => !/^d.* \/(?!.*patroniglue)|\/changelog\.gz$/.test(line));
+      assert.deepEqual(deb, tar);
+    });
+  }
+
+  it('of other systems have a program that runs', async () => {
+    const dir = await workspace.mkdir('unpacked');
+    await run('tar', 'tar', ['-C', dir, '-xzf', file(`patroniglue-${version}-linux-amd64.tar.gz`)], { env });
+    const program = join(dir, 'usr/bin/patroniglue');
+    assert.equal(await run('patroniglue --version', program, ['--version'], { env }), `${version}\n`);
+    const args = ['--check', '--config', join(dir, 'etc/patroniglue/config.yml')];
+    assert.match(await run('patroniglue --check', program, args, { env }), /^configuration ok$/m);
   });
 
   for (const [suite, flavour, more] of [
     ['bookworm', 'amd64', []],
-    ['trixie', 'all', ['nodejs']],
+    ['trixie', 'all', ['nodejs', 'rpm']],
   ] as const) {
     describe(`of Debian (${flavour}), on a bare ${suite}`, () => {
       let machine: Machine;
@@ -223,6 +292,17 @@ describe('the packages', { skip: await skipReasonOfRoot(['debootstrap', 'rpmbuil
         assert.match(changed, /^\S+ c \/etc\/patroniglue\/config\.yml\n$/, 'all other files are those of the package');
       });
 
+      it('do not end a service in an upgrade because its configuration is bad', async () => {
+        const [pid, second] = [await property('MainPID'), await property('MainPID', 'patroniglue@second')];
+        await machine.sh('cp /etc/patroniglue/config.yml /run/kept.yml && echo bad >> /etc/patroniglue/config.yml');
+        const told = await machine.sh(`/var/lib/dpkg/info/patroniglue.postinst configure ${FORMER} 2>&1`);
+        assert.match(told, /patroniglue\.service runs on as the former version/);
+        assert.doesNotMatch(told, /patroniglue@second\.service/);
+        assert.equal(await property('MainPID'), pid);
+        assert.notEqual(await property('MainPID', 'patroniglue@second'), second);
+        await machine.sh('cp /run/kept.yml /etc/patroniglue/config.yml');
+      });
+
       it('end the services when they are removed, and leave the configuration', async () => {
         await machine.sh('apt-get remove -y patroniglue');
         assert.equal(
@@ -240,6 +320,38 @@ describe('the packages', { skip: await skipReasonOfRoot(['debootstrap', 'rpmbuil
         );
         assert.equal(left, '');
       });
+
+      if (flavour === 'all') {
+        it('of RPM are installed, upgraded and removed as well', async () => {
+          const units = ['patroniglue', 'patroniglue@second'];
+          const pids = (): Promise<string[]> => Promise.all(units.map((unit) => property('MainPID', unit)));
+          const rpm = `patroniglue-${version}-1.noarch.rpm`;
+          copyFileSync(file(rpm), join(machine.shared, rpm));
+          // --nodeps: rpm does not know of Debian's Node.js
+          await machine.sh(`umask 077 && rpm -i --nodeps /shared/${rpm}`);
+          assert.equal(await property('ActiveState'), 'inactive');
+          await machine.sh(`${CONFIGURE} && systemctl enable --now ${units.join(' ')}`);
+          assert.match(await property('StatusText'), /^200 for \/primary/);
+          assert.match(
+            await machine.sh('rpm -V --nodeps patroniglue || true'),
+            /^\S+ +c \/etc\/patroniglue\/config\.yml\n$/,
+          );
+
+          const before = await pids();
+          const upgrade = `rpm -U --replacepkgs --nodeps /shared/${rpm} 2>&1`;
+          await machine.sh('cp /etc/patroniglue/second.yml /run/ && echo bad >> /etc/patroniglue/second.yml');
+          assert.match(await machine.sh(upgrade), /patroniglue@second\.service runs on as the former version/);
+          const after = await pids();
+          assert.notEqual(after[0], before[0]);
+          assert.equal(after[1], before[1]);
+          await machine.sh('cp /run/second.yml /etc/patroniglue/second.yml');
+
+          await machine.sh('rpm -e patroniglue');
+          assert.deepEqual(await pids(), ['0', '0']);
+          assert.equal(await machine.sh('ls /etc/patroniglue'), 'config.yml.rpmsave\nsecond.yml\n');
+          assert.equal(await machine.sh('find /usr /etc/systemd -name "*patroniglue*"'), '');
+        });
+      }
     });
   }
 });
@@ -251,4 +363,19 @@ async function repack(deb: string, to: string): Promise<void> {
     && dpkg-deb --root-owner-group -Znone --build "$1" "$2" && rm -r "$1"`;
   const env = { PATH: process.env['PATH'] ?? '' };
   await run('dpkg-deb', 'sh', ['-c', script, deb, dir, to], { env, deadlineMs: 60_000 });
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
+
+/** Mode, owner and path of each line of `tar -tv`, in the form of rpm, sorted. */
+function filesOf(listing: string): string[] {
+  return linesOf(listing)
+    .map((line) => {
+      const [, mode = '', owner = '', path = ''] =
+        /^(\S+) (\S+) +\d+ \S+ \S+ (?:\.?\/)?(.*?)\/?(?: -> .*)?$/.exec(line) ?? [];
+      return `${mode.replace('lrwxr-xr-x', 'lrwxrwxrwx')} ${owner.replace('0/0', 'root/root')} /${path}`;
+    })
+    .sort();
 }
