@@ -13,6 +13,7 @@ export function makeNpmTarball({ version, dir }: Release): string {
     writeTree(tree, [
       { path: 'package.json', content: `${JSON.stringify(manifest(version), undefined, 2)}\n` },
       { path: 'patroniglue.cjs', content: readFileSync(inRoot('build/bundle/patroniglue.cjs')), mode: 0o755 },
+      { path: 'ecosystem.config.cjs', content: read('ecosystem.config.cjs').replace('build/bundle/', '') },
       { path: 'man/patroniglue.8', content: manualPage(version) },
       { path: 'man/patroniglue.yml.5', content: configurationManual(version) },
       { path: 'THIRD-PARTY-LICENSES.txt', content: read('build/bundle/THIRD-PARTY-LICENSES.txt') },

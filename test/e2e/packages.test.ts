@@ -161,6 +161,10 @@ describe('the packages', { skip: await skipReasonOfRoot(['debootstrap', 'rpmbuil
     const args = ['install', '--global', '--offline', `--prefix=${prefix}`, file(`patroniglue-${version}.tgz`)];
     await run('npm install', 'npm', args, { env: offline });
     assert.equal(await run('patroniglue', join(prefix, 'bin/patroniglue'), ['--version'], { env }), `${version}\n`);
+    const ecosystem = join(prefix, 'lib/node_modules/patroniglue/ecosystem.config.cjs');
+    const script = ['--print', `require(${JSON.stringify(ecosystem)}).apps[0].script`];
+    const program = (await run('node', process.execPath, script, { env })).trim(); // what pm2 starts
+    assert.equal(await run('patroniglue', program, ['--version'], { env }), `${version}\n`);
   });
 
   for (const [flavour, architecture] of [
