@@ -49,13 +49,19 @@ function makePackages(): void {
 
   const made = flavours.flatMap((flavour) => {
     const entries = contents(flavour, version);
-    return kinds.flatMap((kind) => (kind === 'npm' ? [] : [makers[kind](flavour, entries, release)]));
+    return kinds.flatMap((kind) => (kind === 'npm' ? [] : [told(makers[kind](flavour, entries, release))]));
   });
-  if (kinds.includes('npm')) made.push(makeNpmTarball(release));
-  made.push(makeSbom(release));
+  if (kinds.includes('npm')) made.push(told(makeNpmTarball(release)));
+  made.push(told(makeSbom(release)));
   const sums = made.sort().map((name) => `${sha256(join(release.dir, name))}  ${name}\n`);
   writeFileSync(join(release.dir, 'SHA256SUMS'), sums.join(''));
   process.stdout.write(sums.join(''));
+}
+
+/** Says on standard error that a file is made: all of them take two minutes. */
+function told(name: string): string {
+  process.stderr.write(`made ${name}\n`);
+  return name;
 }
 
 function sha256(file: string): string {
