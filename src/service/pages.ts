@@ -76,7 +76,7 @@ export function createPages(sources: PagesSources): OwnPages {
     upstream: () => origin(inForce().backend),
     ttlMsOf: (route) => paceOf(inForce().cache, route).ttlMs,
     witness: sources.witness.state,
-    scope: () => inForce().witness?.key.split('/').at(-1),
+    configured: () => configuredNames(inForce()),
     recording: sources.recording,
     frozenSinceMs: sources.frozenSinceMs,
     certificateEnds: () => certificates.ends(),
@@ -136,6 +136,11 @@ function changedRights(config$: Observable<Config>): Observable<unknown> {
     distinctUntilChanged(isDeepStrictEqual),
     skip(1),
   );
+}
+
+function configuredNames({ witness }: Config): { readonly scope?: string; readonly name?: string } {
+  const scope = witness?.key.split('/').at(-1);
+  return { ...(scope !== undefined && { scope }), ...(witness?.name !== undefined && { name: witness.name }) };
 }
 
 /** The members of the cluster are polled, at the slow pace, while somebody looks at the page, if a place is free for that. */

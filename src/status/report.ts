@@ -30,8 +30,8 @@ export interface StatusSources {
   readonly warnings: () => readonly string[];
   readonly upstream: () => string;
   readonly witness: () => WitnessState | undefined;
-  /** The name of the cluster, as the configuration of the witness has it. */
-  readonly scope: () => string | undefined;
+  /** The names of cluster and node, as the configuration of the witness has them. */
+  readonly configured: () => { readonly scope?: string; readonly name?: string };
   /** What the flight recorder has recorded last. */
   readonly recording: () => Recording | undefined;
   /** Since when Patroni is frozen, by the clock of snapshots. */
@@ -131,7 +131,7 @@ function patroniReport({ history, frozenSinceMs, momentOf }: Now): Pick<StatusRe
 }
 
 /** The facts about the node from the newest answer that has any. */
-function nodeReport({ routes, scope, momentOf }: Now): Pick<StatusReport, 'node' | 'node-asked'> {
+function nodeReport({ routes, configured, momentOf }: Now): Pick<StatusReport, 'node' | 'node-asked'> {
   const answers: { readonly answer: Answer; readonly sentAtMs: number }[] = routes
     .map(({ snapshot }) => snapshot)
     .filter((snapshot) => snapshot.kind !== 'pending');
@@ -140,9 +140,8 @@ function nodeReport({ routes, scope, momentOf }: Now): Pick<StatusReport, 'node'
     .map(({ answer, sentAtMs }) => ({ node: nodeIn(answer), sentAtMs }))
     .find(({ node }) => node.role !== undefined);
   if (found === undefined) return { node: {} };
-  const configured = scope(); // the witness does not say it
   return {
-    node: { ...(configured !== undefined && { scope: configured }), ...found.node },
+    node: { ...configured(), ...found.node }, // the witness does not say the scope, nor does a Patroni before 3.2 say its name
     'node-asked': momentOf(found.sentAtMs),
   };
 }

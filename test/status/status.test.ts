@@ -126,7 +126,7 @@ describe('the status', () => {
       warnings: () => warnings,
       upstream: () => 'http://localhost:8008',
       witness: () => undefined,
-      scope: () => undefined,
+      configured: () => ({}),
       recording: () => undefined,
       frozenSinceMs: () => undefined,
       certificateEnds: () => new Map([['frontend', WALL_MS + 3 * 86_400_000]]),
@@ -240,11 +240,12 @@ describe('the status', () => {
     assert.equal(told()['no-place-for-cluster'], undefined);
   });
 
-  it('has the name of the cluster from Patroni, or from the configuration of the witness, which does not say it', () => {
-    sources = { ...sources, scope: () => 'configured' };
+  it('has the names of cluster and node from Patroni, or from the configuration of the witness', () => {
+    sources = { ...sources, configured: () => ({ scope: 'configured', name: 'node2' }) };
     assert.equal(told().node.scope, 'configured');
     snapshots.set(PRIMARY, saying({ role: 'primary', patroni: { scope: 'main' } }));
     assert.equal(told().node.scope, 'main');
+    assert.equal(told().node.name, 'node2', 'Patroni before 3.2 does not say it');
   });
 
   it('says when it was started, before all else if that was lately', () => {
