@@ -216,12 +216,15 @@ function ageBar(report: RouteReport): string {
   const shown = Math.min(ageMs, ttlMs);
   const ended = report['by-lease-guard'] ? 'ended by the lease guard' : 'expired';
   const words = `${(ageMs / 1000).toFixed(1)} s of ${ttlMs / 1000} s`;
-  return `<progress max="${ttlMs}" value="${shown}" data-age="${ageMs}" aria-label="age of the answer">${words}</progress> <span class="age">${words}${state === 'stale' ? `, ${ended}` : ''}</span>`;
+  return `<progress max="${ttlMs}" value="${shown}" data-age="${ageMs}" aria-hidden="true"></progress> <span class="age">${words}${state === 'stale' ? `, ${ended}` : ''}</span>`;
 }
 
 const [SPARK_WIDTH, SPARK_HEIGHT] = [120, 24];
 
-/** How long polls took, as a line; the longest poll has the full height. A vertical mark shows a failed poll. */
+/**
+ * How long polls took, as a line; the longest poll has the full height. A vertical mark shows a failed poll. The words beside it
+ * say the same to a screen reader.
+ */
 function sparkline(polls: readonly PastPoll[]): string {
   if (polls.length === 0) return 'none yet';
   const longestMs = Math.max(...polls.map(({ tookMs }) => tookMs), 1);
@@ -232,7 +235,7 @@ function sparkline(polls: readonly PastPoll[]): string {
   const lastMs = polls.at(-1)?.tookMs ?? 0;
   const failures = polls.filter(({ answered }) => !answered).length;
   const words = `last ${lastMs} ms, longest ${longestMs} ms${failures === 0 ? '' : `, ${failures} of ${polls.length} failed`}`;
-  return `<svg viewBox="0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}" role="img" aria-label="${words}"><path class="failed" d="${failed}"/><polyline points="${line}"/></svg> <small>${words}</small>`;
+  return `<svg viewBox="0 0 ${SPARK_WIDTH} ${SPARK_HEIGHT}" aria-hidden="true"><path class="failed" d="${failed}"/><polyline points="${line}"/></svg> <small>${words}</small>`;
 }
 
 function changeList(id: string, changes: readonly ChangeReport[], today: string): string {

@@ -125,7 +125,7 @@ describe('the status page in Chromium', { skip: await skipReason(['chromium']) }
     await expectLive(page);
     await page.getByRole('listitem').filter({ hasText: 'cache.ttl (2 s) is over' }).waitFor();
     await page.getByRole('row', { name: /^node2 replica/ }).waitFor();
-    const bar = page.locator('tr', { hasText: '/primary' }).getByRole('progressbar');
+    const bar = page.locator('tr', { hasText: '/primary' }).locator('progress');
     const age = (): Promise<number> => bar.evaluate((element) => Number(element.getAttribute('value')));
 
     upstream.behave(silent);
