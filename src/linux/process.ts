@@ -1,4 +1,5 @@
-import { readFile, readdir, readlink } from 'node:fs/promises';
+import type { Dir } from 'node:fs';
+import { opendir, readFile, readdir, readlink } from 'node:fs/promises';
 
 /** What `/proc` says about a process. What may not be read is left out. */
 export interface ProcessFacts {
@@ -43,7 +44,7 @@ export async function readProcess(pid: number): Promise<ProcessFacts | undefined
   if (stat === undefined) return undefined;
   const waitsIn = await readText(`/proc/${pid}/wchan`);
   const openFilesLimit = openFilesLimitIn((await readText(`/proc/${pid}/limits`)) ?? '');
-  const openFiles = (await listFolder(`/proc/${pid}/fd`))?.length;
+  const openFiles = await countFiles(pid);
   return {
     pid,
     ...stat,
@@ -53,8 +54,12 @@ export async function readProcess(pid: number): Promise<ProcessFacts | undefined
   };
 }
 
-/** The most processes whose files are looked at. */
+/** The most processes whose files are looked at, and the most files of each: a program listens before it opens many. */
 const MAX_PROCESSES = 4096;
+const MAX_FILES = 256;
+
+/** How many files of a process are read at a time. A process may have a million: to list them all would hold up the event loop. */
+const FILES_AT_A_TIME = 256;
 
 /** A database host has thousands of them, and none of them has the socket of another program. */
 const SKIPPED = 'postgres';
@@ -64,7 +69,9 @@ const SKIPPED = 'postgres';
  * and ends when the signal says so. Never rejects.
  */
 export async function processWith(inode: string, signal: AbortSignal): Promise<number | undefined> {
-  const pids = ((await listFolder('/proc')) ?? []).filter((name) => /^\d+$/.test(name)).slice(0, MAX_PROCESSES);
+  const pids = (await readdir('/proc').catch((): string[] => []))
+    .filter((name) => /^\d+$/.test(name))
+    .slice(0, MAX_PROCESSES);
   for (const pid of pids) {
     if (signal.aborted) return undefined;
     if ((await readText(`/proc/${pid}/comm`))?.startsWith(SKIPPED) === true) continue;
@@ -74,16 +81,32 @@ export async function processWith(inode: string, signal: AbortSignal): Promise<n
 }
 
 async function hasSocket(pid: string, inode: string, signal: AbortSignal): Promise<boolean> {
-  for (const file of (await listFolder(`/proc/${pid}/fd`)) ?? []) {
-    if (signal.aborted) return false;
-    const target = await readlink(`/proc/${pid}/fd/${file}`).catch(() => undefined); // closed meanwhile
-    if (target === `socket:[${inode}]`) return true;
+  let looked = 0;
+  try {
+    for await (const { name } of await openFilesOf(pid)) {
+      if (signal.aborted || looked === MAX_FILES) return false;
+      looked += 1;
+      const target = await readlink(`/proc/${pid}/fd/${name}`).catch(() => undefined); // closed meanwhile
+      if (target === `socket:[${inode}]`) return true;
+    }
+  } catch {
+    // not permitted, or the process has ended
   }
   return false;
 }
 
-function listFolder(path: string): Promise<readonly string[] | undefined> {
-  return readdir(path).catch(() => undefined);
+async function countFiles(pid: number): Promise<number | undefined> {
+  let count = 0;
+  try {
+    for await (const file of await openFilesOf(pid)) if (file.name !== '') count += 1;
+    return count;
+  } catch {
+    return undefined;
+  }
+}
+
+function openFilesOf(pid: number | string): Promise<Dir> {
+  return opendir(`/proc/${pid}/fd`, { bufferSize: FILES_AT_A_TIME });
 }
 
 function readText(path: string): Promise<string | undefined> {

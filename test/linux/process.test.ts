@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { open } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { openFilesLimitIn, processWith, readProcess, statIn } from '../../src/linux/process.js';
 
@@ -34,6 +35,17 @@ describe('a process', () => {
   it('that is this one can be read', async () => {
     const seen = await readProcess(process.pid);
     assert.ok((seen?.threads ?? 0) > 1 && (seen?.cpuMs ?? 0) > 0);
+  });
+
+  it('has all its open files counted, however many they are', async () => {
+    const before = (await readProcess(process.pid))?.openFiles ?? 0;
+    const more = await Promise.all(Array.from({ length: 1000 }, () => open('/dev/null')));
+    const seen = await readProcess(process.pid);
+    await Promise.all(more.map((file) => file.close()));
+    assert.ok(
+      before > 3 && Math.abs((seen?.openFiles ?? 0) - before - 1000) < 10,
+      `${before}, ${seen?.openFiles ?? '-'}`,
+    );
   });
 
   it('that does not exist has no facts', async () => {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { processWith, readProcess } from '../../src/linux/process.js';
 import { listeningAt, listeningIn } from '../../src/linux/sockets.js';
@@ -32,6 +34,19 @@ describe('the table of sockets', () => {
     for (const text of ['', HEAD, 'x', `${HEAD}   0: 0100007F:1F48`, '\0\n0: : : 0A : : : : : : :']) {
       assert.deepEqual(listeningIn(text), []);
     }
+  });
+
+  it('is read as far as the listening sockets go: also the last of six hundred', async () => {
+    const servers = Array.from({ length: 600 }, () => createServer().listen(0, '127.0.0.1'));
+    await Promise.all(servers.map((server) => once(server, 'listening')));
+    const ports = servers.map((server) => (server.address() as AddressInfo).port);
+    const some = ports.filter((_, at) => at % 20 === 0);
+    const found = await Promise.all(some.map((port) => listeningAt(port)));
+    for (const server of servers) server.close();
+    assert.deepEqual(
+      found.map(([socket]) => socket?.port),
+      some,
+    );
   });
 
   it('is read from the kernel: a program that accepts nobody, and its process', async () => {
