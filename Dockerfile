@@ -1,6 +1,8 @@
 # docker build -t patroniglue .
 # docker run --network=host -v /etc/patroniglue:/etc/patroniglue:ro patroniglue
 #
+# Variables of the environment do without a file: docker run --network=host -e PATRONIGLUE_FRONTEND_PORT=8009 patroniglue
+#
 # With podman or buildah, use `build --format docker`: images in OCI's own format have no health check.
 FROM node:22-alpine AS build
 WORKDIR /app
@@ -28,5 +30,5 @@ ENV PATRONIGLUE_HEALTHY=http://127.0.0.1:8009/-/healthy
 # busybox's wget takes a millisecond or two. Starting Node every five seconds would use more CPU than the service itself.
 HEALTHCHECK --interval=5s --timeout=2s --start-period=5s --retries=3 \
   CMD ["sh", "-c", "wget -q -O /dev/null --no-check-certificate \"$PATRONIGLUE_HEALTHY\" || exit 1"]
+# Reads /etc/patroniglue/config.yml if it is there. With `--config` here, variables of the environment would not be enough.
 ENTRYPOINT ["node", "patroniglue.cjs"]
-CMD ["--config", "/etc/patroniglue/config.yml"]

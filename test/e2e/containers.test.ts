@@ -63,7 +63,6 @@ describe('the Dockerfile, followed by hand', { skip: await skipReason(['busybox'
     const file = await workspace.write('config.yml', stringify(config));
     const [node, main = '', ...others] = execForm(image, 'ENTRYPOINT');
     assert.deepEqual([node, others], ['node', []]);
-    assert.deepEqual(execForm(image, 'CMD'), ['--config', '/etc/patroniglue/config.yml']);
     const service = await workspace.start('patroniglue', process.execPath, [join(app, main), '--config', file]);
     const health = async (): Promise<number | null> => {
       const [shell = '', ...args] = execForm(image, 'HEALTHCHECK');
@@ -79,6 +78,25 @@ describe('the Dockerfile, followed by hand', { skip: await skipReason(['busybox'
     service.signal('SIGTERM');
     assert.equal((await within('it ends', 5000, service.exit)).code, 0);
     assert.equal(await health(), 1);
+  });
+
+  it('starts by variables of the environment alone: no argument of the image asks for a file', async () => {
+    const [, main = ''] = execForm(image, 'ENTRYPOINT');
+    assert.ok(!image?.instructions.some(({ name }) => name === 'CMD'));
+    const port = await freePort();
+    const service = await workspace.start('patroniglue', process.execPath, [join(app, main)], {
+      PATRONIGLUE_FRONTEND_HOST: '127.0.0.1',
+      PATRONIGLUE_FRONTEND_PORT: String(port),
+      PATRONIGLUE_BACKEND_HOST: '127.0.0.1',
+      PATRONIGLUE_BACKEND_PORT: String(upstream.port),
+      PATRONIGLUE_HEALTHY: `http://127.0.0.1:${port}/-/healthy`,
+    });
+    await eventually('it answers', 10_000, async () => {
+      assert.ok(service.alive(), service.output());
+      return (await ask(port, '/primary')).status === 200;
+    });
+    service.signal('SIGTERM');
+    assert.equal((await within('it ends', 5000, service.exit)).code, 0);
   });
 
   it('names its user by a number', () => {

@@ -49,6 +49,7 @@ const special: typeof needed = [
   { name: 'etcdctl', packages: ['etcd-client'], find: () => inPath('etcdctl') },
   { name: 'faketime', packages: ['faketime'], find: findFaketime },
   { name: 'h2load', packages: ['nghttp2-client'], find: () => inPath('h2load') },
+  { name: 'ip', packages: ['iproute2'], find: () => inPath('ip') },
   { name: 'keepalived', packages: ['keepalived'], find: () => inPath('keepalived') },
   { name: 'kubectl', packages: ['kubernetes-client'], find: () => inPath('kubectl') },
   { name: 'mandoc', packages: ['mandoc'], find: () => inPath('mandoc') },
