@@ -21,6 +21,7 @@ import type { Change } from '../streams/changes.js';
 import type { KnownTimings } from '../streams/known-timings.js';
 import type { TtlCheck } from '../streams/ttl-check.js';
 import type { Pages } from '../http/types.js';
+import { configuredNames } from './configured-names.js';
 import { pageAt } from './page-at.js';
 
 /** Where the pages get their facts, besides the calls of {@link OwnPages}. */
@@ -136,11 +137,6 @@ function changedRights(config$: Observable<Config>): Observable<unknown> {
     distinctUntilChanged(isDeepStrictEqual),
     skip(1),
   );
-}
-
-function configuredNames({ witness }: Config): { readonly scope?: string; readonly name?: string } {
-  const scope = witness?.key.split('/').at(-1);
-  return { ...(scope !== undefined && { scope }), ...(witness?.name !== undefined && { name: witness.name }) };
 }
 
 /** The members of the cluster are polled, at the slow pace, while somebody looks at the page, if a place is free for that. */
