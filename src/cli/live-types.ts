@@ -1,4 +1,5 @@
 import type { CanonicalRoute, PollOutcome } from '../patroni/types.js';
+import type { Verdict } from '../witness/types.js';
 
 /** The answer of Patroni for a configured route. */
 export interface LiveAnswer {
@@ -14,6 +15,21 @@ export interface LiveWitness {
   readonly text: string;
   /** False if patroniglue could not use the witness. */
   readonly isUsable: boolean;
+  /** What etcd says of the node; absent if etcd cannot be read, or contradicts Patroni. */
+  readonly seen?: NodeInEtcd;
+}
+
+/** What etcd says of a node. */
+export interface NodeInEtcd {
+  /** Patroni has answered, and agrees. */
+  readonly isCompared: boolean;
+  readonly name: string;
+  /** The node's own key is there. It expires when Patroni's HA loop stands still for `ttl`. */
+  readonly hasMember: boolean;
+  /** The node that holds the leader key; absent if none does. */
+  readonly leader?: string;
+  /** Whether the witness can answer 200 as a leader's node, and why not. Absent if it cannot say. */
+  readonly verdict?: Pick<Verdict, 'status' | 'why'>;
 }
 
 /** An address at which the configuration makes the service listen, and the outcome of a try. */

@@ -8,7 +8,10 @@ import { readFacts } from '../streams/witness-read.js';
 import { hostWith } from '../streams/witness-trust.js';
 import { createWitnessUpstream, witnessSettingsOf } from '../streams/witness-upstream.js';
 import { type PatroniSays, disagreement, saidIn } from '../witness/agreement.js';
-import type { LiveAnswer, LiveWitness } from './live-types.js';
+import type { CanonicalRoute } from '../patroni/types.js';
+import type { Facts } from '../witness/types.js';
+import { judge } from '../witness/verdict.js';
+import type { LiveAnswer, LiveWitness, NodeInEtcd } from './live-types.js';
 
 const NAMELESS = 'Patroni has not said the name of its node: write the name of patroni.yml as witness.name';
 
@@ -34,16 +37,33 @@ export async function readLiveWitness(
   if (read.kind === 'failed') return unusable(`it cannot be read: ${describeFailure(read.failure)}`);
   const { facts } = read;
   const found = disagreement(facts, said, hostWith(settings, thisHost()));
-  if (found) return unusable(found.message);
-  const took = `${(read.endedAtMs - read.askedAtMs).toFixed(0)} ms`;
   const isCompared = Object.keys(said).length > 0;
+  const seen = seenIn(facts, isCompared, scheduler.now());
+  if (found) return { ...unusable(found.message), ...(!isCompared && isMissing(facts) && { seen }) };
+  const took = `${(read.endedAtMs - read.askedAtMs).toFixed(0)} ms`;
   const agrees = isCompared ? 'it agrees with Patroni' : 'Patroni has not answered, so it is not compared';
   return {
     text: `witness: ${agrees}: the leader key names ${facts.keys.leader?.value ?? 'no node'}, this node is ${name} (${took})`,
     isUsable: true,
+    seen,
   };
 }
 
 function unusable(why: string): LiveWitness {
   return { text: `witness: not usable: ${why}`, isUsable: false };
+}
+
+/** The cluster is there, and the key of this node is not. */
+function isMissing({ keys, member }: Facts): boolean {
+  return keys.initialize !== undefined && member === undefined;
+}
+
+function seenIn(facts: Facts, isCompared: boolean, nowMs: number): NodeInEtcd {
+  const { name, keys, member } = facts;
+  const verdict = judge('/leader' as CanonicalRoute, facts, Infinity, nowMs);
+  return {
+    ...{ isCompared, name, hasMember: member !== undefined },
+    ...(keys.leader && { leader: keys.leader.value }),
+    ...(verdict && { verdict: { status: verdict.status, why: verdict.why } }),
+  };
 }

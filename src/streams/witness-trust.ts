@@ -24,27 +24,30 @@ export interface KeptTrust {
 /** Begins without a comparison. */
 export function createKeptTrust(
   said: SaidByPatroni,
-  thisHost: () => Omit<ThisHost, 'postgresPort'>,
+  thisHost: () => Omit<ThisHost, 'postgres'>,
   scheduler: SchedulerLike,
 ): KeptTrust {
   let trust: Trust = { kind: 'not-compared' };
+  let wasFound = false;
   const hostOf = (settings: WitnessSettings): ThisHost => hostWith(settings, thisHost());
   return {
     now: () => trust,
     nameIn: ({ witness }) => witness.name ?? said.identity().name,
     compare(settings, facts) {
       const recent = said.since(facts.askedAtMs - RECENT_INTERVALS * settings.intervalMs);
-      const found = disagreement(facts, recent, hostOf(settings));
+      const found = disagreement(facts, recent, hostOf(settings), wasFound);
+      if (found === undefined) wasFound = true;
       trust = afterComparison(trust, facts, found, { loopWaitMs: loopWaitMsOf(facts), nowMs: scheduler.now() });
     },
     mayBeUsed: (settings, facts) => mayBeUsed(trust, facts, said.identity(), hostOf(settings)),
     forget() {
       trust = { kind: 'not-compared' };
+      wasFound = false;
     },
   };
 }
 
-/** This host, with the port of the PostgreSQL that the witness asks. */
-export function hostWith({ witness: { postgres } }: WitnessSettings, host: Omit<ThisHost, 'postgresPort'>): ThisHost {
-  return { ...host, ...(postgres && { postgresPort: postgres.port }) };
+/** This host, with the PostgreSQL that the witness asks. */
+export function hostWith({ witness: { postgres } }: WitnessSettings, host: Omit<ThisHost, 'postgres'>): ThisHost {
+  return { ...host, ...(postgres && { postgres }) };
 }

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { authority } from '../network/authority.js';
 import { isLoopback } from '../network/loopback.js';
 import { jsonObject } from '../patroni/json-body.js';
 import { nodeIn } from '../patroni/node-facts.js';
@@ -19,8 +20,8 @@ export interface PatroniSays {
 export interface ThisHost {
   readonly hostname: string;
   readonly addresses: readonly string[];
-  /** The port of `witness.postgres`; absent if it is not asked. */
-  readonly postgresPort?: number;
+  /** `witness.postgres`; absent if it is not asked. */
+  readonly postgres?: { readonly host: string; readonly port: number };
 }
 
 /** Why the witness must not be used. */
@@ -60,8 +61,14 @@ function leadsBy(route: string, status: number, role: string | undefined): boole
  * that asks for another node, another cluster or at another place must never give a 200.
  *
  * @param host needed where Patroni does not say its name: before 3.2, and before its first answer
+ * @param wasFound an earlier comparison, of the same settings, has found the node: then its name is right
  */
-export function disagreement(facts: Facts, said: PatroniSays, host: ThisHost): Disagreement | undefined {
+export function disagreement(
+  facts: Facts,
+  said: PatroniSays,
+  host: ThisHost,
+  wasFound = false,
+): Disagreement | undefined {
   const { name, keys, member, postgres } = facts;
   const certainly = (message: string): Disagreement => ({ message, isCertain: true });
   const perhaps = (message: string): Disagreement => ({ message, isCertain: false });
@@ -78,8 +85,7 @@ export function disagreement(facts: Facts, said: PatroniSays, host: ThisHost): D
       `under witness.key is another cluster (system identifier ${keys.initialize}, but Patroni says ${said.systemIdentifier}): ` +
         'correct witness.key or witness.etcd3.hosts',
     );
-  if (member === undefined)
-    return perhaps(`etcd has no member ${name} under witness.key: write the name of patroni.yml as witness.name`);
+  if (member === undefined) return perhaps(noMember(name, wasFound || said.name === name));
   if (said.name === undefined) {
     const elsewhere = isElsewhere(member['conn_url'], host);
     if (elsewhere !== undefined)
@@ -95,13 +101,29 @@ export function disagreement(facts: Facts, said: PatroniSays, host: ThisHost): D
     );
   if (said.isRunning === true && (postgres === 'refuses' || postgres === 'silent'))
     return perhaps(
-      'Patroni says that PostgreSQL is running, but it accepts no connections at witness.postgres: correct it',
+      `Patroni says that PostgreSQL is running, but it accepts no connections at ${postgresText(host)}: ` +
+        'write the address of this node in postgresql.listen of patroni.yml as witness.postgres',
     );
   return undefined;
 }
 
+/** The member key has a lease: it vanishes when Patroni's HA loop stands still for `ttl`, and that is no mistake of a person. */
+function noMember(name: string, isNameRight: boolean): string {
+  const found = `etcd has no member ${name} under witness.key`;
+  return isNameRight
+    ? `${found}, although name and key are right: its key has expired, and Patroni has not written it again; look at the log of Patroni`
+    : `${found}: if ${name} is not the name in patroni.yml, correct witness.name; if it is, the key has expired: look at the log of Patroni`;
+}
+
+/** Where the connection was tried, and the key that says so: a person may not have written the key. */
+function postgresText({ postgres }: Pick<ThisHost, 'postgres'>): string {
+  return postgres
+    ? `${authority(postgres.host, postgres.port)} (witness.postgres, or its default)`
+    : 'witness.postgres';
+}
+
 /** Why a member's PostgreSQL is not certainly on this host; `undefined` if it is. Nothing is looked up. */
-function isElsewhere(connUrl: unknown, { hostname, addresses, postgresPort }: ThisHost): string | undefined {
+function isElsewhere(connUrl: unknown, { hostname, addresses, postgres }: ThisHost): string | undefined {
   const url = typeof connUrl === 'string' && URL.canParse(connUrl) ? new URL(connUrl) : undefined;
   if (url === undefined) return 'conn_url is no URL';
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
@@ -109,8 +131,8 @@ function isElsewhere(connUrl: unknown, { hostname, addresses, postgresPort }: Th
   if (isIP(host) === 0 && !isSameName(host, hostname)) return `${shown}, and the name of this host is ${hostname}`;
   if (isIP(host) !== 0 && !isLoopback(host) && !addresses.includes(host)) return `${shown}, no address of this host`;
   const port = Number(url.port || 5432);
-  if (postgresPort !== undefined && port !== postgresPort)
-    return `${shown}, and witness.postgres has port ${postgresPort}`;
+  if (postgres !== undefined && port !== postgres.port)
+    return `${shown}, and patroniglue asks ${postgresText({ postgres })}`;
   return undefined;
 }
 

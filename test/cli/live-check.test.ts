@@ -188,6 +188,10 @@ describe('--check --live', () => {
         /^witness: not usable: witness\.name is node2, but Patroni calls .* node1/,
       );
       assert.equal(misnamed.code, 1);
+      upstream.behave(answering(503, body));
+      etcd.remove('/service/main/members/node1');
+      const named = await check({ routes: ['/primary'] }, { witness });
+      assert.match(named.lines.at(-1) ?? '', /^witness: not usable: etcd has no member node1 .* its key has expired/);
       const elsewhere = await check({ routes: ['/primary'] }, { witness: { ...witness, key: '/service/other' } });
       assert.match(elsewhere.lines.at(-1) ?? '', /^witness: not usable: etcd has no cluster under witness\.key/);
       await etcd.close();

@@ -49,10 +49,25 @@ describe('--doctor beside a real Patroni, HAProxy and etcd', { skip: await skipR
       assert.equal(well.code, 0, well.text);
       primary.freeze();
       const ill = await doctor();
+      await eventually('another node is the primary', 60_000, async () => {
+        const page = await service.get('/primary');
+        return page.kind === 'reply' && page.body.includes('"says": "the leader key names node2"');
+      });
+      const deposed = await doctor();
       primary.thaw();
       assert.match(ill.text, /^(?:WARNING|CRITICAL) +patroni +.*\/primary: poll timed out/m);
-      assert.match(ill.text, /^OK +witness +Patroni has not answered/m);
+      assert.match(
+        ill.text,
+        /^(?:OK|CRITICAL) +witness +Patroni (?:has not answered|does not answer; the leader key names)/m,
+      );
       assert.ok(ill.code === 1 || ill.code === 2, `exit code ${ill.code ?? 'none'}`);
+      assert.match(
+        deposed.text,
+        /^WARNING +witness +.*its member key in etcd has expired: all of Patroni is frozen .*; the leader key names node2$/m,
+      );
+      assert.match(deposed.text, /^WARNING +patroni +.*; checks still get 503 for \/primary, .*, by the witness$/m);
+      assert.match(deposed.text, /^ +to do: .*kill it alone rather than thaw it/m);
+      assert.equal(deposed.code, 1);
     });
   });
 });

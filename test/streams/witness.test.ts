@@ -182,6 +182,23 @@ describe('the witness', () => {
     assert.deepEqual(kinds(), ['not-compared', 'agrees', 'contradicts']);
   });
 
+  it('never asks for another name when the member key of a node that it has found is late at the thaw', () => {
+    const { run, said, states, kinds } = scene(configOf({ witness: { ...WITNESS, name: 'node1' } }));
+    run(29_000, says({ name: '' })); // before 3.2
+    said.keys = factsOf({ member: undefined, leader: undefined }).keys;
+    run(60_000);
+    assert.deepEqual(kinds(), ['not-compared', 'agrees'], 'nothing is compared in a freeze');
+    run(20_000, says({ name: '', status: 503 }));
+    assert.equal(kinds().at(-1), 'contradicts');
+    assert.match(
+      (states.at(-1) as { message: string }).message,
+      /although name and key are right: its key has expired/,
+    );
+    said.keys = factsOf().keys;
+    run(40_000, says({ name: '' }));
+    assert.equal(kinds().at(-1), 'agrees');
+  });
+
   it('is told when it cannot be read, before it is needed, and when it can be read again', () => {
     const { run, said, kinds } = scene(configOf({ witness: WITNESS }));
     run(2000, says());

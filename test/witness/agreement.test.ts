@@ -5,7 +5,7 @@ import { type PatroniSays, type ThisHost, disagreement, saidIn } from '../../src
 import { afterComparison, mayBeUsed } from '../../src/witness/trust.js';
 import { type FactsOptions, PRIMARY_MEMBER, factsOf } from '../support/witness/facts.js';
 
-const HOST = { hostname: 'node1', addresses: ['10.0.0.5', 'fd00::5'], postgresPort: 5432 };
+const HOST = { hostname: 'node1', addresses: ['10.0.0.5', 'fd00::5'], postgres: { host: 'localhost', port: 5432 } };
 const SAID: PatroniSays = { name: 'node1', systemIdentifier: '7000000000000000001', leads: true, isRunning: true };
 
 function answer(status: number, body: object): Answer {
@@ -41,12 +41,27 @@ describe('a disagreement of the witness with Patroni', () => {
       [{}, {}, undefined],
       [{}, { name: 'node2' }, /^witness\.name is node1, but Patroni calls this node node2/, true],
       [{ keys: { initialize: '8' } }, {}, /another cluster .* correct witness\.key or witness\.etcd3\.hosts/, true],
-      [{ member: undefined }, {}, /no member node1 under witness\.key/, false],
+      [
+        { member: undefined },
+        {},
+        /no member node1 under witness\.key, although name and key are right: its key has expired/,
+        false,
+      ],
       [{ leader: 'node2' }, {}, /Patroni answers 200 as the leader, but the leader key names node2/, false],
       [{}, { leads: false }, /Patroni answers 503 as no leader, but the leader key names node1/, false],
       [{ leader: undefined }, { leads: false }, undefined],
-      [{ postgres: 'refuses' }, {}, /accepts no connections at witness\.postgres/, false],
-      [{ postgres: 'silent' }, {}, /accepts no connections at witness\.postgres/, false],
+      [
+        { postgres: 'refuses' },
+        {},
+        /accepts no connections at localhost:5432 \(witness\.postgres, or its default\): write .* as witness\.postgres/,
+        false,
+      ],
+      [
+        { postgres: 'silent' },
+        {},
+        /accepts no connections at localhost:5432 \(witness\.postgres, or its default\): write .* as witness\.postgres/,
+        false,
+      ],
       [{ postgres: 'refuses' }, { isRunning: false }, undefined],
       [{ postgres: 'not-asked' }, {}, undefined],
     ];
@@ -58,6 +73,16 @@ describe('a disagreement of the witness with Patroni', () => {
         assert.equal(found?.isCertain, isCertain, found?.message);
       }
     }
+    const missing = (wasFound?: boolean) =>
+      disagreement(factsOf({ member: undefined }), {}, HOST, wasFound)?.message ?? '';
+    assert.match(
+      missing(),
+      /if node1 is not the name in patroni\.yml, correct witness\.name; if it is, the key has expired/,
+    );
+    assert.match(missing(true), /although name and key are right/, 'an earlier comparison has found the node');
+    const other = { ...HOST, postgres: { host: '10.0.0.5', port: 5433 } };
+    const refusing = disagreement(factsOf({ postgres: 'refuses' }), SAID, other)?.message ?? '';
+    assert.match(refusing, /accepts no connections at 10\.0\.0\.5:5433 \(witness\.postgres, or its default\): /);
     const elsewhere = { ...factsOf(), keys: {} };
     assert.match(disagreement(elsewhere, SAID, HOST)?.message ?? '', /no cluster under witness\.key/);
   });
@@ -81,7 +106,10 @@ describe('a disagreement of the witness with Patroni', () => {
     for (const odd of [undefined, null, 7, 'no URL', ''])
       assert.match(at(odd) ?? '', /conn_url is no URL/, String(odd));
     assert.match(at('postgres://10.0.0.6:5432/postgres') ?? '', /10\.0\.0\.6:5432, no address of this host/);
-    assert.match(at('postgres://127.0.0.1:5433/postgres') ?? '', /witness\.postgres has port 5432/);
+    assert.match(
+      at('postgres://127.0.0.1:5433/postgres') ?? '',
+      /patroniglue asks localhost:5432 \(witness\.postgres, or its default\)/,
+    );
     assert.equal(at('postgres://127.0.0.1:5433/postgres', { hostname: 'node1', addresses: [] }), undefined);
     assert.equal(
       disagreement(factsOf({ member: { ...PRIMARY_MEMBER, conn_url: 'postgres://10.0.0.6/' } }), SAID, HOST),

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { findingsOf } from '../../../src/cli/doctor/findings/all.js';
 import { seriesIn } from '../../../src/cli/doctor/series.js';
+import type { NodeInEtcd } from '../../../src/cli/live-types.js';
 import type { Facts, ServiceFacts } from '../../../src/cli/doctor/types.js';
 import { haproxyIn } from '../../../src/cli/haproxy/file.js';
 import { parseConfig } from '../../../src/config/parse.js';
@@ -85,6 +86,23 @@ function wellFacts(): Facts {
     process: { source: 'process 7', openFilesLimit: 4096, openFiles: 30 },
     version: '1.1.0',
     nowMs: NOW_MS,
+  };
+}
+
+const NOBODY = { status: 503, why: 'no node holds the leader key' } as const;
+const NODE1 = { isCompared: false, name: 'node1' } as const;
+
+/** Patroni does not answer, checks get 503 by the witness, and etcd says this of the node. */
+function frozen(seen: Omit<NodeInEtcd, 'isCompared' | 'name'>, up = 1): Partial<Facts> {
+  const routes = ['/primary', '/replica', '/read-only'].flatMap((route) => [
+    `patroniglue_snapshot_fresh{route="${route}"} 1`,
+    `patroniglue_snapshot_status{route="${route}"} 503`,
+  ]);
+  const active = ['patroniglue_witness_active 1', `patroniglue_witness_up ${up}`];
+  return {
+    patroni: { answers: [failed('/primary')], spared: 3, warnings: [], timings: ASSUMED_TIMINGS },
+    service: serving(pageOf(...CHECKED, ...routes, ...active)),
+    witness: { isUsable: seen.hasMember, text: 'witness: Patroni has not answered', seen: { ...NODE1, ...seen } },
   };
 }
 
@@ -202,6 +220,43 @@ describe('the findings of the doctor', () => {
       'the witness contradicts Patroni',
       () => ({ witness: { isUsable: false, text: 'witness: not usable: another cluster' } }),
       /^WARNING witness: not usable: another cluster$/,
+    ],
+    [
+      'all of Patroni is frozen, its keys have expired, and the witness had agreed',
+      () => frozen({ hasMember: false, verdict: NOBODY }),
+      /^WARNING patroni: .*; checks still get 503 for \/primary, \/replica, \/read-only, by the witness$/,
+      /^CRITICAL witness: Patroni does not answer, and its member key in etcd has expired: all of Patroni is frozen .* not its API alone; no node holds the leader key: the witness says 503 for the primary$/,
+    ],
+    [
+      'all of Patroni is frozen, and another node is the primary',
+      () => frozen({ hasMember: false, leader: 'node2', verdict: { status: 503, why: 'the leader key names node2' } }),
+      /^WARNING patroni/,
+      /^WARNING witness: .*all of Patroni is frozen .*; the leader key names node2$/,
+    ],
+    [
+      'all of Patroni is frozen, and the service has not compared the name',
+      () => frozen({ hasMember: false, verdict: NOBODY }, 0),
+      /^WARNING patroni/,
+      /^CRITICAL witness: .*etcd has no member node1: all of Patroni is frozen .*, or node1 is not its name; no node holds/,
+    ],
+    [
+      'Patroni is frozen, and its leader key will expire soon',
+      () => {
+        const why = 'the leader key names this node, but its lease was not renewed in time';
+        return frozen({ hasMember: true, leader: 'node1', verdict: { status: 503, why } });
+      },
+      /^WARNING patroni/,
+      /^CRITICAL witness: Patroni does not answer; .*not renewed in time: the witness says 503 for the primary$/,
+    ],
+    [
+      'the API of Patroni is frozen, and another node is the primary',
+      () => frozen({ hasMember: true, leader: 'node2', verdict: { status: 503, why: 'the leader key names node2' } }),
+      /^WARNING patroni/,
+    ],
+    [
+      'no node holds the leader key, and Patroni answers',
+      () => ({ witness: { isUsable: true, text: '', seen: { ...NODE1, isCompared: true, hasMember: true } } }),
+      /^CRITICAL witness: no node holds the leader key: the cluster has no primary$/,
     ],
     [
       'HAProxy is slow, and the lease guard helps',

@@ -4,11 +4,13 @@ import { describeFailure } from '../../../patroni/snapshot-text.js';
 import type { LiveAnswer } from '../../live-types.js';
 import { not, ok } from '../finding.js';
 import type { Facts, Finding } from '../types.js';
+import { repliesText } from './words.js';
 
 const CHECK = 'patroni';
 
 /** What Patroni answers, and how soon. If patroniglue is ready all the same, checks still get replies: that is less bad. */
-export function patroniFindings({ config, patroni, service }: Facts): readonly Finding[] {
+export function patroniFindings(facts: Facts): readonly Finding[] {
+  const { config, patroni, service } = facts;
   const { answers, spared, warnings } = patroni;
   const isServed = service.kind === 'answers' && service.isReady;
   const where = origin(config.backend);
@@ -21,7 +23,7 @@ export function patroniFindings({ config, patroni, service }: Facts): readonly F
   const failed = failuresIn(answers);
   if (failed.length > 0) {
     const notAsked = spared === 0 ? '' : `; ${spared} other routes are not asked, to spare Patroni`;
-    const served = isServed ? '; checks still get replies' : '';
+    const served = isServed ? `; checks still get ${repliesText(facts) ?? 'replies'}` : '';
     const found = `${where}: ${failed.join(', ')}${notAsked}${served}`;
     return [not(isServed ? 'WARNING' : 'CRITICAL', CHECK, found, REMEDY), ...others];
   }

@@ -3,7 +3,7 @@ import { authority, origin } from '../../../network/authority.js';
 import { not, ok, secondsText } from '../finding.js';
 import { type Series, valueIn } from '../series.js';
 import type { Facts, Finding, ServiceFacts } from '../types.js';
-import { spanText, uptimeS } from './words.js';
+import { repliesText, spanText, uptimeS } from './words.js';
 
 /** The running service: does it answer, is it ready, is it the installed version, has it read the configuration? */
 export function serviceFindings(facts: Facts): readonly Finding[] {
@@ -16,8 +16,9 @@ export function serviceFindings(facts: Facts): readonly Finding[] {
   const { isReady, readiness, series } = service;
   const upS = uptimeS(facts);
   const running = `patroniglue answers at ${address}${upS === undefined ? '' : `, for ${spanText(upS)}`}`;
+  const repliesBy = valueIn(series, 'patroniglue_witness_active') === 1 ? repliesText(facts) : undefined;
   const ready = isReady
-    ? ok('service', `${running}; ready`)
+    ? ok('service', `${running}; ready${repliesBy === undefined ? '' : ` (checks get ${repliesBy})`}`)
     : not(
         'CRITICAL',
         'service',
