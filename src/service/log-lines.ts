@@ -139,7 +139,7 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     },
     change(change) {
       const isWorse =
-        ['polls-failing', 'witness-answers', 'route-refused'].includes(change.kind) ||
+        ['polls-failing', 'witness-answers', 'witness-reason', 'route-refused'].includes(change.kind) ||
         (change.kind === 'reply-changed' && isWithoutPatroni(change.to));
       log.write(isWorse ? 'warn' : 'info', describeChange(change), { event: change.kind, ...factsOf(change) });
     },

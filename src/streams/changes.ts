@@ -10,6 +10,7 @@ import {
   of,
   pairwise,
 } from 'rxjs';
+import { leaderRoute } from '../patroni/routes.js';
 import { describeDuration, describeFailure, describeNotFresh } from '../patroni/snapshot-text.js';
 import type { Cache, PolledRoute } from './cache.js';
 import type { FailureSeries, Snapshot, CanonicalRoute } from '../patroni/types.js';
@@ -38,6 +39,16 @@ export type Change =
   /** Patroni does not answer, and from now on the reply comes from the witness. */
   | {
       readonly kind: 'witness-answers';
+      readonly route: CanonicalRoute;
+      readonly status: number;
+      readonly why: string;
+    }
+  /**
+   * The witness goes on to give the same reply to a route that only the leader answers with 200, for another reason: the leader
+   * key has gone, or another node has it.
+   */
+  | {
+      readonly kind: 'witness-reason';
       readonly route: CanonicalRoute;
       readonly status: number;
       readonly why: string;
@@ -84,6 +95,9 @@ function changesBetween(route: CanonicalRoute, before: Snapshot, after: Snapshot
   }
   if (replyStatus(before) !== replyStatus(after)) {
     found.push({ kind: 'reply-changed', route, from: before, to: after, atMs });
+  } else if (after.kind === 'fresh' && after.witness && wasWitnessed && leaderRoute(route) === 'leader-only') {
+    const { why } = after.witness;
+    if (why !== before.witness.why) found.push({ kind: 'witness-reason', route, status: after.answer.status, why });
   }
   return found;
 }
@@ -108,6 +122,8 @@ export function describeChange(change: Change): string {
       return `${change.route}: polls are answered again: ${change.failures.count} failed in ${describeDuration(change.lastedMs)}`;
     case 'witness-answers':
       return `${change.route}: Patroni does not answer; by the witness, the reply is ${change.status}: ${change.why}`;
+    case 'witness-reason':
+      return `${change.route}: still ${change.status} (witness: ${change.why})`;
     case 'route-learned':
       return `${change.route}: learned: a client asked for it, and patroniglue polls it from now on`;
     case 'route-forgotten':
@@ -133,6 +149,7 @@ export function factsOf(change: Change): Readonly<Record<string, string | number
     case 'polls-recovered':
       return { route, failed: change.failures.count, lastedMs: Math.round(change.lastedMs) };
     case 'witness-answers':
+    case 'witness-reason':
       return { route, status: String(change.status), why: change.why };
     case 'route-learned':
     case 'route-forgotten':

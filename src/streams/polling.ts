@@ -212,6 +212,6 @@ function pollingOf(
     scheduler,
     classify: classifyFailure,
   }).pipe(map(guard), tap(onOutcome));
-  const event$ = withWitness(outcome$, { route, facts$, intervalMs, ttlMs, scheduler });
+  const event$ = withWitness(outcome$, { route, facts$, wallMs, intervalMs, ttlMs, scheduler });
   return { upstream: authority(backend.host, backend.port), event$, ttlMs };
 }

@@ -10,6 +10,8 @@ export interface WitnessedOptions extends OverdueOptions {
   readonly route: CanonicalRoute;
   /** Reads the facts again and again while it is subscribed. */
   readonly facts$: Observable<Facts>;
+  /** The wall clock, for people: they are told since when Patroni does not answer. */
+  readonly wallMs: () => number;
 }
 
 /**
@@ -20,20 +22,23 @@ export function withWitness(
   outcome$: Observable<PollOutcome>,
   options: WitnessedOptions,
 ): Observable<PollOutcome | Witnessed> {
-  const { route, facts$, ttlMs, scheduler } = options;
+  const { route, facts$, wallMs, ttlMs, scheduler } = options;
   if (!isWitnessed(route)) return outcome$;
-  const witnessed = (facts: Facts): Observable<Witnessed> => {
+  const witnessed = (facts: Facts, sinceMs: number): Observable<Witnessed> => {
     const verdict = judge(route, facts, ttlMs, scheduler.now());
     if (verdict === undefined) return EMPTY;
     const { endsAtMs, why } = verdict;
-    const answer = answerOf(verdict, facts);
+    const answer = answerOf(verdict, facts, sinceMs);
     return of({ kind: 'witnessed', answer, sentAtMs: facts.askedAtMs, endsAtMs, source: WITNESS_SOURCE, why });
   };
   return defer(() => {
     let answeredAtMs = -Infinity;
+    let sinceMs = wallMs();
     return outcome$.pipe(
       tap((outcome) => {
-        if (outcome.kind === 'answered') answeredAtMs = outcome.endedAtMs;
+        if (outcome.kind !== 'answered') return;
+        answeredAtMs = outcome.endedAtMs;
+        sinceMs = wallMs();
       }),
       connect((shared$) =>
         merge(
@@ -42,7 +47,7 @@ export function withWitness(
             // switchMap: no facts are read for a route that Patroni answers
             switchMap((isOverdue) => (isOverdue ? facts$ : EMPTY)),
             filter(({ askedAtMs }) => askedAtMs >= answeredAtMs), // older facts must not replace Patroni's answer
-            concatMap(witnessed), // one event or none, at once
+            concatMap((facts) => witnessed(facts, sinceMs)), // one event or none, at once
           ),
         ),
       ),

@@ -8,12 +8,19 @@ export const WITNESS_SOURCE = 'etcd3';
 
 /**
  * A verdict as an answer: in Patroni's spelling, because people match `"role": "primary"` in it, with only what the keys say
- * (`write_status_response` in `patroni/api.py`). The member `witness` says that this is no answer of Patroni.
+ * (`write_status_response` in `patroni/api.py`). The member `witness` says that this is no answer of Patroni. At 503, `detail`
+ * says it to people, and `since` says since when.
+ *
+ * @param sinceMs since when Patroni has not answered, on the wall clock
  */
-export function answerOf({ status, why }: Verdict, { name, keys, member }: Facts): Answer {
+export function answerOf({ status, why }: Verdict, { name, keys, member }: Facts, sinceMs: number): Answer {
   const { state, role, timeline, tags, version } = member ?? {};
   const life = keys.leader?.value === name ? keys.leader.lease : keys.member?.lease;
   const said = {
+    ...(status === 503 && {
+      detail: `Patroni does not answer; by the witness: ${why}`,
+      since: new Date(sinceMs).toISOString(),
+    }),
     ...{ state, role, timeline, tags },
     database_system_identifier: keys.initialize,
     pause: isTruthy(jsonObject(keys.config ?? '')?.['pause']) ? true : undefined,

@@ -63,6 +63,23 @@ describe('changes', () => {
     ]);
   });
 
+  it('tells when the witness has another reason for the same reply to a route of the leader', () => {
+    const by = (why: string): Snapshot => ({ ...no, ...failing(2), witness: { source: 'etcd3', why } });
+    const late = by('the leader key names this node, but its lease was not renewed in time');
+    const nobody = by('no node holds the leader key');
+    const told = lines(no, late, nobody, { ...nobody }, by('the leader key names node2'), no);
+    assert.deepEqual(told.slice(2), [
+      '/primary: still 503 (witness: no node holds the leader key)',
+      '/primary: still 503 (witness: the leader key names node2)',
+      '/primary: polls are answered again: 2 failed in 4.0 s',
+    ]);
+    const replica = { route: REPLICA, learned: false };
+    runMarbles(({ cold, expectObservable }, scheduler) => {
+      const change$ = changesOf(scheduler, { ...replica, snapshot$: cold<Snapshot>('ab', { a: late, b: nobody }) });
+      expectObservable(change$, '^--!').toBe('---', undefined);
+    });
+  });
+
   it('tells the first failure of a series, the loss of the answer, and the end with count and duration', () => {
     const steps = [ok, { ...ok, ...failing(1) }, { ...ok, ...failing(2) }, { ...ok, ...failing(3) }];
     const gone = { ...stale, ...failing(3) };
@@ -143,8 +160,10 @@ describe('the facts of a change, for machines', () => {
   });
 
   it('of an answer of the witness are its status and its reason', () => {
-    const change = { kind: 'witness-answers', route: PRIMARY, status: 200, why: 'it leads' } as const;
-    assert.deepEqual(factsOf(change), { route: PRIMARY, status: '200', why: 'it leads' });
+    for (const kind of ['witness-answers', 'witness-reason'] as const) {
+      const change = { kind, route: PRIMARY, status: 200, why: 'it leads' };
+      assert.deepEqual(factsOf(change), { route: PRIMARY, status: '200', why: 'it leads' });
+    }
     const to = { ...no, witness: { source: 'etcd3', why: 'x' } } as const;
     assert.deepEqual(factsOf({ kind: 'reply-changed', route: PRIMARY, from: ok, to, atMs: 0 }), {
       ...{ route: PRIMARY, from: '200', to: '503', reason: 'witness' },

@@ -11,6 +11,7 @@ import { answer, refused, runMarbles } from '../support/time/marbles.js';
 import { factsOf } from '../support/witness/facts.js';
 
 const [INTERVAL_MS, TTL_MS] = [4, 20];
+const WALL_MS = Date.parse('2026-01-02T03:04:05Z');
 
 const route = (target: string) => canonicalRoute(target) ?? assert.fail(target);
 
@@ -39,7 +40,14 @@ function toldOf(
   facts$: Observable<Facts>,
   scheduler: TestScheduler,
 ): Observable<string> {
-  const options = { route: route('/primary'), facts$, intervalMs: INTERVAL_MS, ttlMs: TTL_MS, scheduler };
+  const options = {
+    route: route('/primary'),
+    facts$,
+    wallMs: () => WALL_MS + scheduler.now(),
+    intervalMs: INTERVAL_MS,
+    ttlMs: TTL_MS,
+    scheduler,
+  };
   const polling = { upstream: 'a', event$: withWitness(outcome$, options), ttlMs: TTL_MS };
   return snapshotsOf(concat(of(polling), NEVER), scheduler).pipe(map(told));
 }
@@ -70,7 +78,14 @@ describe('a route with a witness', () => {
     runMarbles(({ cold, expectObservable }, scheduler) => {
       const outcome$ = cold<PollOutcome>('a----x----', { a: answered(503, 2), x: failed(3) });
       const facts$ = cold<Facts>('fg', { f: factsOf({ askedAtMs: 1 }), g: factsOf({ askedAtMs: 6 }) });
-      const options = { route: route('/primary'), facts$, intervalMs: INTERVAL_MS, ttlMs: TTL_MS, scheduler };
+      const options = {
+        route: route('/primary'),
+        facts$,
+        wallMs: () => WALL_MS + scheduler.now(),
+        intervalMs: INTERVAL_MS,
+        ttlMs: TTL_MS,
+        scheduler,
+      };
       const kind$ = withWitness(outcome$, options).pipe(map(({ kind }) => kind));
       expectObservable(kind$, '^--------!').toBe('a----xw', { a: 'answered', x: 'failed', w: 'witnessed' });
     });
@@ -88,6 +103,25 @@ describe('a route with a witness', () => {
         w: 'witness: 503 until 24, 1 failed',
       });
     });
+  });
+
+  it('says at 503 since when Patroni has not answered: since its last answer, or since the route is polled', () => {
+    const facts = factsOf({ askedAtMs: 8, leader: 'node2' });
+    for (const [outcomes, since] of [
+      ['--a-x---', '2026-01-02T03:04:05.002Z'],
+      ['x-------', '2026-01-02T03:04:05.000Z'],
+    ] as const) {
+      runMarbles(({ cold, expectObservable }, scheduler) => {
+        const outcome$ = cold<PollOutcome>(outcomes, { a: answered(200, 1), x: failed(3) });
+        const wallMs = (): number => WALL_MS + scheduler.now();
+        const options = { route: route('/primary'), facts$: cold<Facts>('f', { f: facts }), wallMs };
+        const since$ = withWitness(outcome$, { ...options, intervalMs: INTERVAL_MS, ttlMs: TTL_MS, scheduler }).pipe(
+          filter((event) => event.kind === 'witnessed'),
+          map(({ answer: { body } }) => (JSON.parse(String(body)) as { since: unknown }).since),
+        );
+        expectObservable(since$, '^------!').toBe(outcomes.replace('a', '-').replace('x', 's'), { s: since });
+      });
+    }
   });
 
   it('ends at the end of the last answer, if the witness says nothing', () => {
@@ -108,6 +142,7 @@ describe('a route with a witness', () => {
       const event$ = withWitness(outcome$, {
         route: route('/liveness'),
         facts$,
+        wallMs: () => WALL_MS,
         intervalMs: 1,
         ttlMs: TTL_MS,
         scheduler,

@@ -5,19 +5,32 @@ import { PRIMARY_MEMBER, REPLICA_MEMBER, factsOf } from '../support/witness/fact
 
 const yes = { status: 200, endsAtMs: 0, why: 'the leader key names this node' } as const;
 
+const SINCE_MS = Date.parse('2026-01-02T03:04:05Z');
+
 function bodyOf(facts: ReturnType<typeof factsOf>): string {
-  return answerOf(yes, facts).body.toString();
+  return answerOf(yes, facts, SINCE_MS).body.toString();
 }
 
 describe('an answer of the witness', () => {
   it('is spelt as Patroni spells its own, and says only what the keys say', () => {
-    const { status, contentType, body } = answerOf(yes, factsOf({ remainingS: 27 }));
+    const { status, contentType, body } = answerOf(yes, factsOf({ remainingS: 27 }), SINCE_MS);
     assert.deepEqual([status, contentType], [200, 'application/json']);
     assert.equal(
       body.toString(),
       '{"state": "running", "role": "primary", "timeline": 3, "database_system_identifier": "7000000000000000001", ' +
         '"patroni": {"version": "4.1.4", "name": "node1"}, ' +
         '"witness": {"source": "etcd3", "says": "the leader key names this node", "lease_seconds": 27}}',
+    );
+  });
+
+  it('says at 503 that Patroni does not answer, and since when', () => {
+    const no = { status: 503, endsAtMs: 0, why: 'no node holds the leader key' } as const;
+    const { body } = answerOf(no, factsOf({ leader: undefined, member: undefined }), SINCE_MS);
+    assert.equal(
+      body.toString(),
+      '{"detail": "Patroni does not answer; by the witness: no node holds the leader key", ' +
+        '"since": "2026-01-02T03:04:05.000Z", "database_system_identifier": "7000000000000000001", ' +
+        '"patroni": {"name": "node1"}, "witness": {"source": "etcd3", "says": "no node holds the leader key"}}',
     );
   });
 
