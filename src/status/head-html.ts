@@ -10,7 +10,7 @@ const dot = (colour: string): string => {
   return `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">${circle}</svg>`)}`;
 };
 
-/** Red is for one thing alone: checks get patroniglue's own 503, because there is no fresh answer. */
+/** Red is for two things: checks get patroniglue's own 503, because there is no fresh answer; or no node can be the primary. */
 const ICONS: Readonly<Record<NodeState, string>> = {
   leader: dot('#2da44e'),
   standby: dot('#218bff'),
@@ -22,8 +22,14 @@ const ICONS: Readonly<Record<NodeState, string>> = {
 export const DEAD_ICON = dot('#8c959f');
 
 /** The icon of the page. */
-export function iconOf({ state }: StatusReport): string {
-  return ICONS[state];
+export function iconOf(report: StatusReport): string {
+  return ICONS[isWithoutPrimary(report) ? 'no-fresh-answer' : report.state];
+}
+
+/** Patroni does not answer, the witness says 503 for the primary, and no other node holds the leader key. */
+function isWithoutPrimary({ state, witness, node }: StatusReport): boolean {
+  if (state !== 'witness' || witness?.['leader-route']?.status !== 503) return false;
+  return witness.leader === null || (witness.leader !== undefined && witness.leader === node.name);
 }
 
 /** The title of the page: `node1: primary, /primary 200`. */
@@ -48,7 +54,8 @@ export function headHtml(report: StatusReport): string {
   const told = routes.filter(({ learned }) => !learned).map((route) => `<li>${replyTo(route)}</li>`);
   const role = roleOf(report);
   const isRunning = node.state === undefined || node.state === 'running';
-  return `<header class="${state}" data-title="${escaped(titleOf(report))}" data-icon="${iconOf(report)}">
+  const colour = isWithoutPrimary(report) ? `${state} without-primary` : state;
+  return `<header class="${colour}" data-title="${escaped(titleOf(report))}" data-icon="${iconOf(report)}">
 <h1>${escaped(node.name ?? 'patroniglue')}${role === undefined ? '' : ` <span>${escaped(role)}</span>`}${isRunning ? '' : ` <span class="warn">${escaped(node.state)}</span>`}${node.scope === undefined ? '' : ` <small>of cluster ${escaped(node.scope)}</small>`}</h1>
 ${alarm(report)}<p>Checks get:</p>
 <ul class="told">${told.join('\n')}</ul>
@@ -71,8 +78,13 @@ function alarm(report: StatusReport): string {
   return html === undefined ? '' : `<p class="alarm">${html}</p>\n`;
 }
 
-function alarmHtml({ state, routes }: StatusReport): string | undefined {
+function alarmHtml({ state, routes, witness }: StatusReport): string | undefined {
   const runbook = '<a href="/-/runbook">What to do</a>';
+  const leading = witness?.['leader-route'];
+  if (state === 'witness' && leading?.status === 503) {
+    const all = witness?.['member-key'] === false ? ' All of Patroni is frozen or has stopped, not its API alone.' : '';
+    return `Patroni does not answer. Checks of ${escaped(leading.route)} get 503 by the witness: ${escaped(leading.why)}.${all} ${runbook}`;
+  }
   if (state === 'witness') {
     return `Patroni does not answer. Checks get replies by the witness. etcd says what this node is. Mend Patroni: ${runbook}`;
   }

@@ -121,7 +121,13 @@ ${cell('role', shown(role))}${cell('state', shown(state))}${cell('timeline', sho
 
 function nodePart({ node, 'node-asked': asked, witness, at }: StatusReport): string {
   const who = witness?.active === true ? 'the witness' : 'Patroni';
-  if (asked === undefined) return section('node', `What ${who} says about the node`, '<p>Nothing yet.</p>');
+  if (asked === undefined) {
+    const nothing =
+      witness?.['member-key'] === false
+        ? 'The key of the node in etcd has expired: all of Patroni is frozen or has stopped, not its API alone.'
+        : 'Nothing yet.';
+    return section('node', `What ${who} says about the node`, `<p>${nothing}</p>`);
+  }
   const said = Object.entries(node).map(([name, value]) => [name, escaped(String(value))] as const);
   return section('node', `What ${who} said about the node at ${time(asked.at, at)}`, facts(said));
 }

@@ -113,11 +113,23 @@ function stateOf(routes: readonly RouteNow[]): NodeState {
 
 const isByWitness = (snapshot: Snapshot): boolean => snapshot.kind === 'fresh' && snapshot.witness !== undefined;
 
-function witnessReport({ witness, routes }: Now): { readonly witness?: WitnessReport } {
+function witnessReport({ witness, routes, history }: Now): { readonly witness?: WitnessReport } {
   const state = witness();
   if (state === undefined) return {};
   const active = routes.some(({ snapshot }) => isByWitness(snapshot));
-  return { witness: { state: state.kind, ...('message' in state && { message: state.message }), active } };
+  const facts = active ? history.facts() : undefined;
+  const [leading] = routes.flatMap(({ route, learned, snapshot }) =>
+    !learned && leaderRoute(route) === 'leader-only' && snapshot.kind === 'fresh' && snapshot.witness
+      ? [{ route, status: snapshot.answer.status, why: snapshot.witness.why }]
+      : [],
+  );
+  return {
+    witness: {
+      ...{ state: state.kind, ...('message' in state && { message: state.message }), active },
+      ...(facts && { leader: facts.keys.leader?.value ?? null, 'member-key': facts.member !== undefined }),
+      ...(leading && { 'leader-route': leading }),
+    },
+  };
 }
 
 function patroniReport({ history, frozenSinceMs, momentOf }: Now): Pick<StatusReport, 'patroni'> {
@@ -131,7 +143,7 @@ function patroniReport({ history, frozenSinceMs, momentOf }: Now): Pick<StatusRe
 }
 
 /** The facts about the node from the newest answer that has any. */
-function nodeReport({ routes, configured, momentOf }: Now): Pick<StatusReport, 'node' | 'node-asked'> {
+function nodeReport({ routes, configured, history, momentOf }: Now): Pick<StatusReport, 'node' | 'node-asked'> {
   const answers: { readonly answer: Answer; readonly sentAtMs: number }[] = routes
     .map(({ snapshot }) => snapshot)
     .filter((snapshot) => snapshot.kind !== 'pending');
@@ -139,7 +151,11 @@ function nodeReport({ routes, configured, momentOf }: Now): Pick<StatusReport, '
     .sort((a, b) => b.sentAtMs - a.sentAtMs)
     .map(({ answer, sentAtMs }) => ({ node: nodeIn(answer), sentAtMs }))
     .find(({ node }) => node.role !== undefined);
-  if (found === undefined) return { node: {} };
+  if (found === undefined) {
+    const isWitnessed = routes.some(({ snapshot }) => isByWitness(snapshot));
+    const name = isWitnessed ? history.facts()?.name : undefined; // of a node whose own key has expired
+    return { node: name === undefined ? {} : { ...configured(), name } };
+  }
   return {
     node: { ...configured(), ...found.node }, // the witness does not say the scope, nor does a Patroni before 3.2 say its name
     'node-asked': momentOf(found.sentAtMs),

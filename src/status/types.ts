@@ -117,6 +117,12 @@ export interface WitnessReport {
   readonly message?: string;
   /** Checks get replies by the witness now, because Patroni does not answer. */
   readonly active: boolean;
+  /** The following are there only while `active`. By the latest read, the node that holds the leader key; `null` if none does. */
+  readonly leader?: string | null;
+  /** By the latest read, the node's own key is in etcd. It expires when all of Patroni stands still for `ttl`. */
+  readonly 'member-key'?: boolean;
+  /** What checks of a route get that only a leader answers with 200. */
+  readonly 'leader-route'?: { readonly route: string; readonly status: number; readonly why: string };
 }
 
 /** A poll that has ended. */

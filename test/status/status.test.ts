@@ -186,6 +186,39 @@ describe('the status', () => {
     assert.match(textOf('/-/status'), /<span class="warn">not used: correct witness\.name/);
   });
 
+  it('says in the headline that the witness answers 503, why, and in red if no other node holds the leader key', () => {
+    const because = (why: string, options: Parameters<typeof factsOf>[0]): string => {
+      const { answer: was, ...known } = saying({});
+      const body = Buffer.from('{"patroni": {"name": "node1"}}');
+      snapshots.set(PRIMARY, { ...known, answer: { ...was, status: 503, body }, witness: { source: 'etcd3', why } });
+      history.witnessRead({ kind: 'read', facts: factsOf(options), askedAtMs: 3000, endedAtMs: 3001 });
+      return textOf('/-/status');
+    };
+    const classOf = (html: string): string | undefined => /<header class="([^"]+)"/.exec(html)?.[1];
+    sources = { ...sources, witness: () => ({ kind: 'agrees', connUrl: '' }) };
+    const gone = 'no node holds the leader key';
+    const nobody = because(gone, { leader: undefined, member: undefined });
+    assert.equal(classOf(nobody), 'witness without-primary');
+    assert.match(nobody, /<title>node1: \/primary 503</);
+    assert.match(
+      nobody,
+      /class="alarm">Patroni does not answer\. Checks of \/primary get 503 by the witness: no node holds the leader key\. All of Patroni is frozen .* <a href="\/-\/runbook">/,
+    );
+    assert.match(nobody, /What the witness says about the node<\/h2><p>The key of the node in etcd has expired: /);
+    const route = { route: PRIMARY, status: 503, why: gone };
+    const known = { state: 'agrees', active: true, leader: null, 'member-key': false, 'leader-route': route };
+    assert.deepEqual(told().witness, known);
+    assert.equal(told().state, 'witness');
+    const late = because('the leader key names this node, but its lease was not renewed in time', {});
+    assert.equal(classOf(late), 'witness without-primary');
+    assert.doesNotMatch(late, /All of Patroni/);
+    const other = because('the leader key names node2', { leader: 'node2' });
+    assert.equal(classOf(other), 'witness');
+    assert.match(other, /class="alarm">[^<]* get 503 by the witness: the leader key names node2\. </);
+    history.witnessRead({ kind: 'failed', failure: refused('no'), askedAtMs: 3100, endedAtMs: 3101 });
+    assert.equal(classOf(textOf('/-/status')), 'witness', 'the last read does not tell');
+  });
+
   it('is red only if there is no fresh answer: a right 503 of a standby is neither red nor green', () => {
     const classOf = (html: string): string | undefined => /<code>\/primary<\/code> <b class="(\w+)">/.exec(html)?.[1];
     assert.deepEqual([told().state, classOf(textOf('/-/status'))], ['leader', 'yes']);
