@@ -54,9 +54,7 @@ export function createAccessGate({ mayAsk, onRefused }: AccessGateOptions): Acce
     },
     recheck() {
       for (const [socket, client] of admitted) {
-        if (mayAsk(socket, client)) continue;
-        onRefused(client ?? socket.remoteAddress ?? '-');
-        socket.destroy();
+        if (!mayAsk(socket, client)) refuse(socket, client);
       }
     },
   };

@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { parse, stringify } from 'yaml';
 import { type Reply, ask } from '../support/clients/http-get.js';
-import { run } from '../support/processes/processes.js';
-import { mainFile } from '../support/processes/main-file.js';
-import { type ConfigObject, type Service, startService } from '../support/processes/service.js';
+import { type Service, notify, reload, startService } from '../support/processes/service.js';
 import { type Upstream, answering, startUpstream } from '../support/upstreams/upstream.js';
 import { eventually, within } from '../support/time/wait.js';
 
@@ -36,13 +32,6 @@ describe('access lists', () => {
   };
   const statusFrom = async (client: string, path: string, method?: string) =>
     (await askFrom(client, path, method)).status;
-  async function reload(keys: Readonly<Record<string, unknown>>): Promise<void> {
-    const config = parse(await readFile(service.configFile, 'utf8')) as ConfigObject;
-    await writeFile(service.configFile, stringify({ ...config, frontend: { ...config['frontend'], ...keys } }));
-    const seen = service.output().length;
-    service.signal('SIGHUP');
-    await eventually('reloaded', 10_000, () => service.output().slice(seen).includes('reloaded; changed'));
-  }
 
   it('frontend.allow: other clients get no reply at all; the log names address and key, the metrics count', async () => {
     await start({ allow: ['10.0.0.0/24', 'fd00::/64'] });
@@ -59,10 +48,8 @@ describe('access lists', () => {
     const told = service.output().match(/.* is not in frontend\.allow: .*/g);
     assert.equal(told?.length, 1);
     assert.match(told.join(), /warn: 10\.0\.1\.5 is not in frontend\.allow: add its network there if it may ask/);
-    await run('patroniglue --notify', process.execPath, [mainFile, '--config', service.configFile, '--notify'], {
-      env: { PATH: process.env['PATH'] ?? '' },
-    });
-    await reload({ allow: ['10.0.1.0/24'] });
+    assert.equal(await notify(service), '');
+    await reload(service, { allow: ['10.0.1.0/24'] });
     assert.equal(await statusFrom('10.0.1.5', '/primary'), 200);
     assert.equal((await askFrom('10.0.0.5', '/primary')).kind, 'failure');
   });
@@ -90,9 +77,9 @@ describe('access lists', () => {
     watching.write('PROXY TCP4 10.0.0.5 10.0.0.5 1234 80\r\nGET /-/status/events HTTP/1.0\r\n\r\n');
     await within('an event', 5000, once(watching, 'data'));
     watching.resume();
-    await reload({ logformat: '%a' });
+    await reload(service, { logformat: '%a' });
     await within('another event', 5000, once(watching, 'data'));
-    await reload({ 'allow-pages': ['10.0.0.20'] });
+    await reload(service, { 'allow-pages': ['10.0.0.20'] });
     await within('the end', 5000, ended);
   });
 });

@@ -13,9 +13,7 @@ import {
   withoutOpenssl,
 } from '../support/certificates.js';
 import { type AskOptions, type Reply, ask } from '../support/clients/http-get.js';
-import { run } from '../support/processes/processes.js';
-import { mainFile } from '../support/processes/main-file.js';
-import { type ConfigObject, type Service, startService } from '../support/processes/service.js';
+import { type ConfigObject, type Service, notify, reload, startService } from '../support/processes/service.js';
 import { type Upstream, answering, startUpstream } from '../support/upstreams/upstream.js';
 import { eventually, within } from '../support/time/wait.js';
 
@@ -77,17 +75,6 @@ describe('client certificates', { skip: await withoutOpenssl() }, () => {
     const counts = page.kind === 'reply' ? page.body : '';
     return Number(new RegExp(`broken_connections_total\\{reason="${reason}"\\} (\\d+)`).exec(counts)?.[1]);
   };
-  const notify = (): Promise<string> =>
-    run('patroniglue --notify', process.execPath, [mainFile, '--config', service.configFile, '--notify'], {
-      env: { PATH: process.env['PATH'] ?? '' },
-    });
-  async function reload(keys: Readonly<Record<string, unknown>>): Promise<void> {
-    const config = parse(await readFile(service.configFile, 'utf8')) as ConfigObject;
-    await writeFile(service.configFile, stringify({ ...config, frontend: { ...config['frontend'], ...keys } }));
-    const seen = service.output().length;
-    service.signal('SIGHUP');
-    await eventually('reloaded', 10_000, () => service.output().slice(seen).includes('reloaded; changed'));
-  }
 
   it('required: the handshake fails without a valid one, whatever the request is', async () => {
     await start('required');
@@ -125,13 +112,13 @@ describe('client certificates', { skip: await withoutOpenssl() }, () => {
   it('changes with a reload, without a restart', async () => {
     await start('none');
     assert.equal(await statusAs(undefined, '/config'), 200);
-    await reload({ 'verify-client': 'required' });
+    await reload(service, { 'verify-client': 'required' });
     assert.equal((await askAs(undefined, '/primary')).kind, 'failure');
     assert.equal(await statusAs(files.client, '/primary'), 200);
-    await reload({ cafile: files.untrusted.cert });
+    await reload(service, { cafile: files.untrusted.cert });
     assert.equal((await askAs(files.client, '/primary')).kind, 'failure', 'another CA');
     assert.equal(await statusAs(stranger, '/primary'), 200);
-    await reload({ 'verify-client': 'optional' });
+    await reload(service, { 'verify-client': 'optional' });
     assert.deepEqual([await statusAs(undefined, '/primary'), await statusAs(undefined, '/config')], [200, 403]);
   });
 
@@ -157,7 +144,7 @@ describe('client certificates', { skip: await withoutOpenssl() }, () => {
       const again = await connect(first.session);
       assert.match(again.text, /200 OK/);
       assert.ok(again.isReused);
-      await reload({ cafile: files.untrusted.cert });
+      await reload(service, { cafile: files.untrusted.cert });
       assert.doesNotMatch((await connect(first.session)).text, /200 OK/);
     });
   }
@@ -165,11 +152,11 @@ describe('client certificates', { skip: await withoutOpenssl() }, () => {
   it("is the front end's own for --notify", async () => {
     for (const verify of ['optional', 'required']) {
       await start(verify);
-      assert.equal(await notify(), '');
+      assert.equal(await notify(service), '');
       await service.close();
     }
     await start('required', { frontend: { 'proxy-protocol': true } }, 'PROXY UNKNOWN\r\n');
-    assert.equal(await notify(), '');
+    assert.equal(await notify(service), '');
   });
 
   it('are asked for by a front end whose key has a passphrase, too', async () => {
@@ -183,11 +170,14 @@ describe('client certificates', { skip: await withoutOpenssl() }, () => {
 
   it('is that for Patroni for --notify, if there is one; a line says what is wrong if neither will do', async () => {
     await start('required', { frontend: { certfile: files.server.cert, keyfile: files.server.key } });
-    await assert.rejects(notify(), /ended with 1.*cannot notify .*frontend\.cafile must have signed it, for clients/s);
+    await assert.rejects(
+      notify(service),
+      /ended with 1.*cannot notify .*frontend\.cafile must have signed it, for clients/s,
+    );
     const config = parse(await readFile(service.configFile, 'utf8')) as ConfigObject;
     const { cert: certfile, key: keyfile } = files.client;
     const backend = { ...config['backend'], scheme: 'https', certfile, keyfile };
     await writeFile(service.configFile, stringify({ ...config, backend })); // the service itself does not read it
-    assert.equal(await notify(), '');
+    assert.equal(await notify(service), '');
   });
 });

@@ -1,7 +1,8 @@
-import { stringify } from 'yaml';
+import { readFile, writeFile } from 'node:fs/promises';
+import { parse, stringify } from 'yaml';
 import { ask, type AskOptions, type Reply } from '../clients/http-get.js';
 import { freePort } from './ports.js';
-import { type Exit, type Running, coverageEnv } from './processes.js';
+import { type Exit, type Running, coverageEnv, run } from './processes.js';
 import { mainFile } from './main-file.js';
 import { eventually } from '../time/wait.js';
 import { createWorkspace } from './workspace.js';
@@ -92,4 +93,19 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     await workspace.close();
     throw new Error(`the service did not start: ${(error as Error).message}\n${logs}`, { cause: error });
   }
+}
+
+/** Writes other keys of the front end into the configuration, and has it read; resolves when they are in force. */
+export async function reload(service: Service, frontend: Readonly<Record<string, unknown>>): Promise<void> {
+  const config = parse(await readFile(service.configFile, 'utf8')) as ConfigObject;
+  await writeFile(service.configFile, stringify({ ...config, frontend: { ...config['frontend'], ...frontend } }));
+  const seen = service.output().length;
+  service.signal('SIGHUP');
+  await eventually('reloaded', 10_000, () => service.output().slice(seen).includes('reloaded; changed'));
+}
+
+/** `patroniglue --notify` with the configuration file of a service; resolves with its output. */
+export function notify({ configFile }: Service): Promise<string> {
+  const args = [mainFile, '--config', configFile, '--notify'];
+  return run('patroniglue --notify', process.execPath, args, { env: { PATH: process.env['PATH'] ?? '' } });
 }
