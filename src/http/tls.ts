@@ -17,7 +17,8 @@ const handshakeTimeoutMs = 5_000;
  * - A list of nothing but TLS 1.3 suites serves only TLS 1.3, in Go as well as here.
  * - `DHE-` suites, which Go never had, get parameters. Without parameters, Node drops these suites from the list.
  * - A client that shows a certificate is checked with `ca`. With `optional`, the requests are checked one by one: see
- *   `access.ts`.
+ *   `access.ts`. No session is resumed then: OpenSSL does not check the certificate of a resumed session again, also not
+ *   after its end.
  * - The server prefers the ciphers in the order of the list. (Go, since 1.17, prefers its own order.)
  */
 export function tlsOptions(
@@ -35,7 +36,9 @@ export function tlsOptions(
     }),
     honorCipherOrder: true,
     handshakeTimeout: handshakeTimeoutMs,
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION, // before TLS 1.3 a client could ask for one handshake after another
+    secureOptions:
+      constants.SSL_OP_NO_RENEGOTIATION | // before TLS 1.3 a client could ask for one handshake after another
+      (verifyClient === 'none' ? 0 : constants.SSL_OP_NO_TICKET),
     ...cipherOptions(minVersion, ciphers),
     ...(mayHaveDhe(ciphers) && { dhparam: 'auto' }),
   };
