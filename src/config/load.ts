@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Environment } from './environment.js';
 import { type ConfigSource, parseConfig } from './parse.js';
-import { fileReason } from './tls.js';
+import { NO_PERMISSION, fileReason } from './tls.js';
 import { lossesOf } from './losses.js';
 import type { FileText, LoadedConfig } from './types.js';
 import { ConfigError } from '../errors.js';
@@ -93,13 +93,18 @@ function textOf(read: FileText | undefined): string | undefined {
   return read?.kind === 'read' ? read.text : undefined;
 }
 
+/** Most often root has made the file for himself, and the service runs as a user of its own. */
+const READABLE = 'make it readable for the user of the service: chmod 644';
+
 async function readText(file: string): Promise<string> {
   const unusable = (message: string): ConfigError => new ConfigError(file, [{ line: 1, column: 1, message }]);
   let bytes: Buffer;
   try {
     bytes = await readFile(file);
   } catch (error) {
-    throw unusable(`cannot read the configuration: ${fileReason(error)} (use --config FILE for another file)`);
+    const reason = fileReason(error);
+    const remedy = reason === NO_PERMISSION ? READABLE : 'use --config FILE for another file';
+    throw unusable(`cannot read the configuration: ${reason} (${remedy})`);
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

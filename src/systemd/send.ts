@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { Observable } from 'rxjs';
+import { messageOf } from '../errors.js';
 import type { Message } from './types.js';
 
 /** How a message went: delivered, or why not. */
@@ -14,6 +15,9 @@ export type Sender = (message: Message) => Observable<Sent>;
 
 /** The longest that systemd-notify may take, in seconds. It ends when systemd has read the message: after some milliseconds. */
 const DEADLINE_S = 5;
+
+/** If the shell says nothing for this time, in milliseconds, it hangs: systemd-notify has its own deadline in it. */
+const SHELL_DEADLINE_MS = (DEADLINE_S + 2) * 1000;
 
 /**
  * Runs a program for each line of its input, with the parts between tabs as arguments, and prints how it ended. It ignores
@@ -31,13 +35,14 @@ const NOT_FOUND = 127;
  * message by the process that sent it, which therefore must still live. The unit needs `NotifyAccess=all`.
  *
  * To start a child blocks Node's event loop for some milliseconds. So one shell is started, before anybody waits for a reply, and
- * starts the others. It ends with this process, when its input ends. If it has ended before, the next message starts another.
+ * starts the others. It ends with this process, when its input ends. If it has ended before, hangs, or could not be
+ * started, the message fails, and the next one starts another.
  */
-export function createSender(socket: string, program = 'systemd-notify'): Sender {
-  let shell = start(socket, program);
+export function createSender(socket: string, program = 'systemd-notify', deadlineMs = SHELL_DEADLINE_MS): Sender {
+  let shell = start(socket, program, deadlineMs);
   return (message) =>
     new Observable<Sent>((subscriber) => {
-      if (shell.hasEnded()) shell = start(socket, program);
+      if (shell.hasEnded()) shell = start(socket, program, deadlineMs);
       shell.run(assignmentsOf(message), (sent) => {
         subscriber.next(sent);
         subscriber.complete();
@@ -50,9 +55,15 @@ interface Shell {
   readonly hasEnded: () => boolean;
 }
 
-function start(socket: string, program: string): Shell {
+function start(socket: string, program: string, deadlineMs: number): Shell {
   const env = { NOTIFY_SOCKET: socket, PATH: process.env['PATH'] ?? '/usr/bin:/bin' };
-  const child = spawn('/bin/sh', ['-c', SCRIPT, 'sh', program], { env, stdio: ['pipe', 'pipe', 'ignore'] });
+  let child: ChildProcess;
+  try {
+    child = spawn('/bin/sh', ['-c', SCRIPT, 'sh', program], { env, stdio: ['pipe', 'pipe', 'ignore'] });
+  } catch (error) {
+    return noShell(messageOf(error)); // without memory, Node throws; without a free file, it emits
+  }
+  const { stdin, stdout } = child;
   const waiting: ((sent: Sent) => void)[] = [];
   let ended = false;
   const end = (why: string): void => {
@@ -65,17 +76,36 @@ function start(socket: string, program: string): Shell {
   child.once('exit', (code, signal) => {
     end(`the shell that runs ${program} ended with ${signal ?? code ?? 'nothing'}`);
   });
-  child.stdin.on('error', () => undefined); // it has ended: `exit` tells
-  createInterface(child.stdout).on('line', (code) => {
+  if (!stdin || !stdout) return noShell('no free file for the pipes of a shell');
+  stdin.on('error', () => undefined); // it has ended: `exit` tells
+  createInterface(stdout).on('line', (code) => {
     waiting.shift()?.(sentBy(program, Number(code)));
   });
   letGo(child);
   return {
     run(args, done) {
-      waiting.push(done);
-      child.stdin.write(`${args.map((arg) => arg.replace(/[\t\n]/g, ' ')).join('\t')}\n`);
+      const deadline = setTimeout(() => {
+        end(`the shell that runs ${program} hangs`);
+        child.kill('SIGKILL');
+      }, deadlineMs);
+      deadline.unref();
+      waiting.push((sent) => {
+        clearTimeout(deadline);
+        done(sent);
+      });
+      stdin.write(`${args.map((arg) => arg.replace(/[\t\n]/g, ' ')).join('\t')}\n`);
     },
     hasEnded: () => ended,
+  };
+}
+
+/** In place of a shell that could not be started. */
+function noShell(why: string): Shell {
+  return {
+    run(_, done) {
+      done({ kind: 'failed', why });
+    },
+    hasEnded: () => true,
   };
 }
 

@@ -258,7 +258,26 @@ describe('the packages', { skip: await skipReasonOfRoot(['debootstrap', 'rpmbuil
         await assert.rejects(machine.sh('systemctl reload patroniglue'), /failed/);
         assert.equal(await property('ActiveState'), 'active');
         await machine.sh('cp /run/kept.yml /etc/patroniglue/config.yml && systemctl reload patroniglue');
+        await machine.sh('chmod 600 /etc/patroniglue/config.yml');
+        await assert.rejects(machine.sh('systemctl reload patroniglue'));
+        const log = await machine.sh('journalctl --unit patroniglue --output cat');
+        assert.match(log, /permission denied \(make it readable for the user of the service: chmod 644\)/);
+        await machine.sh('chmod 644 /etc/patroniglue/config.yml');
         assert.equal(await property('MainPID'), pid);
+      });
+
+      it('run with the limit of open files that the host allows, which the doctor sees without root', async () => {
+        const dropIn = '/run/systemd/system/patroniglue.service.d';
+        // no kernel allows it; a host where root may raise no limit allows not even 4096
+        await machine.sh(`mkdir -p ${dropIn} && printf '[Service]\\nLimitNOFILE=infinity\\n' > ${dropIn}/limit.conf`);
+        await machine.sh('systemctl daemon-reload && systemctl restart patroniglue');
+        const pid = await property('MainPID');
+        const limits = await machine.sh(`cat /proc/${pid}/limits`);
+        const [, inForce = ''] = /^Max open files +(\d+)/m.exec(limits) ?? [];
+        const nobody = 'setpriv --reuid=65534 --regid=65534 --clear-groups';
+        const report = await machine.sh(`${nobody} patroniglue --doctor || true`);
+        assert.match(report, new RegExp(`process ${pid}: \\d+ open files of ${inForce}$`, 'm'));
+        await machine.sh(`rm -r ${dropIn} && systemctl daemon-reload`);
       });
 
       it('are restarted by systemd when they stand still', async () => {

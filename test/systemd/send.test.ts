@@ -1,10 +1,30 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmod, readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { firstValueFrom } from 'rxjs';
 import { type Sent, assignmentsOf, createSender } from '../../src/systemd/send.js';
 import type { Message } from '../../src/systemd/types.js';
 import { type Workspace, createWorkspace } from '../support/processes/workspace.js';
+
+const withoutPrlimit = spawnSync('prlimit', ['--version']).status !== 0 && 'no prlimit here (util-linux)';
+
+/** Sends twice while all files are taken, at the start and later, and once when they are free again. */
+const NO_FILES = `
+import { closeSync, openSync } from 'node:fs';
+const { createSender } = await import(process.argv[2]);
+setInterval(() => undefined, 1000); // the shell does not keep the process alive
+const taken = [];
+try { for (;;) taken.push(openSync('/dev/null')); } catch {}
+const send = createSender('/the/socket', 'true');
+const told = () => new Promise((resolve) => send({ watchdog: true }).subscribe(resolve));
+const said = [await told(), await told()];
+for (const file of taken) closeSync(file);
+said.push(await told());
+process.stdout.write(said.map(({ kind, why }) => (why ? kind + ': ' + why : kind) + '\\n').join(''));
+process.exit();
+`;
 
 describe('a message for systemd', () => {
   it('has the lines of sd_notify(3)', () => {
@@ -81,6 +101,22 @@ describe('a message for systemd', () => {
       const send = createSender('/the/socket', notify);
       assert.equal((await firstValueFrom(send({ state: 'stopping' }))).kind, 'failed');
       assert.equal((await firstValueFrom(send({ state: 'ready' }))).kind, 'delivered');
+    });
+
+    it('by another shell if the first hangs', async () => {
+      const notify = await program('hanging', '[ "$1" = READY=1 ] || kill -STOP $(cut -d" " -f4 /proc/$PPID/stat)');
+      const send = createSender('/the/socket', notify, 2000);
+      const why = `the shell that runs ${notify} hangs`;
+      assert.deepEqual(await firstValueFrom(send({ state: 'stopping' })), { kind: 'failed', why });
+      assert.equal((await firstValueFrom(send({ state: 'ready' }))).kind, 'delivered');
+    });
+
+    it('and fails while no shell can be started, because no file is free', { skip: withoutPrlimit }, async () => {
+      const script = await workspace.write('no-files.mjs', NO_FILES);
+      const sender = fileURLToPath(new URL('../../src/systemd/send.js', import.meta.url));
+      const args = ['--nofile=64:64', process.execPath, script, sender];
+      const told = await workspace.run('a sender without files', 'prlimit', args);
+      assert.match(told, /^failed: no free file.*\nfailed: no free file.*\ndelivered\n$/);
     });
   });
 });

@@ -50,27 +50,27 @@ function refusalIn({ status, body }: ServiceReply): string {
 }
 
 /**
- * The limit of open files of the process that listens at the port of the front end. Without the right to see it, that of the
- * systemd unit. Never rejects.
+ * The limit of open files of the process that listens at the port of the front end. Without the right to see which process
+ * that is, of the one that systemd knows; each process may see its limit. Never rejects.
  */
 export async function findServiceProcess(config: Config, signal: AbortSignal): Promise<ServiceProcess | undefined> {
   const [socket] = await listeningAt(config.frontend.port);
   const pid = socket && (await processWith(socket.inode, signal));
   const seen = pid === undefined ? undefined : await readProcess(pid);
-  if (seen?.openFilesLimit === undefined) return socket && limitOfUnit(signal);
+  if (seen?.openFilesLimit === undefined) return socket && processOfUnit(signal);
   const { openFiles, openFilesLimit } = seen;
   return { source: `process ${seen.pid}`, openFilesLimit, ...(openFiles !== undefined && { openFiles }) };
 }
 
 const UNIT = 'patroniglue.service';
 
-async function limitOfUnit(signal: AbortSignal): Promise<ServiceProcess | undefined> {
+/** Not the unit's `LimitNOFILE`, which is what was wished for: a container may have refused it. */
+async function processOfUnit(signal: AbortSignal): Promise<ServiceProcess | undefined> {
   try {
-    const args = ['show', UNIT, '--property=LimitNOFILE,ActiveState'];
-    const { stdout } = await promisify(execFile)('systemctl', args, { signal });
-    const [, limit] = /^LimitNOFILE=(\d+|infinity)$/m.exec(stdout) ?? [];
-    if (limit === undefined || !/^ActiveState=active$/m.test(stdout)) return undefined;
-    return { source: UNIT, openFilesLimit: limit === 'infinity' ? Infinity : Number(limit) };
+    const { stdout } = await promisify(execFile)('systemctl', ['show', UNIT, '--property=MainPID'], { signal });
+    const [, pid = '0'] = /^MainPID=(\d+)$/m.exec(stdout) ?? [];
+    const openFilesLimit = pid === '0' ? undefined : (await readProcess(Number(pid)))?.openFilesLimit;
+    return openFilesLimit === undefined ? undefined : { source: `process ${pid}`, openFilesLimit };
   } catch {
     return undefined; // no systemd
   }
