@@ -27,7 +27,7 @@ const rooms = {
     'version',
   ],
   status: ['patroni', 'witness', 'streams', 'flight-recorder', 'http/types', 'http/reply', 'version'],
-  systemd: ['patroni'],
+  systemd: ['patroni', 'errors'],
   service: [
     ...['patroni', 'witness', 'network', 'log', 'certificates', 'config', 'upstream', 'sockets', 'streams', 'http'],
     ...['flight-recorder', 'agent-check', 'metrics', 'status', 'systemd', 'errors', 'version'],
