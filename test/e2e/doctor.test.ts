@@ -54,6 +54,7 @@ describe('--doctor beside a real Patroni, HAProxy and etcd', { skip: await skipR
         return page.kind === 'reply' && page.body.includes('"says": "the leader key names node2"');
       });
       const deposed = await doctor();
+      const [reply, status] = [await service.get('/primary'), await service.get('/-/status.json')];
       primary.thaw();
       assert.match(ill.text, /^(?:WARNING|CRITICAL) +patroni +.*\/primary: poll timed out/m);
       assert.match(
@@ -68,6 +69,13 @@ describe('--doctor beside a real Patroni, HAProxy and etcd', { skip: await skipR
       assert.match(deposed.text, /^WARNING +patroni +.*; checks still get 503 for \/primary, .*, by the witness$/m);
       assert.match(deposed.text, /^ +to do: .*kill it alone rather than thaw it/m);
       assert.equal(deposed.code, 1);
+      assert.match(service.output(), /\/primary: still 503 \(witness: the leader key names node2\)/);
+      assert.ok(reply.kind === 'reply' && status.kind === 'reply');
+      const { detail, since } = JSON.parse(reply.body) as Record<string, unknown>;
+      assert.equal(detail, 'Patroni does not answer; by the witness: the leader key names node2');
+      assert.ok(Date.parse(String(since)) < Date.parse(String(reply.headers['date'])) - 5000, String(since));
+      const { witness } = JSON.parse(status.body) as { witness: Record<string, unknown> };
+      assert.deepEqual([witness['active'], witness['leader'], witness['member-key']], [true, 'node2', false]);
     });
   });
 });

@@ -254,6 +254,14 @@ describe('the findings of the doctor', () => {
       /^WARNING patroni/,
     ],
     [
+      'another program answers in place of Patroni, and the name is wrong',
+      () => {
+        const text = 'witness: not usable: etcd has no member node1';
+        return { witness: { isUsable: false, text, seen: { ...NODE1, hasMember: false, leader: 'node2' } } };
+      },
+      /^WARNING witness: not usable: etcd has no member node1$/,
+    ],
+    [
       'no node holds the leader key, and Patroni answers',
       () => ({ witness: { isUsable: true, text: '', seen: { ...NODE1, isCompared: true, hasMember: true } } }),
       /^CRITICAL witness: no node holds the leader key: the cluster has no primary$/,

@@ -10,9 +10,10 @@ const CHECK = 'witness';
  * is bad: that no node leads, or that all of a Patroni stands still that does not answer.
  */
 export function witnessFindings(facts: Facts): readonly Finding[] {
-  const { witness } = facts;
+  const { witness, patroni } = facts;
   if (witness === undefined) return [ok(CHECK, 'none is configured: while Patroni does not answer, checks get 503')];
-  const bad = witness.seen && badIn(witness.seen, hasAgreed(facts));
+  const isSilent = patroni.answers.every(({ outcome }) => outcome.kind === 'failed');
+  const bad = witness.seen && badIn(witness.seen, isSilent, hasAgreed(facts));
   if (bad) return [bad];
   const text = witness.text.replace(/^witness: /, '');
   if (witness.isUsable) return [ok(CHECK, text)];
@@ -27,6 +28,7 @@ function hasAgreed({ service }: Facts): boolean {
 
 function badIn(
   { isCompared, name, hasMember, leader, verdict }: NodeInEtcd,
+  isSilent: boolean,
   isNameRight: boolean,
 ): Finding | undefined {
   const isLost = leader === undefined || (leader === name && verdict?.status === 503);
@@ -37,7 +39,7 @@ function badIn(
     const todo = 'See with `patronictl list` why no node becomes the leader, and read the logs of Patroni.';
     return not(state, CHECK, 'no node holds the leader key: the cluster has no primary', todo);
   }
-  if (isCompared || (hasMember && !isLost)) return undefined;
+  if (!isSilent || (hasMember && !isLost)) return undefined;
   const silent = 'Patroni does not answer';
   if (hasMember) return not(state, CHECK, `${silent}; ${says}`, `Decide by ${RUNBOOK}.`);
   const all = 'all of Patroni is frozen or has stopped, not its API alone';
