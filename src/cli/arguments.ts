@@ -9,8 +9,8 @@ export type Invocation =
   | { readonly kind: 'run'; readonly config: string | undefined; readonly level: LogLevel }
   | { readonly kind: 'check'; readonly config: string | undefined; readonly live: boolean }
   | { readonly kind: 'notify'; readonly config: string | undefined }
-  /** `patroni` and `haproxy` are the configuration files of these programs. */
-  | { readonly kind: 'init'; readonly patroni: string; readonly haproxy?: string }
+  /** `patroni` and `haproxy` are the configuration files of these programs. `output`: the file to write, not stdout. */
+  | { readonly kind: 'init'; readonly patroni: string; readonly haproxy?: string; readonly output?: string }
   | { readonly kind: 'doctor'; readonly config: string | undefined; readonly haproxy?: string; readonly json: boolean }
   | { readonly kind: 'version' }
   | { readonly kind: 'help' };
@@ -22,6 +22,7 @@ const OPTIONS = {
   notify: { type: 'boolean' },
   init: { type: 'string' },
   haproxy: { type: 'string' },
+  output: { type: 'string' },
   doctor: { type: 'boolean' },
   json: { type: 'boolean' },
   verbose: { type: 'boolean' },
@@ -49,6 +50,7 @@ export function parseArguments(
   for (const arg of args) if (/^-[^-]/.test(arg)) throw unknownOption(arg); // parseArgs would read `-check` as -c -h -e -c -k
   // Not `strict`: the checks below are. parseArgs's messages do not name the nearest option, and change with Node's version.
   const { values, tokens } = parseArgs({ args, options: OPTIONS, strict: false, tokens: true });
+  const given = new Set<string>();
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
     // Patroni calls a callback with the event, the role and the name of the cluster.
@@ -62,6 +64,8 @@ export function parseArguments(
     if (isText && (!token.value || (!token.inlineValue && token.value.startsWith('-')))) {
       throw usageError(`${token.rawName} needs the name of a file`);
     }
+    if (isText && given.has(token.name)) throw usageError(`--${token.name} is there twice: write it once`);
+    given.add(token.name);
   }
   const levels = (['verbose', 'debug', 'quiet'] as const).filter((name) => values[name] === true);
   if (levels.length > 1) throw usageError(`${levels.map((name) => `--${name}`).join(' and ')} exclude each other`);
@@ -82,16 +86,21 @@ export function parseArguments(
   return { kind: 'run', config, level: levels[0] === 'quiet' ? 'error' : (levels[0] ?? 'info') };
 }
 
-/** What `--init` and `--haproxy` ask for. */
+/** What `--init`, `--haproxy` and `--output` ask for. */
 function initIn(values: Readonly<Record<string, unknown>>): Extract<Invocation, { kind: 'init' }> | undefined {
-  const { init: patroni, haproxy } = values;
+  const { init: patroni, haproxy, output } = values;
   if (typeof patroni !== 'string') {
     if (haproxy !== undefined && values['doctor'] !== true) throw usageError('--haproxy needs --init or --doctor');
+    if (output !== undefined) throw usageError('--output needs --init');
     return undefined;
   }
   const [other] = ['config', 'check', 'live', 'notify', 'doctor', 'json'].filter((name) => values[name] !== undefined);
   if (other !== undefined) throw usageError(`--init and --${other} exclude each other`);
-  return { kind: 'init', patroni, ...(typeof haproxy === 'string' && { haproxy }) };
+  return {
+    ...{ kind: 'init', patroni },
+    ...(typeof haproxy === 'string' && { haproxy }),
+    ...(typeof output === 'string' && { output }),
+  };
 }
 
 /** What `--doctor`, `--haproxy` and `--json` ask for. */

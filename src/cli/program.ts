@@ -8,10 +8,11 @@ import type { LoadedConfig } from '../config/types.js';
 import { cutOffIn } from '../config/losses.js';
 import { ConfigError, ListenError, NotifyError, UsageError } from '../errors.js';
 import { isJournal, priorityOf } from '../log/journal.js';
+import { closedFiles } from './closed-files.js';
 import { examine } from './doctor/doctor.js';
 import { gather } from './doctor/gather.js';
 import { EXIT_CODES } from './doctor/report.js';
-import { initialConfig } from './init/init.js';
+import { runInit } from './init/init.js';
 import { askOnce, tableOf } from './live-check.js';
 import { readLiveWitness } from './live-witness.js';
 import { listenAddressesOf, tryListenAddresses } from './live-listen.js';
@@ -61,9 +62,12 @@ async function run(invocation: Invocation, { stop, hangUp$, ignored$ }: Signals)
     case 'notify':
       await notify((await load(invocation)).config);
       return 0;
-    case 'init':
-      process.stdout.write(await initialConfig(invocation, process.env));
-      return 0;
+    case 'init': {
+      const { stdout, stderr, exitCode } = await runInit(invocation, process.env);
+      process.stdout.write(stdout);
+      process.stderr.write(stderr);
+      return exitCode;
+    }
     case 'doctor': {
       const { text, exitCode } = await examine(invocation, process.env, gather);
       process.stdout.write(text);
@@ -94,12 +98,14 @@ function load({ config }: { readonly config: string | undefined }): Promise<Load
 }
 
 async function check(invocation: Extract<Invocation, { kind: 'check' }>): Promise<number> {
-  const { config, file = '', text: read, environment } = await load(invocation);
+  const loaded = await load(invocation);
+  const { config, file, text: read, environment } = loaded;
   const { live } = invocation;
   const cutOff = cutOffIn(read); // only here: in the log it would be a line at each start, for a matter of taste
   const warnings = [
     ...config.warnings,
-    ...(cutOff ? [`${file}:${cutOff.line}:${cutOff.column}: ${cutOff.message}`] : []),
+    ...(cutOff ? [`${file ?? ''}:${cutOff.line}:${cutOff.column}: ${cutOff.message}`] : []),
+    ...(await closedFiles(loaded)),
   ];
   let addressWarning: string | undefined;
   const answers = live ? await askOnce(config, (warning) => (addressWarning = warning)) : [];
@@ -118,7 +124,9 @@ async function check(invocation: Extract<Invocation, { kind: 'check' }>): Promis
       .filter(({ isLoopback }) => isLoopback)
       .map(({ section, host }) => `note: ${section}.host: ${host} is ${onlyFromHere(section)}`),
     ...variablesIn(environment).map((variable) => `note: ${variable} is in force, whatever a file says`),
-    ...(problems.length > 0 ? problems.map((problem) => `error: ${problem}`) : ['configuration ok']),
+    ...(problems.length > 0
+      ? problems.map((problem) => `error: ${problem}`)
+      : [`configuration ok: ${file ?? 'environment'}`]),
   ];
   const text = live ? [...lines, '', ...tableOf(answers), ...(witness ? ['', witness.text] : [])] : lines;
   process.stdout.write(`${text.join('\n')}\n`);

@@ -4,7 +4,7 @@ const SYNOPSIS = [
   '[--config FILE] --check [--live]',
   '[--config FILE] --doctor [--haproxy FILE] [--json]',
   '[--config FILE] --notify',
-  '--init FILE [--haproxy FILE]',
+  '--init FILE [--haproxy FILE] [--output FILE]',
 ] as const;
 
 const PURPOSE = "Polls Patroni's REST API and answers health checks from the latest snapshot.";
@@ -18,6 +18,7 @@ export const OPTIONS: readonly (readonly [option: string, meaning: string])[] = 
   ['--json', 'with --doctor: print JSON'],
   ['--notify', 'make the running service poll Patroni now: for callbacks'],
   ['--init FILE', "print a configuration, made from Patroni's own FILE"],
+  ['--output FILE', 'with --init: write FILE, and keep the former one as FILE.bak'],
   ['--haproxy FILE', 'with --init, --doctor: HAProxy checks by this FILE'],
   ['--verbose', 'also log each request'],
   ['--debug', 'also log each request and each poll'],

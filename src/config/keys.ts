@@ -159,7 +159,7 @@ export const keys = {
     keyfilePasswordFile: {
       ...keyPassword,
       about:
-        'HTTPS: file with the passphrase of the private key, in one line. Let only the user of patroniglue read it.',
+        'HTTPS: file with the passphrase of the private key, in one line. Let only root read it, and give the service a copy (docs/install.md).',
       example: '/etc/patroniglue/server-key-password',
     },
     cafile: {
@@ -330,7 +330,7 @@ export const keys = {
     keyfilePasswordFile: {
       ...keyPassword,
       about:
-        'With https: file with the passphrase of the private key, in one line. Let only the user of patroniglue read it.',
+        'With https: file with the passphrase of the private key, in one line. Let only root read it, and give the service a copy (docs/install.md).',
       example: '/etc/patroniglue/client-key-password',
     },
     timeoutMs: {
@@ -544,7 +544,7 @@ export const keys = {
     keyfilePasswordFile: {
       ...keyPassword,
       about:
-        'With https: file with the passphrase of the private key, in one line. Let only the user of patroniglue read it.',
+        'With https: file with the passphrase of the private key, in one line. Let only root read it, and give the service a copy (docs/install.md).',
       example: '/etc/patroniglue/etcd-client-key-password',
     },
     username: {
@@ -562,7 +562,7 @@ export const keys = {
       contents: 'password',
       absent: 'none',
       about:
-        'File with the password of this user, in one line. Let only the user of patroniglue read it. Give `username` as ' +
+        'File with the password of this user, in one line. Let only root read it, and give the service a copy (docs/install.md). Give `username` as ' +
         'well, or neither.',
       example: '/etc/patroniglue/etcd-password',
     },

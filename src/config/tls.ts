@@ -188,7 +188,7 @@ function readChecked(
     for (const message of warnings) warning(`${name}: ${message}`);
     return text;
   } catch (error) {
-    problem(`cannot read ${name}: ${fileReason(error)}`);
+    problem(`cannot read ${name}: ${fileReason(error)}${remedy(file, error)}`);
     return undefined;
   }
 }
@@ -203,6 +203,15 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a directory',
   ENAMETOOLONG: 'the name is too long',
 };
+
+/** What to do about a file that the service cannot read, if systemd can give it a copy. */
+function remedy(file: string, error: unknown): string {
+  if (fileReason(error) === NO_PERMISSION) {
+    return '. The service runs as a user of its own: LoadCredential= gives it a copy (docs/install.md)';
+  }
+  const isCopy = file.startsWith('/run/credentials/');
+  return isCopy ? '. It is there while the service runs, if a drop-in has LoadCredential= (docs/install.md)' : '';
+}
 
 /** Why a file could not be read, in a few words: `no such file`. */
 export function fileReason(error: unknown): string {

@@ -60,7 +60,7 @@ const badFiles: Readonly<Record<string, readonly string[]>> = {
   ],
   'file-missing': [
     '2:13: frontend.certfile: cannot read no-such-file.pem: no such file',
-    '3:12: frontend.keyfile: cannot read forbidden.key: permission denied',
+    '3:12: frontend.keyfile: cannot read forbidden.key: permission denied. The service runs as a user of its own: LoadCredential= gives it a copy (docs/install.md)',
     '6:11: backend.cafile: cannot read folder: it is a directory',
   ],
   'file-wrong-type': ['1:1: the file must hold sections (frontend, backend, agent, cache, log, witness), not a list'],

@@ -20,7 +20,16 @@ const FORMER = '1.0.0';
 
 /** What the packages are made of, besides what is compiled. */
 const READ = [
-  ...['README.md', 'CHANGELOG.md', 'LICENSE', 'config.schema.json', 'config.yml.example', 'docs', 'examples'],
+  ...[
+    'README.md',
+    'CHANGELOG.md',
+    'LICENSE',
+    'config.schema.json',
+    'config.yml.example',
+    'ecosystem.config.cjs',
+    'docs',
+    'examples',
+  ],
   ...['package.json', 'package-lock.json'],
 ];
 
@@ -66,7 +75,7 @@ cat <&3
 
 /** The second of the two commands that install patroniglue; the first is apt's. */
 const CONFIGURE =
-  'patroniglue --init /etc/patroni/config.yml > /etc/patroniglue/config.yml && systemctl restart patroniglue';
+  'patroniglue --init /etc/patroni/config.yml --output /etc/patroniglue/config.yml && systemctl restart patroniglue';
 
 describe('the packages', { skip: await skipReasonOfRoot(['debootstrap', 'rpmbuild']) }, () => {
   let workspace: Workspace;
@@ -197,7 +206,7 @@ describe('the packages', { skip: await skipReasonOfRoot(['debootstrap', 'rpmbuil
     const program = join(dir, 'usr/bin/patroniglue');
     assert.equal(await run('patroniglue --version', program, ['--version'], { env }), `${version}\n`);
     const args = ['--check', '--config', join(dir, 'etc/patroniglue/config.yml')];
-    assert.match(await run('patroniglue --check', program, args, { env }), /^configuration ok$/m);
+    assert.match(await run('patroniglue --check', program, args, { env }), /^configuration ok: /m);
   });
 
   for (const [suite, flavour, more] of [
@@ -246,6 +255,37 @@ describe('the packages', { skip: await skipReasonOfRoot(['debootstrap', 'rpmbuil
         assert.equal(await property('Type'), 'notify');
         const owner = Number(await machine.sh(`stat -c %u /proc/${await property('MainPID')}`));
         assert.ok(owner >= 61_184 && owner <= 65_519, 'its own user: DynamicUser');
+      });
+
+      it('say what the service cannot read before it is restarted, and how systemd gives it a copy', async () => {
+        const etcd = 'etcd3: {host: "127.0.0.1:2379", username: u, password: secret}';
+        await machine.sh(`(cat /etc/patroni/config.yml; echo '${etcd}') > /run/etcd.yml`);
+        await machine.sh('cp /etc/patroniglue/config.yml /run/kept.yml');
+        const pid = await property('MainPID');
+        const configure = CONFIGURE.replace('/etc/patroni/config.yml', '/run/etcd.yml');
+        await machine.sh(`! (${configure}) 2> /run/steps`);
+        assert.equal(await property('MainPID'), pid, 'the service has not been restarted');
+
+        await machine.sh('umask 077 && echo secret > /etc/patroniglue/etcd-password');
+        await machine.sh("sed -n '/^mkdir/,/^END/p' /run/steps | sh && systemctl daemon-reload");
+        // The copies themselves are not made here: systemd cannot mount them in these namespaces.
+        const unit = await machine.sh('systemctl cat patroniglue');
+        assert.match(unit, /^LoadCredential=etcd-password:\/etc\/patroniglue\/etcd-password$/m);
+        const [init = ''] = configure.split(' && ');
+        assert.match(await machine.sh(init), /has this configuration already/);
+        assert.match(await get('10.0.0.11 8009', '/primary'), /^HTTP\/1\.1 200 /);
+        const absent = await machine.sh('patroniglue --check 2>&1 || true');
+        assert.match(absent, /no such file\. It is there while the service runs, if a drop-in has LoadCredential=/);
+
+        await machine.sh('cp --no-preserve=all /run/kept.yml /etc/patroniglue/config.yml');
+        const remains = '/etc/patroniglue/config.yml.bak2 /etc/patroniglue/etcd-password';
+        await machine.sh(`rm -r /etc/systemd/system/patroniglue.service.d ${remains} && systemctl daemon-reload`);
+        await machine.sh('systemctl restart patroniglue && chmod 600 /etc/patroniglue/config.yml');
+        assert.match(
+          await machine.sh('patroniglue --check'),
+          /^warning: root can read \S+config\.yml, .*: chmod 644$/m,
+        );
+        await machine.sh('chmod 644 /etc/patroniglue/config.yml');
       });
 
       it('reload, and refuse a bad configuration', async () => {
@@ -337,7 +377,7 @@ describe('the packages', { skip: await skipReasonOfRoot(['debootstrap', 'rpmbuil
 
       it('take with a purge what is theirs, and nothing else', async () => {
         await machine.sh('apt-get purge -y patroniglue');
-        assert.equal(await machine.sh('ls /etc/patroniglue'), 'second.yml\n', 'the file of the administrator stays');
+        assert.equal(await machine.sh('ls /etc/patroniglue'), 'config.yml.bak\nsecond.yml\n', 'other files stay');
         const left = await machine.sh(
           'find /etc /usr /var/lib/systemd -name "*patroniglue*" -not -path "/etc/patroniglue"',
         );
@@ -371,7 +411,10 @@ describe('the packages', { skip: await skipReasonOfRoot(['debootstrap', 'rpmbuil
 
           await machine.sh('rpm -e patroniglue');
           assert.deepEqual(await pids(), ['0', '0']);
-          assert.equal(await machine.sh('ls /etc/patroniglue'), 'config.yml.rpmsave\nsecond.yml\n');
+          assert.equal(
+            await machine.sh('ls /etc/patroniglue'),
+            'config.yml.bak\nconfig.yml.bak2\nconfig.yml.rpmsave\nsecond.yml\n',
+          );
           assert.equal(await machine.sh('find /usr /etc/systemd -name "*patroniglue*"'), '');
         });
       }

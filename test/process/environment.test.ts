@@ -24,7 +24,7 @@ describe('the service without a configuration file', { skip: isInstalled }, () =
     try {
       const checked = await workspace.run('--check', process.execPath, [mainFile, '--check'], env);
       assert.match(checked, /^note: PATRONIGLUE_FRONTEND_HOST is in force, whatever a file says$/m);
-      assert.match(checked, /^configuration ok$/m);
+      assert.match(checked, /^configuration ok: environment$/m);
       const service = await workspace.start('patroniglue', process.execPath, [mainFile], env);
       await eventually('ready', 10_000, async () => (await ask(port, '/-/ready')).status === 200);
       assert.match(service.output(), /for \/primary, \/replica\?lag=1MB /);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { freePort } from '../support/processes/ports.js';
@@ -63,11 +64,44 @@ describe('patroniglue', () => {
     const good = await run('--init', patroni);
     assert.deepEqual([good.code, good.stderr], [0, '']);
     const config = await workspace.write('printed.yml', good.stdout);
-    assert.match((await run('--check', '--config', config)).stdout, /^configuration ok$/m);
+    assert.match((await run('--check', '--config', config)).stdout, /^configuration ok: /m);
 
     const bad = await run('--init', workspace.path('none.yml'));
     const stderr = `${workspace.path('none.yml')}:1:1: cannot read the file: no such file\n`;
     assert.deepEqual(bad, { code: 2, stdout: '', stderr });
+  });
+
+  it('writes that configuration into a file, and leaves the file as it is if it cannot make one', async () => {
+    const file = await workspace.write('config.yml', 'frontend: {port: 80}\n');
+    const none = await run('--init', workspace.path('none.yml'), '--output', file);
+    assert.deepEqual([none.code, none.stdout], [2, '']);
+    assert.equal(await readFile(file, 'utf8'), 'frontend: {port: 80}\n');
+
+    const patroni = await workspace.write('patroni.yml', 'scope: main\nname: n\nrestapi: {listen: "127.0.0.1:8008"}\n');
+    const haproxy = await workspace.write('haproxy.cfg', 'this is no haproxy.cfg\n');
+    const stdout = `${file} written; the former file is ${file}.bak\n`;
+    const stderr = `warning: ${haproxy}: no health check found: is it a haproxy.cfg?\n`;
+    const args = ['--init', patroni, '--haproxy', haproxy, '--output', file];
+    assert.deepEqual(await run(...args), { code: 0, stdout, stderr });
+    assert.equal((await run(...args)).stdout, `${file} has this configuration already\n`);
+    assert.match((await run('--check', '--config', file)).stdout, /^configuration ok: /m);
+  });
+
+  it('ends with 1 if the file is written, and the service cannot start with it yet', async () => {
+    const etcd = 'etcd3: {host: "10.0.0.21:2379", username: u, password: SECRET}';
+    const text = `scope: main\nname: n\nrestapi: {listen: "127.0.0.1:8008"}\n${etcd}\n`;
+    const patroni = await workspace.write('patroni-etcd.yml', text);
+    const { code, stdout, stderr } = await run('--init', patroni, '--output', workspace.path('etcd.yml'));
+    assert.deepEqual([code, stdout], [1, `${workspace.path('etcd.yml')} written\n`]);
+    assert.match(stderr, /^LoadCredential=etcd-password:\/etc\/patroniglue\/etcd-password$/m);
+    const checked = await run('--check', '--config', workspace.path('etcd.yml'));
+    assert.equal(checked.code, 2);
+    const file = '/run/credentials/patroniglue.service/etcd-password';
+    assert.match(await readFile(workspace.path('etcd.yml'), 'utf8'), new RegExp(`^    password-file: ${file}$`, 'm'));
+    assert.match(
+      checked.stderr,
+      /no such file\. It is there while the service runs, if a drop-in has LoadCredential= /,
+    );
   });
 
   const isRoot = process.getuid?.() === 0;
@@ -99,8 +133,9 @@ describe('patroniglue', () => {
   });
 
   it('checks a configuration without running it', async () => {
-    const { code, stdout } = await run('--check', '--config', await configFor({ host: '10.0.0.11', port: 8009 }));
-    assert.deepEqual([code, stdout], [0, 'configuration ok\n']);
+    const file = await configFor({ host: '10.0.0.11', port: 8009 });
+    const { code, stdout } = await run('--check', '--config', file);
+    assert.deepEqual([code, stdout], [0, `configuration ok: ${file}\n`]);
   });
 
   const alone = 'reachable only from this host: if HAProxy runs on another host, set';
@@ -159,7 +194,7 @@ describe('patroniglue', () => {
     assert.equal(code, 0);
     assert.match(
       stdout,
-      /^warning: .*cut\.yml:3:11: the last line does not end with a line feed: is the file cut off here\?\nconfiguration ok\n$/,
+      /^warning: .*cut\.yml:3:11: the last line does not end with a line feed: is the file cut off here\?\nconfiguration ok: .*\n$/,
     );
   });
 

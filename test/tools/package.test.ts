@@ -98,7 +98,7 @@ describe('the package', () => {
       const output = await workspace.run('patroniglue --check', command, ['--check', '--config', example], env);
       assert.match(
         output,
-        /^note: frontend\.host: localhost is reachable only from this host: .*\nconfiguration ok\n$/,
+        /^note: frontend\.host: localhost is reachable only from this host: .*\nconfiguration ok: \S+\n$/,
       );
     });
 

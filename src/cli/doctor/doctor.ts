@@ -1,8 +1,9 @@
 import type { Environment } from '../../config/environment.js';
 import { loadConfig } from '../../config/load.js';
 import { NO_PERMISSION } from '../../config/tls.js';
-import type { Config } from '../../config/types.js';
+import type { Config, LoadedConfig } from '../../config/types.js';
 import { ConfigError } from '../../errors.js';
+import { closedFiles } from '../closed-files.js';
 import { not, worstOf } from './finding.js';
 import { findingsOf } from './findings/all.js';
 import { tookMs } from './findings/patroni.js';
@@ -45,9 +46,9 @@ async function examination(
   gather: Gather,
 ): Promise<Examination> {
   const file = path ?? 'the environment';
-  let config: Config;
+  let loaded: LoadedConfig;
   try {
-    ({ config } = await loadConfig(path, undefined, environment));
+    loaded = await loadConfig(path, undefined, environment);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     if (error.problems.every(({ message }) => message.includes(NO_PERMISSION))) {
@@ -57,8 +58,8 @@ async function examination(
     const todo = `Correct ${file}: nothing else can be looked at before, and a restart of the service would fail.`;
     return { findings: [not('CRITICAL', 'configuration', error.message, todo)], measures: [] };
   }
-  const facts = await gather(file, config, haproxy);
+  const [facts, closed] = await Promise.all([gather(file, loaded.config, haproxy), closedFiles(loaded)]);
   const slowestMs = Math.max(0, ...facts.patroni.answers.map(tookMs));
   const measures = facts.patroni.answers.length === 0 ? [] : [{ label: 'patroni', seconds: slowestMs / 1000 }];
-  return { findings: findingsOf(facts), measures };
+  return { findings: findingsOf({ ...facts, closed }), measures };
 }

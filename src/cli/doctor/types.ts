@@ -28,6 +28,8 @@ export interface Facts {
   /** The path of config.yml, and what it says. */
   readonly file: string;
   readonly config: Config;
+  /** What root can read and the service cannot: a line for each file. */
+  readonly closed?: readonly string[];
   /** The haproxy.cfg that the command line names, or why it cannot be read. */
   readonly haproxy?: HaproxyFile | { readonly file: string; readonly problem: string } | undefined;
   readonly patroni: PatroniFacts;

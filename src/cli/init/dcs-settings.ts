@@ -25,6 +25,8 @@ export interface Etcd3Settings {
   readonly client: { readonly certfile: string; readonly keyfile: string } | undefined;
   /** The user with which Patroni logs in. Patroni does so only if it has a password as well. */
   readonly username: string | undefined;
+  /** Where the service reads the password of that user. */
+  readonly passwordFile: string;
 }
 
 type Other = 'consul' | 'etcd' | 'exhibitor' | 'kubernetes' | 'raft' | 'zookeeper';
@@ -33,6 +35,9 @@ type Other = 'consul' | 'etcd' | 'exhibitor' | 'kubernetes' | 'raft' | 'zookeepe
 const NAMES = ['consul', 'etcd', 'etcd3', 'exhibitor', 'kubernetes', 'raft', 'zookeeper'] as const;
 
 const CLIENT_PORT = 2379;
+
+/** Where the operator puts the password for etcd: patroniglue copies none. */
+export const PASSWORD_FILE = '/etc/patroniglue/etcd-password';
 
 /** The DCS that Patroni uses with a configuration (`get_dcs` in `patroni/dcs/__init__.py`). */
 export function dcsOf(config: Section): Dcs {
@@ -67,6 +72,7 @@ function etcd3Of(section: Section): Etcd3Settings {
     cafile: text('cacert'),
     client: certfile === undefined ? undefined : { certfile, keyfile: text('key') ?? certfile },
     username: hasPassword ? username : undefined,
+    passwordFile: PASSWORD_FILE,
   };
 }
 

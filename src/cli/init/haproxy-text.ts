@@ -42,6 +42,7 @@ export function haproxyText(
   haproxy: HaproxyFile | undefined,
 ): readonly string[] {
   if (haproxy === undefined) return exampleText(patroni, bound);
+  if (haproxy.checks.length === 0) return comment(`${haproxy.file} has no health check: is it a haproxy.cfg?`);
   const asked = patroniChecks(patroni, haproxy.checks);
   return [
     ...comment(`The health checks in ${haproxy.file}. ${BOUND_RULE}`),

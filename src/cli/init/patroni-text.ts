@@ -47,7 +47,7 @@ function accessText({ verifiesClients, hasAllowlist }: ApiSettings): readonly st
   const { verifyClient, certfile, keyfile, cafile, ciphers } = verifiesClients;
   const about =
     `Patroni asks its clients for a certificate (restapi.verify_client: ${verifyClient}), patroniglue does not. If it must, ` +
-    'let its user read these files, give HAProxy a certificate (examples/haproxy-tls.cfg), and remove these #:';
+    'let it read these files (LoadCredential= in docs/install.md), give HAProxy a certificate (examples/haproxy-tls.cfg), and remove these #:';
   const lines = [
     ...[keyLine(0, 'certfile', certfile), keyLine(0, 'keyfile', keyfile), keyLine(0, 'cafile', cafile)],
     ...[keyLine(0, 'verify-client', verifyClient)],
@@ -111,10 +111,7 @@ function caText({ cafile, insecure }: ApiSettings): readonly string[] {
       'patroni.yml names no CA (ctl.cacert, restapi.cafile). If the CA of the certificate is your own, write its file:';
     return [...comment(about, 2), ...comment('cafile: /etc/patroniglue/ca.pem', 2)];
   }
-  return [
-    ...comment('ctl.cacert, or else restapi.cafile. The user of patroniglue must be able to read this file.', 2),
-    keyLine(2, 'cafile', cafile),
-  ];
+  return [...comment('ctl.cacert, or else restapi.cafile.', 2), keyLine(2, 'cafile', cafile)];
 }
 
 function clientText({ wantsCertificate, client }: ApiSettings): readonly string[] {
@@ -123,7 +120,7 @@ function clientText({ wantsCertificate, client }: ApiSettings): readonly string[
   if (client === undefined) {
     const what =
       'patroni.yml has none for clients (ctl.certfile). Make a key and a certificate that the CA of restapi.cafile signs, ' +
-      'let only the user of patroniglue read the key, and remove these two #:';
+      'let only root and patroniglue read the key (LoadCredential= in docs/install.md), and remove these two #:';
     return [
       ...comment(`${why} ${what}`, 2),
       ...comment('certfile: /etc/patroniglue/client.pem', 2),
@@ -132,8 +129,8 @@ function clientText({ wantsCertificate, client }: ApiSettings): readonly string[
   }
   if (client.hasPassphrase) {
     const what =
-      'The key of ctl has a passphrase. Write the passphrase into a file that only the user of patroniglue may read, and ' +
-      'remove these three #:';
+      'The key of ctl has a passphrase. Write the passphrase into a file that only root and patroniglue may read ' +
+      '(LoadCredential= in docs/install.md), and remove these three #:';
     return [
       ...comment(`${why} ${what}`, 2),
       ...comment(`certfile: ${client.certfile}`, 2),
@@ -141,7 +138,7 @@ function clientText({ wantsCertificate, client }: ApiSettings): readonly string[
       ...comment('keyfile-password-file: /etc/patroniglue/client-key-password', 2),
     ];
   }
-  const about = `${why} This is the one of ctl. The user of patroniglue must be able to read both files.`;
+  const about = `${why} This is the one of ctl.`;
   return [...comment(about, 2), keyLine(2, 'certfile', client.certfile), keyLine(2, 'keyfile', client.keyfile)];
 }
 

@@ -64,7 +64,8 @@ const WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
 
 /** The parser's message without the piece of the file that may follow a colon or a quote. */
 function plainMessage({ code, message }: { readonly code: ErrorCode; readonly message: string }): string {
-  return WORDS[code] ?? message.replace(/[:"`].*$/s, '').replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
+  const plain = message.replace(/[:"`].*$/s, '').replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
+  return WORDS[code] ?? (code === 'TAB_AS_INDENT' ? `${plain}; write spaces` : plain);
 }
 
 /** The offset of a collection that is nested too deep. `Parser` has its own stack, so any depth is safe here. */

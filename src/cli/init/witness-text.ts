@@ -1,13 +1,11 @@
 import { authority } from '../../network/authority.js';
-import type { Dcs, Etcd3Settings } from './dcs-settings.js';
+import { type Dcs, type Etcd3Settings, PASSWORD_FILE } from './dcs-settings.js';
 import { isHost } from './endpoints.js';
 import type { PatroniSettings } from './patroni-settings.js';
 import { comment, commented, keyLine, listLines } from './yaml-text.js';
 
 /** Most hosts that patroniglue's configuration takes. */
 const MAX_HOSTS = 16;
-
-const PASSWORD_FILE = '/etc/patroniglue/etcd-password';
 
 /** Why there is no witness for a DCS. */
 const NO_WITNESS: Readonly<Record<Extract<Dcs, { kind: 'other' }>['name'], string>> = {
@@ -95,7 +93,6 @@ function schemeText({ https, cafile, client }: Etcd3Settings): readonly string[]
   const noCa = 'patroni.yml names no CA (etcd3.cacert). If the CA is your own, write its file:';
   return [
     keyLine(4, 'scheme', 'https'),
-    ...comment('The user of patroniglue must be able to read these files.', 4),
     ...(cafile === undefined
       ? [...comment(noCa, 4), ...comment('cafile: /etc/patroniglue/etcd-ca.pem', 4)]
       : [keyLine(4, 'cafile', cafile)]),
@@ -103,12 +100,12 @@ function schemeText({ https, cafile, client }: Etcd3Settings): readonly string[]
   ];
 }
 
-function loginText({ username }: Etcd3Settings): readonly string[] {
+function loginText({ username, passwordFile }: Etcd3Settings): readonly string[] {
   if (username === undefined) return [];
   const about =
-    "Patroni logs in to etcd as this user. Put the user's password into this file, in one line, and let only the user of " +
-    'patroniglue read the file. A user of its own is better: a role that may read the keys below is enough.';
-  return [...comment(about, 4), keyLine(4, 'username', username), keyLine(4, 'password-file', PASSWORD_FILE)];
+    `Patroni logs in to etcd as this user. Write the user's password into ${PASSWORD_FILE}, in one line, and let ` +
+    'only root read the file. A user of its own is better: a role that may read the keys below is enough.';
+  return [...comment(about, 4), keyLine(4, 'username', username), keyLine(4, 'password-file', passwordFile)];
 }
 
 function postgresText(postgres: PatroniSettings['postgres']): readonly string[] {

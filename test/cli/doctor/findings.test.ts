@@ -172,6 +172,11 @@ describe('the findings of the doctor', () => {
       /^WARNING configuration: config\.yml:3:1/,
     ],
     [
+      'the service cannot read a file',
+      () => ({ closed: ['root can read /a.key, the service cannot'] }),
+      /^WARNING configuration: root can read \/a\.key, the service cannot$/,
+    ],
+    [
       'the service cannot listen',
       () => ({ listen: [{ section: 'frontend', host: '10.9.9.9', isLoopback: false, problem: 'no such address' }] }),
       /^CRITICAL configuration: frontend\.host: no such address$/,

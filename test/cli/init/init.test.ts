@@ -39,11 +39,12 @@ describe('the files of --init', () => {
       'listen a\noption httpchk GET /sync\nserver s 10.0.0.1:5432 check port 8008\n',
     );
     const environment = { PATRONI_RESTAPI_CONNECT_ADDRESS: '10.0.0.11:8008' };
-    const text = await initialConfig({ patroni, haproxy }, environment);
+    const { text, notes, steps } = await initialConfig({ patroni, haproxy }, environment);
     const { frontend, backend } = parsedConfig(text);
     assert.equal(frontend.host, '10.0.0.11');
     assert.deepEqual(backend.routes, ['/sync']);
     assert.ok(text.includes(patroni) && text.includes(haproxy));
+    assert.deepEqual([notes, steps], [[], []]);
   });
 
   it('may be a folder, in which the last file counts', async () => {
@@ -52,7 +53,7 @@ describe('the files of --init', () => {
     await write('patroni.d/10.yml', PATRONI);
     await write('patroni.d/20.yaml', 'restapi: {connect_address: "10.0.0.12:8008"}\n');
     await write('patroni.d/30.txt', 'name: other\n');
-    const { frontend } = parsedConfig(await initialConfig({ patroni: folder }, {}));
+    const { frontend } = parsedConfig((await initialConfig({ patroni: folder }, {})).text);
     assert.equal(frontend.host, '10.0.0.12');
     const empty = join(dir, 'empty.d');
     await mkdir(empty);
@@ -69,6 +70,8 @@ describe('the files of --init', () => {
     assert.equal(await refusal(bytes), `${bytes}:1:1: the file is not UTF-8 text`);
     const broken = await write('broken.yml', 'scope: main\nname: "x\n');
     assert.match(await refusal(broken), /broken\.yml:3:1: not valid YAML: missing closing.*$/);
+    const tab = await write('tab.yml', 'scope: main\nrestapi:\n\tlisten: "0.0.0.0:8008"\n');
+    assert.match(await refusal(tab), /tab\.yml:3:1: not valid YAML: tabs are not allowed .*; write spaces$/);
     const loop = join(dir, 'loop.yml');
     await symlink(loop, loop);
     assert.equal(await refusal(loop), `${loop}:1:1: cannot read the file: ELOOP`);

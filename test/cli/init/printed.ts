@@ -13,7 +13,7 @@ export function printed(patroni: string, haproxy?: string, environment: Environm
   const config = patched(readPythonYaml('patroni.yml', patroni), patroniEnvironment(environment));
   const settings = settingsOf('patroni.yml', config);
   const checks = haproxy === undefined ? undefined : haproxyIn('haproxy.cfg', haproxy);
-  return configText('patroni.yml', settings, checks);
+  return configText('patroni.yml', settings, { haproxy: checks });
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Facts, Finding } from '../types.js';
 const CHECK = 'configuration';
 
 /** The configuration, and whether the service can listen as it says. The ends of certificates have findings of their own. */
-export function configurationFindings({ file, config, listen }: Facts): readonly Finding[] {
+export function configurationFindings({ file, config, closed = [], listen }: Facts): readonly Finding[] {
   const problems = listen.flatMap(({ section, problem }) =>
     problem === undefined
       ? []
@@ -13,6 +13,8 @@ export function configurationFindings({ file, config, listen }: Facts): readonly
   const warnings = config.warnings
     .filter((warning) => !/ (?:ends|expired) on \d{4}-/.test(warning))
     .map((warning) => not('WARNING', CHECK, warning, `Correct this key in ${file}, then reload.`));
-  const found = [...problems, ...warnings];
+  const todo = 'Let the service read it: otherwise its next restart fails.';
+  const unreadable = closed.map((line) => not('WARNING', CHECK, line, todo));
+  const found = [...problems, ...warnings, ...unreadable];
   return found.length === 0 ? [ok(CHECK, file)] : found;
 }
