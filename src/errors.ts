@@ -50,7 +50,11 @@ export class ListenError extends Error {
   readonly code = 'ERR_LISTEN';
 }
 
-/** The message of what was thrown, whatever that is. */
+/**
+ * The message of what was thrown, whatever that is. An AggregateError (`localhost` on ::1 and 127.0.0.1) has no message of its
+ * own, but those of its attempts.
+ */
 export function messageOf(cause: unknown): string {
+  if (cause instanceof AggregateError && cause.message === '') return cause.errors.map(messageOf).join('; ');
   return cause instanceof Error ? cause.message : String(cause);
 }

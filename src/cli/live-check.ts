@@ -1,7 +1,9 @@
 import { forkJoin, lastValueFrom, map } from 'rxjs';
 import { createScheduler } from '../streams/clock.js';
 import type { Config } from '../config/types.js';
+import { foreignText } from '../patroni/recognition.js';
 import { describeFailure } from '../patroni/snapshot-text.js';
+import { origin } from '../network/authority.js';
 import { prefetchedOf } from '../streams/poll-settings.js';
 import { requestOf } from '../streams/polled-upstream.js';
 import { canonicalRoute } from '../patroni/routes.js';
@@ -10,6 +12,7 @@ import type { OnAddresses } from '../upstream/addresses.js';
 import { classifyFailure } from '../upstream/failure.js';
 import type { RequestPatroni } from '../upstream/request.js';
 import { pollOnce } from '../streams/poll.js';
+import { backendRemedies, foreignAnswersIn } from './backend-remedies.js';
 import type { LiveAnswer } from './live-types.js';
 import type { PollOutcome, CanonicalRoute } from '../patroni/types.js';
 
@@ -56,8 +59,16 @@ export function answersFor(
   });
 }
 
-/** A line of headings, then one line per route. */
-export function tableOf(answers: readonly LiveAnswer[]): readonly string[] {
+/** A line of headings, then one line per route; below them what to do, if Patroni does not answer, or something else does. */
+export function tableOf(answers: readonly LiveAnswer[], config: Config): readonly string[] {
+  const remedies = backendRemedies(answers, config).map((remedy) => `to do: ${remedy}`);
+  const foreign = foreignAnswersIn(answers);
+  const problem = foreign.length === 0 ? [] : [`error: ${foreignText(origin(config.backend), foreign)}`];
+  const told = [...problem, ...remedies];
+  return [...rowsOf(answers), ...(told.length === 0 ? [] : ['', ...told])];
+}
+
+function rowsOf(answers: readonly LiveAnswer[]): readonly string[] {
   const rows = [['ROUTE', 'ASKED AS', 'REPLY', 'TOOK', 'PATRONI SAYS'], ...answers.map(rowOf)];
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   return rows.map((row) =>

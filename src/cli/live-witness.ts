@@ -1,6 +1,7 @@
 import { lastValueFrom } from 'rxjs';
 import type { Config } from '../config/types.js';
 import { thisHost } from '../network/this-host.js';
+import { isByPatroni } from '../patroni/recognition.js';
 import { partsOf } from '../patroni/routes.js';
 import { describeFailure } from '../patroni/snapshot-text.js';
 import { createScheduler } from '../streams/clock.js';
@@ -25,7 +26,9 @@ export async function readLiveWitness(
   const { witness } = settings;
   const said = answers
     .map(({ route, outcome }): PatroniSays =>
-      outcome.kind === 'answered' ? saidIn(partsOf(route).path, outcome.answer) : {},
+      outcome.kind === 'answered' && isByPatroni({ route, answer: outcome.answer }) !== false
+        ? saidIn(partsOf(route).path, outcome.answer)
+        : {},
     )
     .reduce((all, one) => ({ ...all, ...one }), {});
   const name = witness.name ?? said.name;

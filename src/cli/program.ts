@@ -8,6 +8,7 @@ import type { LoadedConfig } from '../config/types.js';
 import { cutOffIn } from '../config/losses.js';
 import { ConfigError, ListenError, NotifyError, UsageError } from '../errors.js';
 import { isJournal, priorityOf } from '../log/journal.js';
+import { foreignAnswersIn } from './backend-remedies.js';
 import { closedFiles } from './closed-files.js';
 import { examine } from './doctor/doctor.js';
 import { gather } from './doctor/gather.js';
@@ -128,9 +129,11 @@ async function check(invocation: Extract<Invocation, { kind: 'check' }>): Promis
       ? problems.map((problem) => `error: ${problem}`)
       : [`configuration ok: ${file ?? 'environment'}`]),
   ];
-  const text = live ? [...lines, '', ...tableOf(answers), ...(witness ? ['', witness.text] : [])] : lines;
+  const text = live ? [...lines, '', ...tableOf(answers, config), ...(witness ? ['', witness.text] : [])] : lines;
   process.stdout.write(`${text.join('\n')}\n`);
-  const isAnswered = answers.every(({ outcome }) => outcome.kind === 'answered') && witness?.isUsable !== false;
+  const isByPatroni = foreignAnswersIn(answers).length === 0;
+  const isAnswered =
+    answers.every(({ outcome }) => outcome.kind === 'answered') && isByPatroni && witness?.isUsable !== false;
   return problems.length === 0 && isAnswered ? 0 : EXIT_FAILED;
 }
 

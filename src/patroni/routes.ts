@@ -13,6 +13,8 @@ interface Question {
   readonly leader?: 'leader-only' | 'leader-or-replica';
   /** For people and monitoring: polled every `cache.slow-interval`, fresh for `cache.slow-ttl`. */
   readonly slow?: true;
+  /** The body is not that of `_write_status_response`, which has a member `patroni` whatever the status is. */
+  readonly otherBody?: true;
 }
 
 const REPLICA_KEYS = ['lag', 'replication_state', 'tag_*'] as const;
@@ -38,13 +40,13 @@ const QUESTIONS: readonly Question[] = [
   },
   { paths: ['/read-only-quorum'], queryKeys: REPLICA_KEYS, exact: true, leader: 'leader-or-replica' },
   { paths: ['/health'], queryKeys: ['tag_*'] },
-  { paths: ['/readiness'], queryKeys: ['lag', 'mode'] },
-  { paths: ['/liveness'], queryKeys: [] },
+  { paths: ['/readiness'], queryKeys: ['lag', 'mode'], otherBody: true },
+  { paths: ['/liveness'], queryKeys: [], otherBody: true },
   { paths: ['/patroni'], queryKeys: [], slow: true },
-  { paths: ['/cluster'], queryKeys: [], slow: true },
-  { paths: ['/history'], queryKeys: [], slow: true },
-  { paths: ['/config'], queryKeys: [], slow: true },
-  { paths: ['/metrics'], queryKeys: [], slow: true },
+  { paths: ['/cluster'], queryKeys: [], slow: true, otherBody: true },
+  { paths: ['/history'], queryKeys: [], slow: true, otherBody: true },
+  { paths: ['/config'], queryKeys: [], slow: true, otherBody: true },
+  { paths: ['/metrics'], queryKeys: [], slow: true, otherBody: true },
 ];
 
 const byPath = new Map(QUESTIONS.flatMap((question) => question.paths.map((path) => [path, question] as const)));
@@ -88,6 +90,12 @@ export function isSlow(route: CanonicalRoute): boolean {
 /** Which node answers 200 to a route, where the leader key decides this; `undefined` for all other routes. */
 export function leaderRoute(route: CanonicalRoute): Question['leader'] {
   return byPath.get(split(route)[0])?.leader;
+}
+
+/** True if Patroni's answer to a route has a member `patroni` in its body, whatever its status is. */
+export function namesPatroni(route: CanonicalRoute): boolean {
+  const question = byPath.get(split(route)[0]);
+  return question !== undefined && question.otherBody === undefined;
 }
 
 /** The path of a canonical route, and its query keys with their values. */

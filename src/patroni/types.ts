@@ -28,11 +28,16 @@ export type FailureReason =
   | 'no-files'
   | 'other';
 
+/** What is wrong with TLS, where somebody can do something about it. */
+export type TlsTrouble = 'no-tls' | 'unknown-ca' | 'wrong-name' | 'dates' | 'client-certificate';
+
 /** Why a poll failed. It does not hold the error object, which would keep request and socket in memory. */
 export interface PollFailure {
   readonly reason: FailureReason;
-  /** For people: `connect ECONNREFUSED 127.0.0.1:8008`. */
+  /** For people, in one line: `connect ECONNREFUSED 127.0.0.1:8008`. */
   readonly message: string;
+  /** With the reason `tls`, if it is one of these. */
+  readonly tls?: TlsTrouble;
 }
 
 /** How long an answer counts that depends on Patroni's leader key: see `leader-lease.ts`. Times are the scheduler's. */

@@ -41,6 +41,8 @@ export interface LogLines extends WitnessLines {
   readonly addresses: (warning: string) => void;
   /** The upstream answers as different members: logged at most once a minute. */
   readonly members: (warning: string) => void;
+  /** Something else than Patroni answers the polls. */
+  readonly notPatroni: (warning: string) => void;
   readonly crowding: (crowding: Crowding, budget: OpenFilesBudget) => void;
   readonly change: (change: Change) => void;
   readonly outcome: (polled: PolledOutcome) => void;
@@ -125,6 +127,9 @@ export function createLogLines(log: Pick<Log, 'write'>): LogLines {
     members: oncePerMinute((warning) => {
       log.write('warn', warning, { event: 'several-members' });
     }),
+    notPatroni(warning) {
+      log.write('warn', warning, { event: 'not-patroni' });
+    },
     crowding(crowding, budget) {
       if (crowding.kind === 'relieved') {
         const { ended } = crowding;

@@ -23,6 +23,7 @@ import { createHeartbeat, wasMostlyStill } from '../streams/heartbeat.js';
 import { createKnownTimings } from '../streams/known-timings.js';
 import { createMemberWatch } from '../streams/member-watch.js';
 import { type PolledAnswer, createPolling } from '../streams/polling.js';
+import { createRecognitionWatch } from '../streams/recognition-watch.js';
 import { createTtlCheck } from '../streams/ttl-check.js';
 import { createWitness } from '../streams/witness.js';
 import { createAccess } from './access.js';
@@ -102,6 +103,7 @@ async function run(
   const { cache } = polling;
   const ttlCheck = createTtlCheck(config$, timings, polling, scheduler);
   const members = createMemberWatch(config$, polling.answered$, scheduler);
+  const recognition = createRecognitionWatch(config$, polling.answered$, scheduler);
   const certificates = createCertificateWatch(config$, polling.certificate$, scheduler, wallMs);
 
   const recorder = createFlightRecorder({
@@ -124,7 +126,8 @@ async function run(
   const pages = createPages({
     ...{ cache, config$, timings, ttlCheck, certificates, checks, agentChecks, broken, connections, nowMs, wallMs },
     ...{ witness, witnessedChecks, lastChecks },
-    upstreamWarnings: () => [polling.addressWarning(), members.warning()].filter((text) => text !== undefined),
+    upstreamWarnings: () =>
+      [polling.addressWarning(), members.warning(), recognition.warning()].filter((text) => text !== undefined),
     frozenSinceMs: polling.frozenSinceMs,
     recording: recorder.latest,
     droppedLogLines,
@@ -193,6 +196,7 @@ async function run(
     polling.freeze$.pipe(tap(lines.freeze)),
     ttlCheck.warning$.pipe(tap(lines.unsafeTtl)),
     members.warning$.pipe(tap(lines.members)),
+    recognition.warning$.pipe(tap(lines.notPatroni)),
     eventLoopLag(scheduler).pipe(tap(pages.lagged), tap(recorder.lagged)),
     signals.ignored$.pipe(tap(lines.ignored)),
     signals.uncaught$,

@@ -1,4 +1,5 @@
 import { type Observable, type SchedulerLike, Subject } from 'rxjs';
+import { isByPatroni } from '../patroni/recognition.js';
 import { partsOf } from '../patroni/routes.js';
 import type { Answer, CanonicalRoute } from '../patroni/types.js';
 import { type PatroniSays, saidIn } from '../witness/agreement.js';
@@ -6,7 +7,7 @@ import { isWitnessed } from '../witness/verdict.js';
 
 /** What Patroni says of its node, for comparison with the witness. */
 export interface SaidByPatroni {
-  /** Must be called with each answer. */
+  /** Must be called with each answer. One that Patroni has not written is not heard. */
   readonly hear: (route: CanonicalRoute, answer: Answer) => void;
   /** Emits with each answer that tells something. */
   readonly heard$: Observable<void>;
@@ -36,6 +37,7 @@ export function createSaidByPatroni(scheduler: SchedulerLike): SaidByPatroni {
   return {
     hear(route, answer) {
       if (!isWitnessed(route) || answer.body.length > MOST_BYTES) return;
+      if (isByPatroni({ route, answer }) === false) return; // or the witness would agree with another program
       latest.set(partsOf(route).path, { answer, atMs: scheduler.now() });
       heard$.next();
     },

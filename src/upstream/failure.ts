@@ -1,5 +1,5 @@
 import { AxiosError } from './axios.js';
-import type { FailureReason, PollFailure } from '../patroni/types.js';
+import type { FailureReason, PollFailure, TlsTrouble } from '../patroni/types.js';
 
 /** An error that says its reason itself. */
 export class ReasonedError extends Error {
@@ -77,11 +77,40 @@ const X509_CODES: ReadonlySet<string> = new Set([
 /** Codes of Node's own TLS errors, and of errors of OpenSSL's libraries. */
 const TLS_PREFIXES = ['ERR_TLS_', 'ERR_SSL_', 'ERR_OSSL_'];
 
+const TROUBLE_BY_CODE: Readonly<Record<string, TlsTrouble>> = {
+  ERR_SSL_WRONG_VERSION_NUMBER: 'no-tls',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'no-tls',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'unknown-ca',
+  SELF_SIGNED_CERT_IN_CHAIN: 'unknown-ca',
+  UNABLE_TO_GET_ISSUER_CERT: 'unknown-ca',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'unknown-ca',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'unknown-ca',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'wrong-name',
+  CERT_NOT_YET_VALID: 'dates',
+  CERT_HAS_EXPIRED: 'dates',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'client-certificate',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'client-certificate',
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'client-certificate',
+};
+
 /** Turns the error of a request, with codes of Node or OpenSSL, into one of a closed list of reasons. */
 export function classifyFailure(cause: unknown): PollFailure {
-  const message = cause instanceof Error ? firstMessage(cause) : String(cause);
+  const message = oneLine(cause instanceof Error ? firstMessage(cause) : String(cause));
   if (cause instanceof ReasonedError) return { reason: cause.reason, message };
-  return { reason: reasonOf(cause, message), message };
+  const reason = reasonOf(cause, message);
+  const code = codeOf(cause);
+  // Node 20 has no code of its own for what OpenSSL says while it writes: the code is made of OpenSSL's reason, as Node 22 does
+  const spelled = code === 'EPROTO' ? `ERR_SSL_${message.toUpperCase().replaceAll(' ', '_')}` : code;
+  const tls = reason === 'tls' ? TROUBLE_BY_CODE[spelled] : undefined;
+  return { reason, message, ...(tls && { tls }) };
+}
+
+/** OpenSSL's error text (`ERR_error_string`), and the place in its source that Node adds, with a line end. */
+const OPENSSL_TEXT = /^(?:\w+ EPROTO )?\w*:error:[\dA-F]+:[^:]*:[^:]*:([^:]+):.*$/s;
+
+/** A message without line ends. Of a text of OpenSSL, only the reason. */
+function oneLine(message: string): string {
+  return message.replace(OPENSSL_TEXT, '$1').replace(/\s+/g, ' ').trim();
 }
 
 function reasonOf(cause: unknown, message: string): FailureReason {

@@ -135,6 +135,7 @@ describe("Patroni's certificate", { skip: await withoutOpenssl() }, () => {
       assert.deepEqual(await failureOf(upstream), {
         reason: 'tls',
         message: `the certificate is not for 127.0.0.1, but for ${has}`,
+        tls: 'wrong-name',
       });
       const { message } = await failureOf(upstream, { host: 'localhost' });
       assert.equal(message, `the certificate is not for localhost, but for ${has}`);

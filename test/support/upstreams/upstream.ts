@@ -114,7 +114,8 @@ export function routeOf(requestHead: string): string | undefined {
 }
 
 /** The body that Patroni's primary gives, shortened. */
-export const PRIMARY_BODY = '{"state": "running", "role": "primary", "server_version": 150000}';
+export const PRIMARY_BODY =
+  '{"state": "running", "role": "primary", "server_version": 150000, "patroni": {"scope": "main"}}';
 
 /** A whole answer, as Python's server writes it: HTTP/1.0, no length, ended by closing the connection. */
 export function answering(status: number, body = PRIMARY_BODY, contentType = 'application/json'): Behaviour {

@@ -1,6 +1,9 @@
 import { origin } from '../../../network/authority.js';
 import { nodeIn } from '../../../patroni/node-facts.js';
+import { foreignText } from '../../../patroni/recognition.js';
 import { describeFailure } from '../../../patroni/snapshot-text.js';
+import { backendRemedies, foreignAnswersIn } from '../../backend-remedies.js';
+import { failureRemedy } from '../../../upstream/failure-remedy.js';
 import type { LiveAnswer } from '../../live-types.js';
 import { not, ok } from '../finding.js';
 import type { Facts, Finding } from '../types.js';
@@ -18,14 +21,22 @@ export function patroniFindings(facts: Facts): readonly Finding[] {
     not('WARNING', CHECK, warning, "Write the address of this node's Patroni as backend.host."),
   );
   if (answers.length === 0) {
-    return [not('CRITICAL', CHECK, `${where} gave no answer in time`, REMEDY), ...others];
+    const failure = { reason: 'timed-out', message: '' } as const;
+    const todo = failureRemedy(failure, config.backend.scheme);
+    return [not('CRITICAL', CHECK, `${where} gave no answer in time`, todo), ...others];
+  }
+  const todo = backendRemedies(answers, config).join(' ');
+  const foreign = foreignAnswersIn(answers);
+  if (foreign.length > 0) {
+    // a status of another program is passed on to checks: that is as bad as none
+    return [not('CRITICAL', CHECK, [foreignText(where, foreign), ...failuresIn(answers)].join('; '), todo), ...others];
   }
   const failed = failuresIn(answers);
   if (failed.length > 0) {
     const notAsked = spared === 0 ? '' : `; ${spared} other routes are not asked, to spare Patroni`;
     const served = isServed ? `; checks still get ${repliesText(facts) ?? 'replies'}` : '';
     const found = `${where}: ${failed.join(', ')}${notAsked}${served}`;
-    return [not(isServed ? 'WARNING' : 'CRITICAL', CHECK, found, REMEDY), ...others];
+    return [not(isServed ? 'WARNING' : 'CRITICAL', CHECK, found, todo), ...others];
   }
   const slow = answers.filter((answer) => tookMs(answer) > config.backend.timeoutMs / 2);
   const told = `${where}: ${answers.map(answerText).join(', ')}`;
@@ -46,8 +57,6 @@ function failuresIn(answers: readonly LiveAnswer[]): readonly string[] {
   }
   return [...routes].map(([why, failed]) => `${[...failed].join(', ')}: ${why}`);
 }
-
-const REMEDY = 'If Patroni runs, take the evidence and decide by docs/runbook-patroni-frozen.md; otherwise start it.';
 
 /** The time from the request to the end of its answer. */
 export function tookMs({ outcome }: LiveAnswer): number {
