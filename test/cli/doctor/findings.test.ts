@@ -349,6 +349,15 @@ describe('the findings of the doctor', () => {
       /^WARNING haproxy: no HTTP check of haproxy\.cfg asks port 8009$/,
     ],
     [
+      'HAProxy checks a route that backend.routes lacks',
+      () => {
+        const haproxy = haproxyIn('haproxy.cfg', withAgents.replace('GET /replica', 'GET /replica?lag=10MB'));
+        const page = pageOf(...CHECKED, 'patroniglue_checks_total{route="/replica?lag=10MB",status="503"} 1000');
+        return { haproxy, service: serving(page) };
+      },
+      /^WARNING haproxy: backend\.routes lacks \/replica\?lag=10MB: the first check of it after a start gets 503$/,
+    ],
+    [
       'the file of HAProxy cannot be read',
       () => ({ haproxy: { file: 'haproxy.cfg', problem: 'cannot read the file' }, hosts: [] }),
       /^UNKNOWN haproxy: cannot read the file$/,

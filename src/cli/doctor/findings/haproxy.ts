@@ -1,5 +1,7 @@
+import type { Config } from '../../../config/types.js';
 import { canonicalRoute } from '../../../patroni/routes.js';
 import type { HaproxyFile } from '../../haproxy/checks.js';
+import { writtenRoutesOf } from '../../live-check.js';
 import { not, ok } from '../finding.js';
 import type { Facts, Finding } from '../types.js';
 import { AGENT_REMEDY } from './words.js';
@@ -26,7 +28,8 @@ function withoutFile({ listen }: Facts): Finding {
   );
 }
 
-function checkFindings({ config: { frontend, backend } }: Facts, { file, checks }: HaproxyFile): readonly Finding[] {
+function checkFindings({ config }: Facts, { file, checks }: HaproxyFile): readonly Finding[] {
+  const { frontend, backend } = config;
   const ours = checks.filter(({ servers }) => servers.some(({ port }) => port === frontend.port));
   const atPatroni = checks.filter(
     ({ targets, servers }) =>
@@ -44,7 +47,20 @@ function checkFindings({ config: { frontend, backend } }: Facts, { file, checks 
   const told = ours.map(
     ({ section, targets }) => `${section} asks for ${targets.map((one) => one ?? 'a text of variables').join(', ')}`,
   );
-  return [ok('haproxy', told.join('; ')), ...past];
+  return [ok('haproxy', told.join('; ')), ...past, ...unpolledFindings(config, ours)];
+}
+
+/** The routes that a load balancer checks and that are not polled from the start: each is 503 until its first answer. */
+function unpolledFindings(config: Config, checks: HaproxyFile['checks']): readonly Finding[] {
+  const polled = new Set(writtenRoutesOf(config).map(({ route }) => route));
+  const targets = new Set(checks.flatMap((check) => check.targets).filter((target) => target !== undefined));
+  const missing = [...targets].filter((target) => {
+    const route = canonicalRoute(target);
+    return route !== undefined && !polled.has(route);
+  });
+  if (missing.length === 0) return [];
+  const found = `backend.routes lacks ${missing.join(', ')}: the first check of it after a start gets 503`;
+  return [not('WARNING', 'haproxy', found, 'Add it to backend.routes, then reload.')];
 }
 
 function agentFindings(
