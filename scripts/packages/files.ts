@@ -35,16 +35,19 @@ export function inTemporaryDirectory<T>(body: (dir: string) => T): T {
   }
 }
 
-/** Of the builder's environment, the tools get only this: not his ~/.rpmmacros, ~/.npmrc, TAR_OPTIONS or NODE_OPTIONS. */
-const toolEnvironment = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', LC_ALL: 'C.UTF-8', TZ: 'UTC' };
+/** Of the builder's environment, the tools get only this: not TAR_OPTIONS or NODE_OPTIONS. */
+const toolEnvironment = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C.UTF-8', TZ: 'UTC' };
 
-/** Runs a tool whose output goes into a package, in the repository or in `cwd`. Throws with its output if it fails. */
+/**
+ * Runs a tool whose output goes into a package, in the repository or in `cwd`. Throws with its output if it fails. Its home is
+ * an empty directory: there is no ~/.rpmmacros or ~/.npmrc in it, and rpmbuild leaves its database there.
+ */
 export function execute(
   command: string,
   args: readonly string[],
   { env = {}, cwd = root }: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
 ): string {
-  return executeIn(cwd, { ...toolEnvironment, ...env }, command, args);
+  return inTemporaryDirectory((home) => executeIn(cwd, { ...toolEnvironment, HOME: home, ...env }, command, args));
 }
 
 /** Runs a program with the settings of the builder, as those for npm's registry. Throws with its output if it fails. */

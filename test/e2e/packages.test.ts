@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, copyFileSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { cp, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -139,6 +139,7 @@ describe('the packages', { skip: await skipReasonOfRoot(['debootstrap', 'rpmbuil
       sums('amd64-again'),
       sums('amd64').filter((line) => /\.(tar\.gz|cdx\.json)$/.test(line)),
     );
+    assert.ok(!existsSync('/nonexistent'), 'rpmbuild writes a database to its home, which is gone with it');
   });
 
   it('have the checksums of SHA256SUMS', async () => {
