@@ -49,6 +49,6 @@ const PLAIN_ON_TLS = /HTTP request (?:to an HTTPS server|was sent to HTTPS port)
 export function foreignRemedy(answers: readonly RoutedAnswer[]): string {
   return answers.some(({ answer: { status, body } }) => status === 400 && PLAIN_ON_TLS.test(body.toString('latin1')))
     ? 'The port expects TLS: set backend.scheme to https.'
-    : 'Write the host and the port of restapi.listen (patroni.yml of this node) as backend.host and backend.port. ' +
-        'If they are right, a proxy answers in place of Patroni: look there.';
+    : 'Write the host and the port of restapi.listen (patroni.yml) as backend.host and backend.port. ' +
+        'If they are right, a proxy answers.';
 }

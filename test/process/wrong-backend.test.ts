@@ -161,7 +161,7 @@ describe('a wrong backend', { skip: await withoutOpenssl() }, () => {
       () => ({
         behaves: noPatroni,
         found: /does not answer as Patroni \(404 to \/primary, \/replica/,
-        todo: /^Write the host and the port of restapi\.listen .* a proxy answers in place of Patroni: look there\.$/,
+        todo: /^Write the host and the port of restapi\.listen .* a proxy answers\.$/,
       }),
     ],
   ];

@@ -124,7 +124,10 @@ export function answering(status: number, body = PRIMARY_BODY, contentType = 'ap
 
 /** Patroni's answer on a primary, with the moment at which its request was whole: `askedMs` of test/support/clients/checks.ts. */
 export const dated: Behaviour = (socket, head) => {
-  answering(200, JSON.stringify({ state: 'running', role: 'primary', askedMs: nowMs() }))(socket, head);
+  answering(200, JSON.stringify({ state: 'running', role: 'primary', patroni: { scope: 'main' }, askedMs: nowMs() }))(
+    socket,
+    head,
+  );
 };
 
 /** Nothing, for ever. */
