@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { ask } from '../support/clients/http-get.js';
+import { filesOf } from '../support/measuring/proc.js';
 import { freePort } from '../support/processes/ports.js';
 import { mainFile } from '../support/processes/main-file.js';
 import { startService } from '../support/processes/service.js';
@@ -67,10 +68,9 @@ describe('SIGUSR1 and SIGUSR2', () => {
     await eventually('it is logged', 5000, () => service.output().includes('info: SIGUSR1: nothing to do'));
     assert.match(service.output(), /Debugger listening/, 'Node did open it');
     const listening = listeningInodes();
-    const own = await workspace.run('the open files', 'sh', ['-c', `readlink /proc/${service.pid}/fd/*`]);
-    const ports = Array.from(own.matchAll(/socket:\[(\d+)\]/g), ([, inode = '']) => listening.get(inode));
+    const own = filesOf(service.pid).map((target) => listening.get(/socket:\[(\d+)\]/.exec(target)?.[1] ?? ''));
     assert.deepEqual(
-      ports.filter((one) => one !== undefined),
+      own.filter((one) => one !== undefined),
       [port],
     );
     await workspace.close();

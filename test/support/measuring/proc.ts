@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
 /** A process's resident memory in MB (10^6 bytes). */
 export function residentMB(pid: number): number {
@@ -16,6 +16,18 @@ export function cpuMs(pid: number): number {
 /** How many files a process has open now: polls come and go. */
 export function openFiles(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** What the open files of a process are (`socket:[4711]`), but for those that it closes while they are looked at. */
+export function filesOf(pid: number): string[] {
+  const dir = `/proc/${pid}/fd`;
+  return readdirSync(dir).flatMap((fd) => {
+    try {
+      return [readlinkSync(`${dir}/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** How long a process's main thread has been ready to run and had no core, in milliseconds. */

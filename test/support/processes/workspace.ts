@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSyn
 import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { closeAtTheEnd } from './leftovers.js';
 import { killGroup, run, startProcess, type Exit, type Owner, type Running } from './processes.js';
 import { eventually } from '../time/wait.js';
 
@@ -67,7 +68,7 @@ export async function createWorkspace(owner?: Owner): Promise<Workspace> {
   cleanUpOnTheWayOut();
   await give(dir);
 
-  return {
+  const workspace: Workspace = {
     dir,
     owner,
     path,
@@ -98,8 +99,11 @@ export async function createWorkspace(owner?: Owner): Promise<Workspace> {
       await Promise.all(started.map((running): Promise<Exit> => running.exit));
       rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
       open.delete(entry); // last: until here a signal must still clean up
+      forget();
     },
   };
+  const forget = closeAtTheEnd(() => workspace.close());
+  return workspace;
 }
 
 /**

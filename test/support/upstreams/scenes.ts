@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:crypto';
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { SecureVersion } from 'node:tls';
 import { type FullListener, fillAcceptQueue } from './accept-queue.js';
 import type { Certificates } from '../certificates.js';
 import { type HandshakeRelay, createHandshakeRelay } from './handshake-relay.js';
 import { type NameServer, startNameServer } from './name-server.js';
 import { freePort } from '../processes/ports.js';
-import { openFiles } from '../measuring/proc.js';
+import { filesOf, openFiles } from '../measuring/proc.js';
 import { type Service, startService } from '../processes/service.js';
 import { type Behaviour, type Upstream, answering, dated, startUpstream } from './upstream.js';
 import { always, eventually } from '../time/wait.js';
@@ -267,14 +267,6 @@ function socketsTo(port: number, { pid }: Service): number {
   const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const rows = readFileSync(`/proc/${pid}/net/tcp`, 'utf8').split('\n');
   const inodes = rows.map((row) => row.trim().split(/\s+/)).filter((fields) => fields[2] === remote);
-  const own = new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`)));
+  const own = new Set(filesOf(pid));
   return inodes.filter((fields) => own.has(`socket:[${fields[9] ?? ''}]`)).length;
-}
-
-function linkOf(file: string): string | undefined {
-  try {
-    return readlinkSync(file);
-  } catch {
-    return undefined; // closed meanwhile
-  }
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net';
 import { type TlsOptions, createServer as createTlsServer } from 'node:tls';
+import { closeAtTheEnd } from '../processes/leftovers.js';
 import { nowMs } from '../time/monotonic.js';
 
 /** What the upstream does with a connection once the request's headers are there. */
@@ -71,7 +72,7 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
   });
   server.listen(port, host);
   await once(server, 'listening');
-  return {
+  const upstream: Upstream = {
     port: (server.address() as AddressInfo).port,
     requests,
     get connections() {
@@ -87,12 +88,16 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
       await Promise.all([...open].map((socket) => new Promise((done) => socket.once('close', done))));
     },
     async close() {
+      forget();
+      if (!server.listening) return; // closed before
       const closed = once(server, 'close');
       server.close();
       for (const socket of open) socket.destroy();
       await closed;
     },
   };
+  const forget = closeAtTheEnd(() => upstream.close());
+  return upstream;
 }
 
 /**
