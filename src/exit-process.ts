@@ -19,8 +19,8 @@ function areThreadsBusy(): boolean {
 
 /**
  * Ends the process by SIGTERM, which systemd and pm2 count as a normal end, or by SIGKILL, which they count as a failure. No
- * signal stands for a code above 1, and PID 1 of a container cannot send itself either signal (pid_namespaces(7)). From Node 22.15 on, the process then
- * replaces itself with a program that ends with the exit code. On an older Node, PID 1 aborts.
+ * signal stands for a code above 1, and PID 1 of a container cannot send itself either signal (pid_namespaces(7)). From Node
+ * 22.15 on, the process then replaces itself with a program that ends with the exit code. On an older Node, PID 1 aborts.
  */
 function endAtOnce(exitCode: number): void {
   const isPid1 = process.pid === 1;

@@ -46,7 +46,7 @@ const SIGNALS = [
 
 const EXIT_CODES: readonly (readonly [code: string, meaning: string])[] = [
   ['0', 'ended on request'],
-  ['1', 'could not run: port taken, no right to listen; --live, --notify: no answer'],
+  ['1', 'could not listen; --live, --notify: no answer; --output: more is to be done'],
   ['2', 'wrong usage or configuration'],
 ];
 

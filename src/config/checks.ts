@@ -268,8 +268,8 @@ const minVersion: Check<TlsVersion> = (value, complain) => {
 };
 
 /**
- * Cipher names of OpenSSL, in the order of the list, or a cipher string of OpenSSL. Names that OpenSSL handles without an entry are left out, with a
- * warning.
+ * Cipher names of OpenSSL, in the order of the list, or a cipher string of OpenSSL. Names that OpenSSL handles without an
+ * entry are left out, with a warning.
  */
 const ciphers: Check<readonly string[] | string> = (value, complain) => {
   const string = asText(value);

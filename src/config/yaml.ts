@@ -1,6 +1,5 @@
 import {
   type Alias,
-  type CST,
   type Document,
   isAlias,
   isMap,
@@ -9,11 +8,11 @@ import {
   LineCounter,
   type Node,
   type Pair,
-  Parser,
   parseDocument,
   visit,
 } from 'yaml';
 import type { Problem } from '../errors.js';
+import { nestedBeyond } from './yaml-nesting.js';
 
 /** Where something starts in the file: line and column, both from 1. */
 export interface Position {
@@ -55,7 +54,7 @@ export interface YamlReading {
  */
 const MAX_BYTES = 65_536;
 
-/** Most levels of nested collections. The configuration needs five; some hundred overflow the stack of the `yaml` package. */
+/** Most levels of nested collections. The configuration needs five. */
 const MAX_NESTING = 20;
 
 /** Levels that are read: the file, its sections, their subsections, the lists in these. Deeper collections come out empty. */
@@ -128,21 +127,8 @@ function excessOf(text: string): { readonly offset: number; readonly message: st
   if (Buffer.byteLength(text) > MAX_BYTES) {
     return { offset: 0, message: `the file has more than ${MAX_BYTES / 1024} KiB: is it a configuration?` };
   }
-  // `Parser` has its own stack, so any depth is safe. The composer, which uses its tokens, is recursive.
-  const open: { readonly token: CST.Token; readonly depth: number }[] = [];
-  for (const token of new Parser().parse(text)) open.push({ token, depth: 0 });
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const { token, depth } = next;
-    if (depth > MAX_NESTING) return { offset: token.offset, message: `nested more than ${MAX_NESTING} levels deep` };
-    for (const child of childrenOf(token)) open.push({ token: child, depth: depth + 1 });
-  }
-  return undefined;
-}
-
-function childrenOf(token: CST.Token): readonly CST.Token[] {
-  if (token.type === 'document') return token.value ? [token.value] : [];
-  if (token.type !== 'block-map' && token.type !== 'block-seq' && token.type !== 'flow-collection') return [];
-  return token.items.flatMap(({ key, value }) => [key, value].filter((child) => child != null));
+  const offset = nestedBeyond(text, MAX_NESTING);
+  return offset === undefined ? undefined : { offset, message: `nested more than ${MAX_NESTING} levels deep` };
 }
 
 /** The parser's message without the source that it quotes at the end, beginning in lower case, with a hint if one helps. */

@@ -1,6 +1,5 @@
-import { jsonObject } from '../patroni/json-body.js';
+import { MAX_PARSED_BYTES, jsonObject } from '../patroni/json-body.js';
 import { describeFailure } from '../patroni/snapshot-text.js';
-import { MAX_BODY_BYTES } from '../patroni/timings-in-force.js';
 import type { Answered, CanonicalRoute, PollOutcome } from '../patroni/types.js';
 import type { WitnessRead, WitnessState } from '../witness/types.js';
 import type { HostSample, RecordedPolls, RecordedSample, RecordedWitness, Recording } from './types.js';
@@ -95,7 +94,7 @@ function recordedSample(
 
 /** By Patroni's clock, which is this host's if Patroni is on this host. */
 function dcsLastSeenOf({ lastAnswered, nowMs, wallMs }: RecordingParts): Recording['dcsLastSeen'] {
-  if (lastAnswered === undefined || lastAnswered.answer.body.length > MAX_BODY_BYTES) return undefined;
+  if (lastAnswered === undefined || lastAnswered.answer.body.length > MAX_PARSED_BYTES) return undefined;
   const { answer, endedAtMs } = lastAnswered;
   const seenS = jsonObject(answer.body)?.['dcs_last_seen'];
   if (typeof seenS !== 'number' || seenS <= 0) return undefined;

@@ -12,8 +12,8 @@ interface Rendered {
 }
 
 /**
- * Makes the reply from a fresh answer: status, content type and body are Patroni's own, or those of the witness. A new reply is made for each
- * snapshot and for each second of its age, not for each request.
+ * Makes the reply from a fresh answer: status, content type and body are Patroni's own, or those of the witness. A new reply
+ * is made for each snapshot and for each second of its age, not for each request.
  */
 export function createFreshReply(): (snapshot: FreshSnapshot, nowMs: number) => Reply {
   const rendered = new WeakMap<FreshSnapshot, Rendered>();

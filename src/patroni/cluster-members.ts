@@ -1,4 +1,4 @@
-import { type JsonObject, jsonObject, objectIn } from './json-body.js';
+import { type JsonObject, jsonObject, numberIn, objectIn, textIn } from './json-body.js';
 import type { Answer } from './types.js';
 
 /** A member of the cluster, as `/cluster` describes it. What the answer does not say, or says in another type, is left out. */
@@ -34,14 +34,14 @@ export function membersIn({ body }: Pick<Answer, 'body'>): readonly ClusterMembe
 }
 
 function memberIn(said: JsonObject): readonly ClusterMember[] {
-  const name = textIn(said['name']);
+  const name = shortTextIn(said['name']);
   if (name === undefined) return [];
   const found: Partial<Record<keyof ClusterMember, unknown>> = {
     name,
-    role: textIn(said['role']),
-    state: textIn(said['state']),
+    role: shortTextIn(said['role']),
+    state: shortTextIn(said['state']),
     timeline: numberIn(said['timeline']),
-    lag: numberIn(said['lag']) ?? textIn(said['lag']),
+    lag: numberIn(said['lag']) ?? shortTextIn(said['lag']),
     'api-host': hostIn(said['api_url']),
   };
   return [
@@ -56,10 +56,6 @@ function hostIn(apiUrl: unknown): string | undefined {
   return /^[a-z0-9.:_-]{1,253}$/i.test(host) ? host : undefined;
 }
 
-function textIn(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value.slice(0, MOST_CHARACTERS) : undefined;
-}
-
-function numberIn(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+function shortTextIn(value: unknown): string | undefined {
+  return textIn(value)?.slice(0, MOST_CHARACTERS);
 }

@@ -1,3 +1,6 @@
+/** The largest body of Patroni that is parsed, in bytes. Its health answers have a few kilobytes. */
+export const MAX_PARSED_BYTES = 65_536;
+
 /** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -19,4 +22,14 @@ export function isObject(value: unknown): value is JsonObject {
 /** `value` if it is an object, otherwise an empty object. */
 export function objectIn(value: unknown): JsonObject {
   return isObject(value) ? value : {};
+}
+
+/** `value` if it is a text, and not an empty one. */
+export function textIn(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** `value` if it is a finite number. */
+export function numberIn(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }

@@ -1,6 +1,6 @@
-import { jsonObject } from './json-body.js';
+import { MAX_PARSED_BYTES, jsonObject } from './json-body.js';
 import { leaderRoute } from './routes.js';
-import { MAX_BODY_BYTES, type PatroniTimings, versionOf } from './timings-in-force.js';
+import { type PatroniTimings, versionOf } from './timings-in-force.js';
 import { toleratedMs } from './timings.js';
 import type { Answer, Lease, PollOutcome, CanonicalRoute } from './types.js';
 
@@ -26,7 +26,7 @@ export function leaseOf(
   madeAt: { readonly patroniMs: number; readonly schedulerMs: number },
 ): Lease | undefined {
   const leader = leaderRoute(route);
-  if (answer.status !== 200 || leader === undefined || answer.body.length > MAX_BODY_BYTES) return undefined;
+  if (answer.status !== 200 || leader === undefined || answer.body.length > MAX_PARSED_BYTES) return undefined;
   const said = jsonObject(answer.body) ?? {};
   const lastSeenS = said['dcs_last_seen'];
   if (typeof lastSeenS !== 'number' || lastSeenS <= 0) return undefined; // 0: Patroni has not reached it since its start

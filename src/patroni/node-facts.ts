@@ -1,4 +1,4 @@
-import { type JsonObject, jsonObject, objectIn } from './json-body.js';
+import { type JsonObject, jsonObject, numberIn, objectIn, textIn } from './json-body.js';
 import type { Answer } from './types.js';
 
 /** What Patroni says about its node. A value that is missing or has the wrong type is left out. */
@@ -52,12 +52,4 @@ function standbysIn({ replication }: JsonObject): string | undefined {
     return `${name} ${textIn(standby['state']) ?? ''}`.trim();
   });
   return standbys.length === 0 ? undefined : standbys.join(', ');
-}
-
-function textIn(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function numberIn(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }

@@ -1,4 +1,4 @@
-import { isObject, jsonObject } from './json-body.js';
+import { MAX_PARSED_BYTES, isObject, jsonObject } from './json-body.js';
 import { isAtLeast } from './patroni-version.js';
 import { isOn, isTruthy, pythonInt } from './python-values.js';
 import type { Answer } from './types.js';
@@ -25,9 +25,6 @@ type TimingKey = keyof typeof DEFAULTS_S;
 /** Patroni's smallest values from 3.2 on (`_validate_and_adjust_timeouts` in `patroni/config.py`, 3.2.0 to 4.1.4). */
 const MINIMA_S = { ttl: 20, loop_wait: 1, retry_timeout: 3 } as const;
 
-/** Patroni's bodies have a few kilobytes. patroniglue does not parse a larger body. */
-export const MAX_BODY_BYTES = 65_536;
-
 /** Patroni's defaults, assumed until Patroni has said its timings. Patroni uses them if its DCS has no configuration. */
 export const ASSUMED_TIMINGS: PatroniTimings = { ...inMs(DEFAULTS_S), failsafeMode: false };
 
@@ -42,7 +39,7 @@ export function configIn({ status, body }: Answer): DynamicConfig | undefined {
 
 /** Patroni's version in the body of a health route or of `/patroni`; `undefined` in any other body. */
 export function versionIn({ body }: Answer): string | undefined {
-  return body.length > MAX_BODY_BYTES ? undefined : versionOf(jsonObject(body) ?? {});
+  return body.length > MAX_PARSED_BYTES ? undefined : versionOf(jsonObject(body) ?? {});
 }
 
 /** Patroni's version in a parsed body. */

@@ -151,7 +151,8 @@ export function createListeners(options: ListenersOptions): Listeners {
             continue;
           }
           // One of our own servers may have the port: on 127.0.0.1 when 0.0.0.0 comes, with HTTP when HTTPS comes, without
-          // client certificates when these are wanted, or the front end's server when agent checks get its port. It is stopped first, so nobody listens there for a moment.
+          // client certificates when these are wanted, or the front end's server when agent checks get its port. It is
+          // stopped first, so nobody listens there for a moment.
           const inTheWay = departures.filter((departure) => departure.port === port && !departure.isStopped());
           if (!isPortTaken(cause) || inTheWay.length === 0) throw cause;
           for (const departure of inTheWay) departure.stop();

@@ -1,27 +1,15 @@
-import {
-  type BehaviorSubject,
-  type Observable,
-  type SchedulerLike,
-  distinctUntilChanged,
-  filter,
-  map,
-  switchMap,
-  tap,
-} from 'rxjs';
+import { type BehaviorSubject, type Observable, type SchedulerLike, filter, map, tap } from 'rxjs';
 import type { Config } from '../config/types.js';
-import type { Polling } from './polling.js';
-import { authority } from '../network/authority.js';
-import { jsonObject, objectIn } from '../patroni/json-body.js';
+import { MAX_PARSED_BYTES, jsonObject, objectIn } from '../patroni/json-body.js';
 import type { Answer } from '../patroni/types.js';
+import { addressOf, ofEachUpstream } from './each-upstream.js';
+import type { Polling } from './polling.js';
 
 /** How long a member is remembered after its last answer, and how long a warning stays in force, in milliseconds. */
 const REMEMBERED_MS = 10 * 60_000;
 
 /** The most members that are remembered: answers may name any number of members. */
 const MOST_MEMBERS = 16;
-
-/** The largest body that is parsed. Patroni's health answers have a few kilobytes. */
-const MOST_BYTES = 65_536;
 
 /** The most characters of a name in a warning. */
 const MOST_CHARACTERS = 80;
@@ -43,20 +31,17 @@ export function createMemberWatch(
   let found: { readonly warning: string; readonly atMs: number } | undefined;
   return {
     warning: () => (found && scheduler.now() - found.atMs < REMEMBERED_MS ? found.warning : undefined),
-    warning$: config$.pipe(
-      map(({ backend }) => authority(backend.host, backend.port)),
-      distinctUntilChanged(),
-      // switchMap: answers of the former upstream do not matter
-      switchMap(() => {
-        found = undefined;
-        const compare = createMemberComparison(scheduler);
-        return answered$.pipe(map(({ answer }) => compare(answer)));
-      }),
-      filter((warning) => warning !== undefined),
-      tap((warning) => {
-        found = { warning, atMs: scheduler.now() };
-      }),
-    ),
+    warning$: ofEachUpstream(config$, addressOf, () => {
+      found = undefined;
+      const compare = createMemberComparison(scheduler);
+      return answered$.pipe(
+        map(({ answer }) => compare(answer)),
+        filter((warning) => warning !== undefined),
+        tap((warning) => {
+          found = { warning, atMs: scheduler.now() };
+        }),
+      );
+    }),
   };
 }
 
@@ -101,7 +86,7 @@ function createMemberComparison(scheduler: SchedulerLike): (answer: Answer) => s
 
 /** From `patroni.name` (3.2 and later), or `database_system_identifier` and `postmaster_start_time` (`patroni/api.py`). */
 function memberIn({ body }: Answer): Member | undefined {
-  if (body.length > MOST_BYTES) return undefined;
+  if (body.length > MAX_PARSED_BYTES) return undefined;
   const said = jsonObject(body) ?? {};
   const { scope, name } = objectIn(said['patroni']);
   if (typeof name === 'string' && name !== '') {

@@ -1,4 +1,5 @@
 import { type Observable, type SchedulerLike, Subject } from 'rxjs';
+import { MAX_PARSED_BYTES } from '../patroni/json-body.js';
 import { isByPatroni } from '../patroni/recognition.js';
 import { partsOf } from '../patroni/routes.js';
 import type { Answer, CanonicalRoute } from '../patroni/types.js';
@@ -19,9 +20,6 @@ export interface SaidByPatroni {
   readonly forget: () => void;
 }
 
-/** The largest body that is parsed. Patroni's health answers have a few kilobytes. */
-const MOST_BYTES = 65_536;
-
 /** Nothing is parsed until somebody asks. */
 export function createSaidByPatroni(scheduler: SchedulerLike): SaidByPatroni {
   const latest = new Map<string, { readonly answer: Answer; readonly atMs: number }>();
@@ -36,7 +34,7 @@ export function createSaidByPatroni(scheduler: SchedulerLike): SaidByPatroni {
   };
   return {
     hear(route, answer) {
-      if (!isWitnessed(route) || answer.body.length > MOST_BYTES) return;
+      if (!isWitnessed(route) || answer.body.length > MAX_PARSED_BYTES) return;
       if (isByPatroni({ route, answer }) === false) return; // or the witness would agree with another program
       latest.set(partsOf(route).path, { answer, atMs: scheduler.now() });
       heard$.next();

@@ -1,17 +1,9 @@
-import {
-  type BehaviorSubject,
-  type Observable,
-  type SchedulerLike,
-  distinctUntilChanged,
-  filter,
-  map,
-  switchMap,
-  tap,
-} from 'rxjs';
+import { type BehaviorSubject, type Observable, type SchedulerLike, filter, map, tap } from 'rxjs';
 import type { Config } from '../config/types.js';
 import { origin } from '../network/authority.js';
 import { foreignRemedy, foreignText, isByPatroni } from '../patroni/recognition.js';
 import { partsOf } from '../patroni/routes.js';
+import { ofEachUpstream } from './each-upstream.js';
 import type { Polling } from './polling.js';
 
 /**
@@ -37,37 +29,32 @@ export function createRecognitionWatch(
   let found: string | undefined;
   return {
     warning: () => found,
-    warning$: config$.pipe(
-      map(({ backend }) => origin(backend)),
-      distinctUntilChanged(),
-      // switchMap: answers of the former upstream do not matter
-      switchMap((upstream) => {
-        found = undefined;
-        let knownAtMs = -Infinity;
-        // By path: a client may ask for any number of queries. The second answer counts: other routes had time to answer
-        const foreign = new Set<string>();
-        return answered$.pipe(
-          map((polled) => {
-            const { path } = partsOf(polled.route);
-            const isOurs = isByPatroni(polled);
-            if (isOurs === undefined) return undefined;
-            if (isOurs) {
-              knownAtMs = scheduler.now();
-              foreign.clear();
-              found = undefined;
-              return undefined;
-            }
-            const isNews = foreign.has(path) && found === undefined && scheduler.now() - knownAtMs >= KNOWN_MS;
-            foreign.add(path);
-            if (!isNews) return undefined;
-            return `backend.host: ${foreignText(upstream, [polled])}, and checks get this: ${foreignRemedy([polled])}`;
-          }),
-          filter((warning) => warning !== undefined),
-          tap((warning) => {
-            found = warning;
-          }),
-        );
-      }),
-    ),
+    warning$: ofEachUpstream(config$, origin, (upstream) => {
+      found = undefined;
+      let knownAtMs = -Infinity;
+      // By path: a client may ask for any number of queries. The second answer counts: other routes had time to answer
+      const foreign = new Set<string>();
+      return answered$.pipe(
+        map((polled) => {
+          const { path } = partsOf(polled.route);
+          const isOurs = isByPatroni(polled);
+          if (isOurs === undefined) return undefined;
+          if (isOurs) {
+            knownAtMs = scheduler.now();
+            foreign.clear();
+            found = undefined;
+            return undefined;
+          }
+          const isNews = foreign.has(path) && found === undefined && scheduler.now() - knownAtMs >= KNOWN_MS;
+          foreign.add(path);
+          if (!isNews) return undefined;
+          return `backend.host: ${foreignText(upstream, [polled])}, and checks get this: ${foreignRemedy([polled])}`;
+        }),
+        filter((warning) => warning !== undefined),
+        tap((warning) => {
+          found = warning;
+        }),
+      );
+    }),
   };
 }

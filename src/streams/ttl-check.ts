@@ -16,12 +16,12 @@ import {
   timer,
 } from 'rxjs';
 import type { Config } from '../config/types.js';
-import { authority } from '../network/authority.js';
 import { configIn, versionIn } from '../patroni/timings-in-force.js';
 import { safeTtlMs } from '../patroni/timings.js';
 import type { CanonicalRoute } from '../patroni/types.js';
 import type { KnownTimings } from './known-timings.js';
 import { type ConfigAsking, dynamicConfigs } from './dynamic-configs.js';
+import { addressOf, ofEachUpstream } from './each-upstream.js';
 import type { Polling } from './polling.js';
 import { ttlWarning, unknownTimingsWarning } from './ttl-warning.js';
 
@@ -95,16 +95,10 @@ export function createTtlCheck(
       return inForce && safeTtlMs(inForce);
     },
     warning,
-    warning$: config$.pipe(
-      map(({ backend }) => authority(backend.host, backend.port)),
-      distinctUntilChanged(),
-      tap(() => {
-        timings.forget();
-        isOverdue = false;
-      }),
-      switchMap(() => merge(learned$, reloaded$, overdue$).pipe(startWith(undefined))),
-      map(warning),
-      distinctUntilChanged(),
-    ),
+    warning$: ofEachUpstream(config$, addressOf, () => {
+      timings.forget();
+      isOverdue = false;
+      return merge(learned$, reloaded$, overdue$).pipe(startWith(undefined));
+    }).pipe(map(warning), distinctUntilChanged()),
   };
 }

@@ -1,4 +1,4 @@
-import { type JsonObject, jsonObject, objectIn } from '../patroni/json-body.js';
+import { type JsonObject, jsonObject, numberIn, objectIn } from '../patroni/json-body.js';
 import { isAtLeast } from '../patroni/patroni-version.js';
 import { isOn, isTruthy } from '../patroni/python-values.js';
 import { lagBytes } from '../patroni/query.js';
@@ -246,10 +246,6 @@ function namesIn(list: unknown): readonly string[] {
         .split(',')
         .map((name) => name.trim())
     : [];
-}
-
-function numberIn(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }
 
 function wordOf(value: unknown): string {

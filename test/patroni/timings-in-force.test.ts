@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { MAX_PARSED_BYTES } from '../../src/patroni/json-body.js';
 import {
   type DynamicConfig,
   configIn,
   isStandbyCluster,
   knownTimings,
   timingsInForce,
-  MAX_BODY_BYTES,
   versionIn,
   withConfig,
 } from '../../src/patroni/timings-in-force.js';
@@ -61,8 +61,8 @@ describe("Patroni's version", () => {
       status: 200,
       body: Buffer.from('{"patroni":{"version":"4.1.4"}}'.padEnd(bytes)),
     });
-    assert.equal(versionIn(padded(MAX_BODY_BYTES)), '4.1.4');
-    assert.equal(versionIn(padded(MAX_BODY_BYTES + 1)), undefined);
+    assert.equal(versionIn(padded(MAX_PARSED_BYTES)), '4.1.4');
+    assert.equal(versionIn(padded(MAX_PARSED_BYTES + 1)), undefined);
   });
 });
 

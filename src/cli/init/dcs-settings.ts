@@ -31,7 +31,7 @@ export interface Etcd3Settings {
 
 type Other = 'consul' | 'etcd' | 'exhibitor' | 'kubernetes' | 'raft' | 'zookeeper';
 
-/** In the order in which Patroni looks for them: the first one that is there is used (`iter_classes` in `patroni/dynamic_loader.py`). */
+/** In Patroni's order: it uses the first one that is there (`iter_classes` in `patroni/dynamic_loader.py`). */
 const NAMES = ['consul', 'etcd', 'etcd3', 'exhibitor', 'kubernetes', 'raft', 'zookeeper'] as const;
 
 const CLIENT_PORT = 2379;

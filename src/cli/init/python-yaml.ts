@@ -1,10 +1,11 @@
-import { type CST, type ErrorCode, Parser, type ScalarTag, parseDocument } from 'yaml';
+import { type ErrorCode, type ScalarTag, parseDocument } from 'yaml';
+import { nestedBeyond } from '../../config/yaml-nesting.js';
 import { ConfigError } from '../../errors.js';
 
 /** patroniglue does not read a larger file. A patroni.yml has some kilobytes. */
 const MAX_BYTES = 262_144;
 
-/** Most levels of nested collections. The `yaml` package is recursive: some hundred levels overflow its stack. */
+/** Most levels of nested collections. */
 const MAX_NESTING = 50;
 
 /** Most values that one alias may stand for, with all aliases in it. */
@@ -28,7 +29,7 @@ export function readPythonYaml(file: string, text: string): Section {
   if (Buffer.byteLength(text) > MAX_BYTES) {
     throw fail(0, `the file has more than ${MAX_BYTES / 1024} KiB: is it a configuration of Patroni?`);
   }
-  const deepest = tooDeep(text);
+  const deepest = nestedBeyond(text, MAX_NESTING);
   if (deepest !== undefined) throw fail(deepest, `nested more than ${MAX_NESTING} levels deep`);
   const document = parseDocument(text, {
     version: '1.1',
@@ -66,24 +67,6 @@ const WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
 function plainMessage({ code, message }: { readonly code: ErrorCode; readonly message: string }): string {
   const plain = message.replace(/[:"`].*$/s, '').replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
   return WORDS[code] ?? (code === 'TAB_AS_INDENT' ? `${plain}; write spaces` : plain);
-}
-
-/** The offset of a collection that is nested too deep. `Parser` has its own stack, so any depth is safe here. */
-function tooDeep(text: string): number | undefined {
-  const open: { readonly token: CST.Token; readonly depth: number }[] = [];
-  for (const token of new Parser().parse(text)) open.push({ token, depth: 0 });
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const { token, depth } = next;
-    if (depth > MAX_NESTING) return token.offset;
-    for (const child of childrenOf(token)) open.push({ token: child, depth: depth + 1 });
-  }
-  return undefined;
-}
-
-function childrenOf(token: CST.Token): readonly CST.Token[] {
-  if (token.type === 'document') return token.value ? [token.value] : [];
-  if (token.type !== 'block-map' && token.type !== 'block-seq' && token.type !== 'flow-collection') return [];
-  return token.items.flatMap(({ key, value }) => [key, value].filter((child) => child != null));
 }
 
 /** The types that PyYAML's resolver gives to words without quotes (`yaml/resolver.py` of PyYAML 6.0), and their values. */
