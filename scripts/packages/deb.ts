@@ -123,7 +123,10 @@ const PRERM = `if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
 fi
 `;
 
-/** dpkg itself removes config.yml at a purge, and /etc/patroniglue if nothing else is in it. */
+/**
+ * dpkg itself removes config.yml at a purge, and /etc/patroniglue if nothing else is in it. Of the instances of a template,
+ * deb-systemd-helper does not know which are enabled.
+ */
 const POSTRM = `helper() {
     if command -v deb-systemd-helper >/dev/null; then deb-systemd-helper "$1" patroniglue.service >/dev/null || true; fi
 }
@@ -134,5 +137,6 @@ fi
 if [ "$1" = purge ]; then
     helper purge
     helper unmask
+    rm -f /etc/systemd/system/*.wants/patroniglue@*.service
 fi
 `;

@@ -218,6 +218,10 @@ const text: Check<string> = (value, complain) => {
   return undefined;
 };
 
+/** The names of a cluster's own keys (`AbstractDCS` in `patroni/dcs/__init__.py`). */
+const CLUSTER_KEYS: readonly string[] =
+  'config failover failsafe history initialize leader members optime status sync'.split(' ');
+
 /**
  * What the names of keys in a DCS begin with. Patroni makes one slash of several (`AbstractDCS.__init__` in
  * patroni/dcs/__init__.py), and so does this check. It also removes a slash at the end.
@@ -235,6 +239,10 @@ const keyPrefix: Check<string> = (value, complain) => {
     complain.warning(
       `${quote(prefix)} has only one part: is it namespace and scope of patroni.yml, such as /service/main?`,
     );
+  } else {
+    const at = parts.findIndex((part, index) => index > 1 && CLUSTER_KEYS.includes(part));
+    const cluster = `/${parts.slice(0, at).join('/')}`;
+    if (at !== -1) complain.warning(`${quote(prefix)} looks like one key of the cluster: is it ${quote(cluster)}?`);
   }
   return prefix;
 };

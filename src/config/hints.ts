@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { Problem } from '../errors.js';
+import { indentationFault } from './indentation.js';
 
 /**
  * Characters that are invisible or look like a space: control and format characters, spaces other than the space (Unicode's
@@ -33,9 +34,17 @@ const NAMES: Readonly<Record<string, string>> = {
   '\ufeff': 'byte order mark',
 };
 
-/** Adds a hint to each problem if its line shows what is wrong. */
+/**
+ * Adds a hint to each problem if its line shows what is wrong. A line that begins in a wrong column is the only problem: what
+ * the parser says of the lines below it follows from that.
+ */
 export function withHints(text: string, problems: readonly Problem[]): readonly Problem[] {
-  const lines = text.replace(/^\uFEFF/, '').split('\n');
+  const plain = text.replace(/^\uFEFF/, '');
+  const lines = plain.split('\n');
+  for (const problem of problems) {
+    const fault = indentationFault(plain, problem);
+    if (fault) return [{ ...fault, message: `not valid YAML: ${fault.message}` }];
+  }
   return problems.map((problem) => {
     const hint = hintFor(problem.message, lines[problem.line - 1] ?? '');
     return hint === undefined ? problem : { ...problem, message: `${problem.message}; ${hint}` };

@@ -264,6 +264,20 @@ describe('witness.key', () => {
     }
   });
 
+  it('warns of one key of a cluster', () => {
+    for (const key of ['/service/main/leader', '/service/main/members/node1', '/service/main/config/']) {
+      const { warnings } = parse(`witness: {etcd3: {${local}}, key: ${key}}`);
+      assert.equal(warnings.length, 1);
+      assert.match(
+        warnings[0] ?? '',
+        /witness\.key: "\/service\/main\/.* looks like one key .*: is it "\/service\/main"\?$/,
+      );
+    }
+    for (const key of ['/service/config', '/config/main', '/service/main/0']) {
+      assert.deepEqual(parse(`witness: {etcd3: {${local}}, key: ${key}}`).warnings, []);
+    }
+  });
+
   for (const [key, problem] of [
     ['service/main/', 'must begin with a slash: write "/service/main", not "service/main/"'],
     ['/', 'must be namespace and scope of patroni.yml, such as /service/main, not "/"'],

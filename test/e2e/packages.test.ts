@@ -339,7 +339,7 @@ describe('the packages', { skip: await skipReasonOfRoot(['debootstrap', 'rpmbuil
 
       it('run a second Patroni of the host by a template', async () => {
         await machine.sh('sed "s/port: 8009/port: 8109/" /etc/patroniglue/config.yml > /etc/patroniglue/second.yml');
-        await machine.sh('systemctl start patroniglue@second');
+        await machine.sh('systemctl enable --now patroniglue@second');
         assert.match(await get('10.0.0.11 8109', '/primary'), /^HTTP\/1\.1 200 /);
       });
 

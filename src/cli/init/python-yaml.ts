@@ -1,4 +1,5 @@
 import { type ErrorCode, type ScalarTag, parseDocument } from 'yaml';
+import { indentationFault } from '../../config/indentation.js';
 import { nestedBeyond } from '../../config/yaml-nesting.js';
 import { ConfigError } from '../../errors.js';
 
@@ -22,10 +23,8 @@ export type Section = Readonly<Record<string, unknown>>;
  * @throws ConfigError with line and column of the first mistake. It never quotes the file, which holds passwords.
  */
 export function readPythonYaml(file: string, text: string): Section {
-  const fail = (offset: number, message: string): ConfigError => {
-    const before = text.slice(0, offset).split('\n');
-    return new ConfigError(file, [{ line: before.length, column: (before.at(-1) ?? '').length + 1, message }]);
-  };
+  const fail = (offset: number, message: string): ConfigError =>
+    new ConfigError(file, [{ ...positionAt(text, offset), message }]);
   if (Buffer.byteLength(text) > MAX_BYTES) {
     throw fail(0, `the file has more than ${MAX_BYTES / 1024} KiB: is it a configuration of Patroni?`);
   }
@@ -41,10 +40,19 @@ export function readPythonYaml(file: string, text: string): Section {
     logLevel: 'error', // 'silent' would hide a second document
   });
   const [error] = document.errors;
-  if (error !== undefined) throw fail(error.pos[0], `not valid YAML: ${plainMessage(error)}`);
+  if (error !== undefined) {
+    const said = { ...positionAt(text, error.pos[0]), message: plainMessage(error) };
+    const { message, ...at } = indentationFault(text, said) ?? said;
+    throw new ConfigError(file, [{ ...at, message: `not valid YAML: ${message}` }]);
+  }
   const value = convert(document, (message) => fail(0, message));
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Section;
   throw fail(0, 'the file must have keys, such as scope and restapi: is it a configuration of Patroni?');
+}
+
+function positionAt(text: string, offset: number): { readonly line: number; readonly column: number } {
+  const before = text.slice(0, offset).split('\n');
+  return { line: before.length, column: (before.at(-1) ?? '').length + 1 };
 }
 
 function convert(document: ReturnType<typeof parseDocument>, fail: (message: string) => ConfigError): unknown {

@@ -49,7 +49,10 @@ describe('a file that Patroni reads with PyYAML', () => {
 
   it('is refused with line and column, and without a piece of the file', () => {
     const bad: readonly (readonly [text: string, message: string])[] = [
-      ['a: 1\n b: SECRET\n', 'p.yml:1:4: not valid YAML: nested mappings'],
+      [
+        'a: 1\n b: SECRET\n',
+        'p.yml:2:2: not valid YAML: this line begins in column 2, the others of its section or list in column 1',
+      ],
       ['a: "SECRET\n', 'p.yml:2:1: not valid YAML: missing closing '],
       ['a: |SECRET\n  b\n', 'p.yml:1:5: not valid YAML: block scalar header includes extra characters'],
       ['a: "\\SECRET"\n', 'p.yml:1:5: not valid YAML: a backslash in double quotes'],
