@@ -1,7 +1,7 @@
 import { EMPTY, type Observable, defer, from } from 'rxjs';
 import { type ProcessFacts, processWith, readProcess } from '../linux/process.js';
 import { readPressure } from '../linux/pressure.js';
-import { type ListeningSocket, listeningAt } from '../linux/sockets.js';
+import { listeningAt } from '../linux/sockets.js';
 import { isLoopback } from '../network/loopback.js';
 import type { HostSample, PatroniSample } from './types.js';
 
@@ -52,18 +52,12 @@ async function samplePatroni(
     const { hostname, addresses } = thisHost();
     if (host !== hostname && !addresses.includes(host)) return { kind: 'other-host' };
   }
-  const sockets = (await listeningAt(port)).filter((socket) => isFor(socket, host));
+  const sockets = await listeningAt(host, port);
   const [first] = sockets;
   if (first === undefined) return { kind: 'gone' };
   const acceptQueue = sockets.reduce((sum, socket) => sum + socket.acceptQueue, 0);
   const process = await findProcess(first.inode);
   return { kind: 'listens', acceptQueue, ...(process && { process }) };
-}
-
-/** Several Patronis of a host may listen at the same port of different addresses. A name may stand for any of them. */
-function isFor({ address }: ListeningSocket, host: string): boolean {
-  const isForAll = ['0.0.0.0', '::'].includes(address);
-  return isForAll || address === host || !/^[\d.]+$|:/.test(host);
 }
 
 type ProcessFinder = (inode: string) => Promise<ProcessFacts | undefined>;

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { isIP, isIPv6 } from 'node:net';
 
 /** A socket of this host that listens for TCP connections. */
 export interface ListeningSocket {
@@ -39,12 +40,22 @@ function addressOf(hex: string): string {
 }
 
 /**
- * The sockets that listen at a port, of IPv4 and IPv6. Reads only the beginning of the kernel's tables, where the listening
+ * The sockets that listen at a port for a host: several programs may listen at the same port of different addresses, and a name
+ * may stand for any of them. Of IPv4 and IPv6. Reads only the beginning of the kernel's tables, where the listening
  * sockets are: on a host with thousands of connections the whole table costs the kernel milliseconds. Never rejects.
  */
-export async function listeningAt(port: number): Promise<readonly ListeningSocket[]> {
+export async function listeningAt(host: string, port: number): Promise<readonly ListeningSocket[]> {
   const tables = [await readBeginning('/proc/net/tcp'), await readBeginning('/proc/net/tcp6')]; // one after the other
-  return tables.flatMap(listeningIn).filter((socket) => socket.port === port);
+  return tables.flatMap(listeningIn).filter((socket) => socket.port === port && isFor(socket, host));
+}
+
+function isFor({ address }: ListeningSocket, host: string): boolean {
+  return ['0.0.0.0', '::'].includes(address) || isIP(host) === 0 || shortest(address) === shortest(host);
+}
+
+/** An IPv6 address may be written in several ways. */
+function shortest(address: string): string {
+  return isIPv6(address) ? new URL(`http://[${address.replace(/%.*$/s, '')}]`).hostname : address;
 }
 
 async function readBeginning(file: string): Promise<string> {

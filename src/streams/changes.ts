@@ -112,9 +112,12 @@ export function describeChange(change: Change): string {
     case 'reply-changed': {
       const { route, from, to, atMs } = change;
       const was = from.kind === 'pending' ? 'pending' : from.kind === 'fresh' ? from.answer.status : 503;
-      return to.kind === 'fresh'
-        ? `${route}: ${was} -> ${to.answer.status}${to.witness ? ` (witness: ${to.witness.why})` : ''}`
-        : `${route}: ${was} -> 503 (${describeNotFresh(to, atMs)})`;
+      const [status, why] =
+        to.kind === 'fresh'
+          ? [to.answer.status, to.witness && `witness: ${to.witness.why}`]
+          : [503, describeNotFresh(to, atMs)];
+      if (was === status) return `${route}: still ${status} (${why ?? 'Patroni answers'})`;
+      return `${route}: ${was} -> ${status}${why === undefined ? '' : ` (${why})`}`;
     }
     case 'polls-failing':
       return `${change.route}: polls are failing: ${describeFailure(change.failures.last)}`;

@@ -41,7 +41,7 @@ describe('the table of sockets', () => {
     await Promise.all(servers.map((server) => once(server, 'listening')));
     const ports = servers.map((server) => (server.address() as AddressInfo).port);
     const some = ports.filter((_, at) => at % 20 === 0);
-    const found = await Promise.all(some.map((port) => listeningAt(port)));
+    const found = await Promise.all(some.map((port) => listeningAt('127.0.0.1', port)));
     for (const server of servers) server.close();
     assert.deepEqual(
       found.map(([socket]) => socket?.port),
@@ -49,9 +49,42 @@ describe('the table of sockets', () => {
     );
   });
 
+  it('has several sockets of one port, each for its own address', async () => {
+    const one = createServer().listen(0, '127.0.0.1');
+    await once(one, 'listening');
+    const { port } = one.address() as AddressInfo;
+    const other = createServer().listen(port, '127.0.0.2');
+    await once(other, 'listening');
+    const everywhere = createServer().listen(0, '::');
+    await once(everywhere, 'listening');
+    const addressesFor = async (host: string, at = port): Promise<string[]> =>
+      (await listeningAt(host, at)).map(({ address }) => address).sort();
+    const [first, second, third, byName, forAll] = await Promise.all([
+      addressesFor('127.0.0.1'),
+      addressesFor('127.0.0.2'),
+      addressesFor('127.0.0.3'),
+      addressesFor('localhost'),
+      addressesFor('fd00:0::1', (everywhere.address() as AddressInfo).port),
+    ]);
+    for (const server of [one, other, everywhere]) server.close();
+    assert.deepEqual([first, second, third], [['127.0.0.1'], ['127.0.0.2'], []]);
+    assert.deepEqual([byName, forAll], [['127.0.0.1', '127.0.0.2'], ['::']]);
+  });
+
+  it('knows an address of IPv6 in any spelling', async () => {
+    const server = createServer().listen(0, '::1');
+    await once(server, 'listening');
+    const found = await listeningAt('0:0:0:0:0:0:0:1', (server.address() as AddressInfo).port);
+    server.close();
+    assert.deepEqual(
+      found.map(({ address }) => address),
+      ['::1'],
+    );
+  });
+
   it('is read from the kernel: a program that accepts nobody, and its process', async () => {
     const listener = await fillAcceptQueue();
-    const [socket, ...others] = await listeningAt(listener.port);
+    const [socket, ...others] = await listeningAt('127.0.0.1', listener.port);
     const pid = socket && (await processWith(socket.inode, AbortSignal.timeout(10_000)));
     const seen = pid === undefined ? undefined : await readProcess(pid);
     listener.close();

@@ -121,6 +121,19 @@ listen replica
     assert.doesNotMatch(page.kind === 'reply' ? page.body : '', /^patroniglue_checks_total\{route="\//m);
   });
 
+  it('looks at the process of its own service, beside one at the same port of another address', async () => {
+    const frontend = { host: '127.0.0.2', port: service.port };
+    const other = await startService({ config: { frontend, backend: { host: '127.0.0.1', port: upstream.port } } });
+    await eventually('it listens', 10_000, () =>
+      other.output().includes(`listening on http://127.0.0.2:${service.port}`),
+    );
+    for (const { configFile, pid } of [service, other]) {
+      const report = await doctor('--config', configFile);
+      has(report, 'OK', 'files', new RegExp(`process ${pid}: `));
+    }
+    await other.close();
+  });
+
   it('says that HAProxy acts too late, what to write, and ends with 1', async () => {
     const report = await doctor('--config', service.configFile, '--haproxy', await haproxy('inter 3s fall 3'));
     assert.match(report.lines[0] ?? '', /^PATRONIGLUE WARNING - timings: listen primary \(line 1\)/);

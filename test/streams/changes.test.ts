@@ -58,7 +58,7 @@ describe('changes', () => {
       '/primary: polls are failing: poll timed out (no complete answer within 2 s)',
       '/primary: Patroni does not answer; by the witness, the reply is 200: the leader key names this node',
       '/primary: 200 -> 503 (stale: poll timed out for 2.0 s)',
-      '/primary: 503 -> 503 (witness: the leader key names node2)',
+      '/primary: still 503 (witness: the leader key names node2)',
       '/primary: polls are answered again: 2 failed in 4.0 s',
     ]);
   });

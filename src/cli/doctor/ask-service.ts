@@ -50,11 +50,11 @@ function refusalIn({ status, body }: ServiceReply): string {
 }
 
 /**
- * The limit of open files of the process that listens at the port of the front end. Without the right to see which process
+ * The limit of open files of the process that listens where the front end does. Without the right to see which process
  * that is, of the one that systemd knows; each process may see its limit. Never rejects.
  */
 export async function findServiceProcess(config: Config, signal: AbortSignal): Promise<ServiceProcess | undefined> {
-  const [socket] = await listeningAt(config.frontend.port);
+  const [socket] = await listeningAt(config.frontend.host, config.frontend.port);
   const pid = socket && (await processWith(socket.inode, signal));
   const seen = pid === undefined ? undefined : await readProcess(pid);
   if (seen?.openFilesLimit === undefined) return socket && processOfUnit(signal);

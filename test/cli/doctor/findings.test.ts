@@ -54,8 +54,8 @@ function answered(route: string, tookMs = 5): Facts['patroni']['answers'][number
   return { written: route, route: route as CanonicalRoute, outcome };
 }
 
-function failed(route: string): Facts['patroni']['answers'][number] {
-  const failure = { reason: 'timed-out', message: 'no complete answer within 2 s' } as const;
+function failed(route: string, message = 'no complete answer within 2 s'): Facts['patroni']['answers'][number] {
+  const failure = { reason: 'timed-out', message } as const;
   return {
     written: route,
     route: route as CanonicalRoute,
@@ -136,6 +136,16 @@ describe('the findings of the doctor', () => {
     assert.match(silent('ended', configOf('frontend: { port: 8009, allow: [10.0.0.0/24] }')), /add it there/);
   });
 
+  it('do not blame a firewall for a Patroni of which the service knows that it is frozen', () => {
+    const patroni = { ...wellFacts().patroni, answers: [failed('/primary', 'not connected within 0.9 s')] };
+    const todoOf = (page: string): string | undefined =>
+      findingsOf({ ...wellFacts(), patroni, service: serving(page) }).find(({ check }) => check === 'patroni')?.todo;
+    assert.match(todoOf(pageOf(...CHECKED)) ?? '', /firewall/);
+    const todo = todoOf(pageOf(...CHECKED, 'patroniglue_patroni_frozen_seconds 50')) ?? '';
+    assert.match(todo, /^Patroni hangs: take the evidence/);
+    assert.doesNotMatch(todo, /firewall/);
+  });
+
   it('say why the service gives this host no metrics', () => {
     const service: ServiceFacts = { ...serving(''), withoutMetrics: 'HTTP 403: only this host may' } as ServiceFacts;
     assert.match(badOf({ service }).join(), /UNKNOWN versions: .*not known: HTTP 403: only this host may/);
@@ -205,6 +215,19 @@ describe('the findings of the doctor', () => {
       'Patroni is frozen, and checks still get replies',
       () => ({ patroni: { answers: [failed('/primary')], spared: 3, warnings: [], timings: ASSUMED_TIMINGS } }),
       /^WARNING patroni: .*\/primary: poll timed out .*3 other routes are not asked.*checks still get replies$/,
+    ],
+    [
+      'Patroni is frozen, and accepts no connection any more',
+      () => ({
+        patroni: {
+          answers: [failed('/primary', 'not connected within 0.9 s')],
+          spared: 3,
+          warnings: [],
+          timings: ASSUMED_TIMINGS,
+        },
+        service: serving(pageOf(...CHECKED, 'patroniglue_patroni_frozen_seconds 50.2')),
+      }),
+      /^WARNING patroni: .*\/primary: poll timed out \(not connected within 0\.9 s\); frozen for 50 s, as the service has seen; 3 other/,
     ],
     [
       'Patroni is frozen, and nobody answers checks',

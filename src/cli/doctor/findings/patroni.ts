@@ -6,10 +6,15 @@ import { backendRemedies, foreignAnswersIn } from '../../backend-remedies.js';
 import { failureRemedy } from '../../../upstream/failure-remedy.js';
 import type { LiveAnswer } from '../../live-types.js';
 import { not, ok } from '../finding.js';
+import { valueIn } from '../series.js';
 import type { Facts, Finding } from '../types.js';
-import { repliesText } from './words.js';
+import { repliesText, spanText } from './words.js';
 
 const CHECK = 'patroni';
+
+/** In a freeze, the accept queue of Patroni is soon full: to a new client it then looks like a host that is not there. */
+const FROZEN_S = 'patroniglue_patroni_frozen_seconds';
+const HANGS = { reason: 'timed-out', message: '' } as const;
 
 /** What Patroni answers, and how soon. If patroniglue is ready all the same, checks still get replies: that is less bad. */
 export function patroniFindings(facts: Facts): readonly Finding[] {
@@ -21,11 +26,11 @@ export function patroniFindings(facts: Facts): readonly Finding[] {
     not('WARNING', CHECK, warning, "Write the address of this node's Patroni as backend.host."),
   );
   if (answers.length === 0) {
-    const failure = { reason: 'timed-out', message: '' } as const;
-    const todo = failureRemedy(failure, config.backend.scheme);
+    const todo = failureRemedy(HANGS, config.backend.scheme);
     return [not('CRITICAL', CHECK, `${where} gave no answer in time`, todo), ...others];
   }
-  const todo = backendRemedies(answers, config).join(' ');
+  const frozenMs = service.kind === 'answers' ? 1000 * (valueIn(service.series, FROZEN_S) ?? 0) : 0;
+  const todo = frozenMs > 0 ? failureRemedy(HANGS, config.backend.scheme) : backendRemedies(answers, config).join(' ');
   const foreign = foreignAnswersIn(answers);
   if (foreign.length > 0) {
     // a status of another program is passed on to checks: that is as bad as none
@@ -35,7 +40,8 @@ export function patroniFindings(facts: Facts): readonly Finding[] {
   if (failed.length > 0) {
     const notAsked = spared === 0 ? '' : `; ${spared} other routes are not asked, to spare Patroni`;
     const served = isServed ? `; checks still get ${repliesText(facts) ?? 'replies'}` : '';
-    const found = `${where}: ${failed.join(', ')}${notAsked}${served}`;
+    const frozen = frozenMs > 0 ? `; frozen for ${spanText(frozenMs / 1000)}, as the service has seen` : '';
+    const found = `${where}: ${failed.join(', ')}${frozen}${notAsked}${served}`;
     return [not(isServed ? 'WARNING' : 'CRITICAL', CHECK, found, todo), ...others];
   }
   const slow = answers.filter((answer) => tookMs(answer) > config.backend.timeoutMs / 2);
