@@ -34,6 +34,9 @@ const NAMES: Readonly<Record<string, string>> = {
   '\ufeff': 'byte order mark',
 };
 
+/** The beginning of each problem that the YAML parser has. */
+const SYNTAX = 'not valid YAML: ';
+
 /**
  * Adds a hint to each problem if its line shows what is wrong. A line that begins in a wrong column is the only problem: what
  * the parser says of the lines below it follows from that.
@@ -41,9 +44,11 @@ const NAMES: Readonly<Record<string, string>> = {
 export function withHints(text: string, problems: readonly Problem[]): readonly Problem[] {
   const plain = text.replace(/^\uFEFF/, '');
   const lines = plain.split('\n');
-  for (const problem of problems) {
+  for (const problem of problems.filter(({ message }) => message.startsWith(SYNTAX))) {
     const fault = indentationFault(plain, problem);
-    if (fault) return [{ ...fault, message: `not valid YAML: ${fault.message}` }];
+    if (fault === undefined) continue;
+    const misleading = describeMisleading(lines[fault.line - 1] ?? '');
+    return [{ ...fault, message: `${SYNTAX}${fault.message}${misleading === undefined ? '' : `; ${misleading}`}` }];
   }
   return problems.map((problem) => {
     const hint = hintFor(problem.message, lines[problem.line - 1] ?? '');

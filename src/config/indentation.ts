@@ -1,4 +1,4 @@
-/** What the YAML parser says of a line that begins in a wrong column. It names this line, or the one before it. */
+/** What the YAML parser (`yaml` 2.9) says of a line that begins in a wrong column. It names this line, or the one before it. */
 const ABOUT_INDENTATION =
   /nested mappings|block collections are not allowed|must start at the same column|as an implicit map key|unexpected scalar/i;
 

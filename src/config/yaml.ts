@@ -12,6 +12,7 @@ import {
   visit,
 } from 'yaml';
 import type { Problem } from '../errors.js';
+import { positionAt } from './text-position.js';
 import { nestedBeyond } from './yaml-nesting.js';
 
 /** Where something starts in the file: line and column, both from 1. */
@@ -79,8 +80,7 @@ const MAX_MERGES = 20;
 export function readYaml(text: string): YamlReading {
   const excess = excessOf(text);
   if (excess) {
-    const before = text.slice(0, excess.offset).split('\n');
-    const at = { line: before.length, column: (before.at(-1) ?? '').length + 1 };
+    const at = positionAt(text, excess.offset);
     return { root: { kind: 'nothing', at }, problems: [{ ...at, message: excess.message }], broken: true };
   }
   const lines = new LineCounter();

@@ -13,6 +13,17 @@ function problemsOf(text: string): readonly string[] {
   return [];
 }
 
+/** A text with a line in a wrong column, the position of its problem, this column and that of the others. */
+const COLUMNS: readonly (readonly [text: string, place: string, column: number, expected: number])[] = [
+  ['frontend:\n  host: a\n   port: 80\n', '3:4', 4, 3],
+  ['frontend:\n  host: a\n\n  # why\n   port: 80\n', '5:4', 4, 3],
+  ['frontend:\n  host: a\n port: 80\n', '3:2', 2, 3],
+  ['frontend:\n   host: a # one\n  port: 80\nbackend:\n  host: b\n', '3:3', 3, 4],
+  ['frontend:\n  host: a\nbackend:\n    host: b\n  port: 80\n', '5:3', 3, 5],
+  ['backend:\n  routes:\n    - /primary\n   - /replica\n', '4:4', 4, 5],
+  [' frontend:\n  host: a\nbackend:\n  host: b\n', '3:1', 1, 2],
+];
+
 /** A text, the position of its problem, and the end of the message. */
 const TRAPS: readonly (readonly [text: string, place: string, hint: string])[] = [
   ['frontend:\n  host: ::\n  port: 80\n', '2:9', 'write the address in quotes: "::"'],
@@ -27,17 +38,9 @@ const TRAPS: readonly (readonly [text: string, place: string, hint: string])[] =
     '2:14',
     'a value with ": " or a colon at its end needs quotes, and lines of one section begin in the same column',
   ],
-  ...[
-    ['frontend:\n  host: a\n   port: 80\n', '3:4', 4, 3],
-    ['frontend:\n  host: a\n\n  # why\n   port: 80\n', '5:4', 4, 3],
-    ['frontend:\n  host: a\n port: 80\n', '3:2', 2, 3],
-    ['frontend:\n   host: a # one\n  port: 80\nbackend:\n  host: b\n', '3:3', 3, 4],
-    ['frontend:\n  host: a\nbackend:\n    host: b\n  port: 80\n', '5:3', 3, 5],
-    ['backend:\n  routes:\n    - /primary\n   - /replica\n', '4:4', 4, 5],
-    [' frontend:\n  host: a\nbackend:\n  host: b\n', '3:1', 1, 2],
-  ].map(([text = '', place = '', column = 0, expected = 0]): (typeof TRAPS)[number] => [
-    String(text),
-    String(place),
+  ...COLUMNS.map(([text, place, column, expected]): readonly [string, string, string] => [
+    text,
+    place,
     `this line begins in column ${column}, the others of its section or list in column ${expected}`,
   ]),
   ['frontend:\n  host: *\n', '2:9', 'put the value in quotes'],
@@ -52,6 +55,7 @@ const TRAPS: readonly (readonly [text: string, place: string, hint: string])[] =
 /** Texts with an invisible or misleading character. Columns count UTF-16 code units, as the position of the problem does. */
 const MISLEADING: readonly (readonly [text: string, place: string, named: string])[] = [
   ['frontend:\n  po\u200brt: 80\n', '2:3', 'U+200B (zero width space) at column 5 is invisible'],
+  ['frontend:\n  host: a\n \u00a0 port: 80\n', '3:4', 'U+00A0 (no-break space) at column 2 is invisible'],
   ['frontend:\n\u00a0\u00a0port: 80\n', '2:1', 'U+00A0 (no-break space) at column 1 is invisible'],
   ['frontend:\n  port:\u00a080\n', '2:3', 'U+00A0 (no-break space) at column 8 is invisible'],
   ['frontend:\n  port: 80\u200e\n', '2:9', 'U+200E (left-to-right mark) at column 11 is invisible'],

@@ -1,5 +1,6 @@
 import { type ErrorCode, type ScalarTag, parseDocument } from 'yaml';
 import { indentationFault } from '../../config/indentation.js';
+import { positionAt } from '../../config/text-position.js';
 import { nestedBeyond } from '../../config/yaml-nesting.js';
 import { ConfigError } from '../../errors.js';
 
@@ -48,11 +49,6 @@ export function readPythonYaml(file: string, text: string): Section {
   const value = convert(document, (message) => fail(0, message));
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Section;
   throw fail(0, 'the file must have keys, such as scope and restapi: is it a configuration of Patroni?');
-}
-
-function positionAt(text: string, offset: number): { readonly line: number; readonly column: number } {
-  const before = text.slice(0, offset).split('\n');
-  return { line: before.length, column: (before.at(-1) ?? '').length + 1 };
 }
 
 function convert(document: ReturnType<typeof parseDocument>, fail: (message: string) => ConfigError): unknown {

@@ -11,7 +11,7 @@ import { parseConfig } from '../../../src/config/parse.js';
 import type { Config } from '../../../src/config/types.js';
 import { MAX_CONNECTIONS } from '../../../src/sockets/open-files.js';
 import { ASSUMED_TIMINGS } from '../../../src/patroni/timings-in-force.js';
-import type { CanonicalRoute, PollOutcome } from '../../../src/patroni/types.js';
+import type { CanonicalRoute, FailureReason, PollOutcome } from '../../../src/patroni/types.js';
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 const example = readFileSync(`${root}examples/haproxy.cfg`, 'utf8');
@@ -54,8 +54,12 @@ function answered(route: string, tookMs = 5): Facts['patroni']['answers'][number
   return { written: route, route: route as CanonicalRoute, outcome };
 }
 
-function failed(route: string, message = 'no complete answer within 2 s'): Facts['patroni']['answers'][number] {
-  const failure = { reason: 'timed-out', message } as const;
+function failed(
+  route: string,
+  message = 'no complete answer within 2 s',
+  reason: FailureReason = 'timed-out',
+): Facts['patroni']['answers'][number] {
+  const failure = { reason, message };
   return {
     written: route,
     route: route as CanonicalRoute,
@@ -144,6 +148,14 @@ describe('the findings of the doctor', () => {
     const todo = todoOf(pageOf(...CHECKED, 'patroniglue_patroni_frozen_seconds 50')) ?? '';
     assert.match(todo, /^Patroni hangs: take the evidence/);
     assert.doesNotMatch(todo, /firewall/);
+  });
+
+  it('do not call a Patroni frozen that has just ended, even if the service still does', () => {
+    const patroni = { ...wellFacts().patroni, answers: [failed('/primary', 'connect ECONNREFUSED', 'refused')] };
+    const service = serving(pageOf(...CHECKED, 'patroniglue_patroni_frozen_seconds 50'));
+    const found = findingsOf({ ...wellFacts(), patroni, service }).find(({ check }) => check === 'patroni');
+    assert.doesNotMatch(found?.found ?? '', /frozen/);
+    assert.match(found?.todo ?? '', /^Start Patroni/);
   });
 
   it('say why the service gives this host no metrics', () => {

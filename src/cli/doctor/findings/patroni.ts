@@ -12,8 +12,7 @@ import { repliesText, spanText } from './words.js';
 
 const CHECK = 'patroni';
 
-/** In a freeze, the accept queue of Patroni is soon full: to a new client it then looks like a host that is not there. */
-const FROZEN_S = 'patroniglue_patroni_frozen_seconds';
+/** What a Patroni that hangs causes at a client. */
 const HANGS = { reason: 'timed-out', message: '' } as const;
 
 /** What Patroni answers, and how soon. If patroniglue is ready all the same, checks still get replies: that is less bad. */
@@ -29,8 +28,8 @@ export function patroniFindings(facts: Facts): readonly Finding[] {
     const todo = failureRemedy(HANGS, config.backend.scheme);
     return [not('CRITICAL', CHECK, `${where} gave no answer in time`, todo), ...others];
   }
-  const frozenMs = service.kind === 'answers' ? 1000 * (valueIn(service.series, FROZEN_S) ?? 0) : 0;
-  const todo = frozenMs > 0 ? failureRemedy(HANGS, config.backend.scheme) : backendRemedies(answers, config).join(' ');
+  const frozenS = frozenForS(facts);
+  const todo = frozenS > 0 ? failureRemedy(HANGS, config.backend.scheme) : backendRemedies(answers, config).join(' ');
   const foreign = foreignAnswersIn(answers);
   if (foreign.length > 0) {
     // a status of another program is passed on to checks: that is as bad as none
@@ -40,7 +39,7 @@ export function patroniFindings(facts: Facts): readonly Finding[] {
   if (failed.length > 0) {
     const notAsked = spared === 0 ? '' : `; ${spared} other routes are not asked, to spare Patroni`;
     const served = isServed ? `; checks still get ${repliesText(facts) ?? 'replies'}` : '';
-    const frozen = frozenMs > 0 ? `; frozen for ${spanText(frozenMs / 1000)}, as the service has seen` : '';
+    const frozen = frozenS > 0 ? `; frozen for ${spanText(frozenS)}, as the service has seen` : '';
     const found = `${where}: ${failed.join(', ')}${frozen}${notAsked}${served}`;
     return [not(isServed ? 'WARNING' : 'CRITICAL', CHECK, found, todo), ...others];
   }
@@ -51,6 +50,18 @@ export function patroniFindings(facts: Facts): readonly Finding[] {
     return [not('WARNING', CHECK, found, 'Find out what keeps Patroni or its machine busy.'), ...others];
   }
   return [ok(CHECK, told), ...others];
+}
+
+/**
+ * For how long Patroni is frozen by the running service, in seconds; 0 if it is not, or if it does not time out here. In a
+ * freeze its accept queue is soon full: to a new client it then looks like a host that is not there.
+ */
+function frozenForS({ service, patroni: { answers } }: Facts): number {
+  const isTimedOut = answers.every(
+    ({ outcome }) => outcome.kind === 'failed' && outcome.failure.reason === 'timed-out',
+  );
+  if (service.kind !== 'answers' || !isTimedOut) return 0;
+  return valueIn(service.series, 'patroniglue_patroni_frozen_seconds') ?? 0;
 }
 
 /** `/primary, /replica: connection refused (...)`: each canonical route once, those with the same failure together. */
